@@ -1,0 +1,21 @@
+/*
+ * Reads just enough DER to know whose CSR it is, before anything is spent on it. Used by request/csr.c. Pure, fuzzed.
+ */
+#ifndef BASE_DER_H
+#define BASE_DER_H
+
+#include <countersign/plugin.h>
+
+struct der_span {
+    const uint8_t *at;
+    size_t len;
+};
+
+/* One element at *in, strictly: definite shortest length, tag below 31. Takes it off *in. `whole` spans header and content.
+ * -1: not DER. */
+int der_next(struct der_span *in, uint8_t *tag, struct der_span *content, struct der_span *whole);
+
+/* The subject Name (whole element) of a PKCS #10 request (RFC 2986 4) that fills `csr` exactly. -1 and CS_EINPUT "bad-der". */
+int der_csr_subject(const uint8_t *csr, size_t len, struct der_span *subject, struct cs_error *err);
+
+#endif

@@ -1,0 +1,44 @@
+/*
+ * Looks a DNS packet over by hand before ldns sees it: ldns 1.8.3 leaks on two TSIG records, and accepts what makes no sense.
+ * Used by dns-builtin (questions) and request/visible.c (answers). Pure, fuzzed.
+ */
+#ifndef BASE_DNS_PACKET_H
+#define BASE_DNS_PACKET_H
+
+#include <countersign/plugin.h>
+
+enum dns_verdict {
+    DNS_PACKET_OK = 0,
+    DNS_PACKET_DROP,    /* too short to answer, or an answer itself: say nothing */
+    DNS_PACKET_FORMERR, /* RCODE 1 */
+    DNS_PACKET_NOTIMP   /* RCODE 4: another opcode */
+};
+
+struct dns_question {
+    uint16_t id, flags;   /* flags: the second 16 bits of the header, host order */
+    const uint8_t *name;  /* in the packet, wire form as sent (case kept), with the root label */
+    size_t name_len;      /* with the root label */
+    uint16_t type, class_;
+    size_t end;           /* offset behind the question */
+    bool edns;            /* there is one OPT */
+    uint8_t edns_version;
+    uint16_t edns_udp;    /* the asker's payload size, at least 512 */
+    bool edns_do;
+    bool tsig;            /* there is one TSIG, last */
+};
+
+/* RFC 1035 4.1, RFC 6891 6.1, RFC 9619: QR 0, one question without compression, no answer or authority, at most one OPT and
+ * one TSIG, TSIG last, nothing behind the end. `q` is filled as far as it was read; id and flags always unless DROP. */
+enum dns_verdict dns_check_query(const uint8_t *packet, size_t len, struct dns_question *q);
+
+/* An answer to our question: QR 1, same id, same question (case-insensitively), counts that fit into the length, every record
+ * walkable, at most one OPT and no TSIG. -1 and CS_EUPSTREAM otherwise. */
+int dns_check_reply(const uint8_t *packet, size_t len, uint16_t id, const uint8_t *name, size_t name_len, uint16_t type,
+                    struct cs_error *err);
+
+/* Text ("a.b." or "a.b") to uncompressed wire form, lower case kept as given. Returns the length or -1. No escapes. */
+int dns_name_to_wire(uint8_t out[255], const char *name);
+/* And back, with a trailing dot, lower-cased; bytes other than LDH, '_' and '*' as \DDD. `out` has 1024 bytes. -1: malformed. */
+int dns_name_from_wire(char *out, const uint8_t *wire, size_t len);
+
+#endif

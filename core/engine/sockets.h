@@ -1,0 +1,31 @@
+/*
+ * Listening sockets: bound at the start, before privileges drop, and kept. Sockets inherited by LISTEN_FDS are matched by type
+ * and address. Used by command/serve.c for `listen` and `admin`, and behind cs_listen().
+ */
+#ifndef ENGINE_SOCKETS_H
+#define ENGINE_SOCKETS_H
+
+#include <sys/socket.h>
+
+#include <countersign/plugin.h>
+
+/* "0.0.0.0:53", "[::1]:53", "127.0.0.1" (with default_port), "unix:/path". -1 and CS_ECONFIG. */
+int address_parse(const char *text, uint16_t default_port, struct sockaddr_storage *out, socklen_t *out_len,
+                  struct cs_error *err);
+/* The same back, for the log. `out` has 128 bytes. */
+void address_text(char out[128], const struct sockaddr *address, socklen_t len);
+
+/* Bind (and for SOCK_STREAM listen on) an address: non-blocking, close-on-exec, TCP_NODELAY, REUSEADDR, v6only, PKTINFO for
+ * UDP, a stale unix socket replaced (mode 0666 unless said). Takes a LISTEN_FDS socket when one fits. Returns the fd or -1 and
+ * CS_ECONFIG with what to do (in use, no permission, no such address). */
+int socket_listen(const struct sockaddr *address, socklen_t len, int type, struct cs_error *err);
+
+/* The sockets of one block. */
+struct listens;
+struct listens *listens_new(void);
+void listens_free(struct listens *listens); /* closes them; NULL is allowed */
+/* Bind one entry of `listen`, for UDP, TCP or both. */
+int listens_add(struct listens *listens, const char *text, uint16_t default_port, bool udp, bool tcp, struct cs_error *err);
+int listens_fd(const struct listens *listens, size_t index, int type); /* -1: none */
+
+#endif

@@ -1,0 +1,84 @@
+/*
+ * The `ca` role: turns an order into a certificate chain. Example of a whole plugin: plugins/ca-local/.
+ */
+#ifndef COUNTERSIGN_CA_H
+#define COUNTERSIGN_CA_H
+
+#include <countersign/plugin.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What the core has checked already: strict DER, proof of possession, key type, names allowed. Lives until the op ends. */
+struct cs_order {
+    uint32_t size;
+    const char *id; /* the job's, for logs                                          */
+    const uint8_t *csr; /* PKCS #10, DER                                            */
+    size_t csr_len;
+    const char *const *names; /* lower case, sorted, each once; may begin with "*." */
+    size_t n_names;
+    const char *profile;     /* "": the CA's default                                */
+    const char *replaces;    /* RFC 9773 certID, "": none                           */
+    uint8_t spki_sha256[32]; /* of the CSR's SubjectPublicKeyInfo                   */
+};
+
+/* What an order ends in. Copied by cs_op_ok_chain(). */
+struct cs_chain {
+    uint32_t size;
+    const char *pem; /* leaf first, only CERTIFICATE blocks */
+    size_t len;
+    const char *url;                /* where the CA serves it, or ""          */
+    const char *const *alternates;  /* URLs of other chains that were offered */
+    size_t n_alternates;
+    const char *profile;            /* the profile that was granted, or ""    */
+};
+
+/* Finish an op of `sign` or `resume` with a certificate. Any thread. */
+CS_EXPORT void cs_op_ok_chain(struct cs_op *op, const struct cs_chain *chain);
+
+enum cs_challenge_type { CS_DNS_01 = 1 };
+
+struct cs_challenge {
+    uint32_t size;
+    enum cs_challenge_type type;
+    const char *name;   /* what is validated, without "*."                                                       */
+    const char *token;  /* RFC 8555 8: base64url, checked by the caller                                          */
+    const char *value;  /* dns-01: what the TXT record holds (RFC 8555 8.4)                                      */
+    int64_t expires_ms; /* wall clock; 0: the core's default. A back end that can forget by itself does so then. */
+};
+
+/* Which challenge types the core can answer for `name`: bit (1 << type) each; 0: none. Loop or worker. */
+CS_EXPORT unsigned cs_challenge_types(struct cs_op *op, const char *name);
+
+/* Publish the answer to a challenge. `done` runs on the loop when the world can see it, or with the reason why not. Copies.
+ * The core takes the value away when the op ends, whatever its end. Needs an op of `sign` or `resume`. */
+CS_EXPORT void cs_challenge_put(struct cs_op *op, const struct cs_challenge *challenge, cs_done_fn *done, void *arg);
+CS_EXPORT int cs_challenge_put_wait(struct cs_op *op, const struct cs_challenge *challenge, struct cs_error *err);
+
+struct cs_ca_ops {
+    uint32_t size;
+    bool blocking;
+
+    /* Get a certificate for `order`; ends with cs_op_ok_chain() or cs_op_err(). */
+    void (*sign)(void *self, const struct cs_order *order, struct cs_op *op);
+
+    /* Go on with an order that an earlier run of the server left at a saved step. A step it does not know ends with
+     * CS_ERESTART: the core then calls `sign`, unless the step's name begins with "finalize". NULL: always starts anew. */
+    void (*resume)(void *self, const struct cs_order *order, const char *step, const void *data, size_t len,
+                   struct cs_op *op);
+
+    /* Optional. `pem` is the stored leaf. Reason: RFC 5280 5.3.1. Ends with cs_op_ok(). */
+    void (*revoke)(void *self, const char *pem, size_t len, int reason, struct cs_op *op);
+
+    /* Optional. RFC 9773: ends with cs_op_ok_data(), the JSON document. */
+    void (*renewal_info)(void *self, const char *pem, size_t len, struct cs_op *op);
+
+    /* Optional. Is the CA ready to take orders? Ends with cs_op_ok_data() of one line of text, or an error. */
+    void (*status)(void *self, struct cs_op *op);
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,39 @@
+/*
+ * The `dns` role: serves TXT values at an owner name.
+ */
+#ifndef COUNTERSIGN_DNS_H
+#define COUNTERSIGN_DNS_H
+
+#include <countersign/plugin.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* After it, every value in `want` is served at `owner` and none in `gone` is. `want` is always our full set at that owner;
+ * values in neither list are somebody else's and stay. Names are absolute, lower case, with a trailing dot. */
+struct cs_txt_change {
+    uint32_t size;
+    const char *zone;  /* of the zone table: the owner lies in it */
+    const char *owner;
+    const char *const *want;
+    size_t n_want;
+    const char *const *gone;
+    size_t n_gone;
+    uint32_t ttl;       /* seconds                                                            */
+    int64_t expires_ms; /* wall clock; a back end that can forget by itself does so then; 0: never */
+};
+
+struct cs_dns_ops {
+    uint32_t size;
+    bool blocking;
+
+    /* Declarative: repeating it is harmless. The core calls it for one owner at a time, and merges what piled up meanwhile.
+     * Finished means that this back end's primary has it; whether the world sees it is the core's question. */
+    void (*set_txt)(void *self, const struct cs_txt_change *change, struct cs_op *op);
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif

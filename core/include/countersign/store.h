@@ -1,0 +1,178 @@
+/*
+ * The `store` role: the records of the server. Plain blocking calls on a connection; one connection for each of the core's
+ * threads, so a store plugin holds no threads, no queue and no locks.
+ *
+ * Row functions: rows and their strings are valid inside the call only; returning non-zero stops the reading, which then
+ * returns 0. Strings are never NULL unless said. Every function that fails returns -1 and fills *err: CS_EBUSY when somebody
+ * else held the database too long, CS_ECONFLICT for a version or uniqueness clash, CS_EINPUT when a CHECK or trigger
+ * refused a row (with its readable message), CS_ENOTFOUND for a row to change or remove that is not there.
+ */
+#ifndef COUNTERSIGN_STORE_H
+#define COUNTERSIGN_STORE_H
+
+#include <countersign/audit.h>
+#include <countersign/plugin.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum cs_store_use { CS_STATE_WRITER = 1, CS_STATE_READER, CS_VISITS_WRITER, CS_VISITS_READER };
+
+enum cs_visible { CS_VISIBLE_REQUIRE = 1, CS_VISIBLE_WARN, CS_VISIBLE_OFF };
+
+/* A DNS zone that certificates are issued in. Names lower case, without trailing dot. */
+struct cs_zone {
+    uint32_t size;
+    const char *zone;
+    const char *dns;            /* instance that answers challenges                                    */
+    int64_t parallel;           /* orders at a time, 1 to 1000                                         */
+    const char *challenge_zone; /* "": the zone itself                                                 */
+    const char *servers;        /* "": found by NS; otherwise "ADDRESS[:PORT] …" to ask for visibility */
+    enum cs_visible visible;
+    bool enabled;
+};
+
+/* Who may ask for what. */
+struct cs_subject {
+    uint32_t size;
+    const char *subject; /* RFC 4514, reversed RDNs, as features of the scheme have it     */
+    const char *zone;
+    const char *names;   /* "": exactly the CN; otherwise words: "a.x", "*.x", or ".x" for any name below x */
+    const char *profile; /* "": the CA's default                                           */
+    const char *cas;     /* CA instances by rank, separated by spaces; "": the only one    */
+    bool enabled;
+};
+
+enum cs_job_state { CS_JOB_OPEN = 1, CS_JOB_DONE, CS_JOB_FAILED };
+
+struct cs_job {
+    uint32_t size;
+    const char *id;  /* random, 26 characters of base32, lower case */
+    uint8_t key[32]; /* SHA-256 of zone, SPKI, sorted names, profile; unique among the open */
+    int64_t version; /* of the stored row; every write is compare-and-set on it, and adds one */
+    const char *subject, *zone, *ca;
+    const char *names; /* separated by spaces, sorted */
+    const char *profile;
+    const uint8_t *csr; /* DER */
+    size_t csr_len;
+    uint8_t spki_sha256[32];
+    enum cs_job_state state;
+    const char *step;    /* "": nothing saved yet */
+    const uint8_t *data; /* what the CA plugin saved with the step */
+    size_t data_len;
+    int64_t attempts;
+    const char *problem; /* JSON of how it ended, "" while it has not failed */
+    int64_t created_ms, updated_ms, deadline_ms; /* wall clock */
+    int64_t keep_until_ms;                       /* /v1/requests/ID answers until then */
+};
+
+/* A value that a job has, or had, in the DNS. Written before it is asked for. */
+struct cs_job_challenge {
+    uint32_t size;
+    const char *job; /* id */
+    const char *name;
+    const char *dns;   /* instance */
+    const char *owner; /* resolved, absolute, trailing dot */
+    const char *zone;  /* absolute, trailing dot, as handed to the DNS plugin */
+    const char *value;
+    int64_t expires_ms;
+};
+
+struct cs_certificate {
+    uint32_t size;
+    const char *job;
+    uint8_t key[32]; /* the job's */
+    const char *zone, *subject, *names, *ca, *profile;
+    const char *serial; /* hexadecimal, lower case */
+    int64_t not_before_ms, not_after_ms, issued_ms;
+    const char *pem;
+    size_t pem_len;
+    const char *url;
+    uint8_t spki_sha256[32];
+};
+
+struct cs_report_value {
+    const char *name, *text; /* text NULL: null */
+};
+
+typedef int cs_zone_fn(void *arg, const struct cs_zone *row);
+typedef int cs_subject_fn(void *arg, const struct cs_subject *row);
+typedef int cs_job_fn(void *arg, const struct cs_job *row);
+typedef int cs_job_challenge_fn(void *arg, const struct cs_job_challenge *row);
+typedef int cs_certificate_fn(void *arg, const struct cs_certificate *row);
+typedef int cs_blob_fn(void *arg, const void *data, size_t len);
+typedef int cs_event_fn(void *arg, const struct cs_event *row);
+typedef int cs_report_fn(void *arg, const struct cs_report_value *values, size_t n);
+
+enum cs_savepoint { CS_SAVEPOINT_SET = 1, CS_SAVEPOINT_RELEASE, CS_SAVEPOINT_ROLLBACK };
+
+struct cs_store_ops {
+    uint32_t size;
+    bool blocking; /* always true */
+
+    /* Bring the schema up to date; `may_change` false: refuse a schema that is not exactly the known one. */
+    int (*migrate)(void *self, bool may_change, struct cs_error *err);
+
+    int (*connect)(void *self, enum cs_store_use use, void **conn, struct cs_error *err);
+    void (*disconnect)(void *self, void *conn);
+
+    int (*begin)(void *conn, struct cs_error *err); /* a writer's begins as a writer, a reader's is a snapshot */
+    int (*commit)(void *conn, struct cs_error *err);
+    void (*rollback)(void *conn); /* harmless without begin */
+    int (*savepoint)(void *conn, enum cs_savepoint what, struct cs_error *err);
+
+    /* A number that changes when anybody, another process too, changed a table since the last call on this connection. */
+    int (*version)(void *conn, int64_t *version, struct cs_error *err);
+
+    /* Every row function is called once for each row, in the order of the table's key unless said. */
+    int (*zone_put)(void *conn, const struct cs_zone *zone, struct cs_error *err); /* adds or replaces */
+    int (*zone_remove)(void *conn, const char *zone, struct cs_error *err);
+    int (*zone_list)(void *conn, cs_zone_fn *fn, void *arg, struct cs_error *err);
+    int (*zone_find)(void *conn, const char *zone, cs_zone_fn *fn, void *arg, struct cs_error *err); /* exactly that */
+
+    int (*subject_put)(void *conn, const struct cs_subject *subject, struct cs_error *err);
+    int (*subject_remove)(void *conn, const char *subject, struct cs_error *err);
+    int (*subject_list)(void *conn, cs_subject_fn *fn, void *arg, struct cs_error *err);
+    int (*subject_find)(void *conn, const char *subject, cs_subject_fn *fn, void *arg, struct cs_error *err);
+
+    /* expected_version 0: a new row. Otherwise the row has that version, or CS_ECONFLICT. Afterwards it is one more. */
+    int (*job_put)(void *conn, const struct cs_job *job, int64_t expected_version, struct cs_error *err);
+    int (*job_find)(void *conn, const char *id, cs_job_fn *fn, void *arg, struct cs_error *err);
+    int (*job_find_open)(void *conn, const uint8_t key[32], cs_job_fn *fn, void *arg, struct cs_error *err);
+    int (*job_list_open)(void *conn, cs_job_fn *fn, void *arg, struct cs_error *err); /* oldest first */
+
+    int (*challenge_put)(void *conn, const struct cs_job_challenge *challenge, struct cs_error *err); /* repeat: no harm */
+    int (*challenge_remove)(void *conn, const struct cs_job_challenge *challenge, struct cs_error *err); /* no row: no harm */
+    int (*challenge_list)(void *conn, cs_job_challenge_fn *fn, void *arg, struct cs_error *err);
+
+    int (*certificate_put)(void *conn, const struct cs_certificate *certificate, struct cs_error *err);
+    int (*certificate_find)(void *conn, const char *job, cs_certificate_fn *fn, void *arg, struct cs_error *err);
+    /* The newest of a job key, if any. */
+    int (*certificate_newest)(void *conn, const uint8_t key[32], cs_certificate_fn *fn, void *arg, struct cs_error *err);
+
+    int (*keep_put)(void *conn, const char *role, const char *instance, const char *key, const void *data, size_t len,
+                    struct cs_error *err); /* data NULL: remove */
+    int (*keep_get)(void *conn, const char *role, const char *instance, const char *key, cs_blob_fn *fn, void *arg,
+                    struct cs_error *err);
+
+    /* The outbox: number is given by the store, rising by one, never used again. */
+    int (*outbox_put)(void *conn, const struct cs_event *event, struct cs_error *err); /* event->number is ignored */
+    int (*outbox_read)(void *conn, int64_t after, int64_t most, cs_event_fn *fn, void *arg, struct cs_error *err);
+    int (*outbox_trim)(void *conn, int64_t up_to, struct cs_error *err); /* forget events with number <= up_to */
+    int (*outbox_range)(void *conn, int64_t *first, int64_t *last, struct cs_error *err); /* 0, last when empty */
+    int (*cursor_put)(void *conn, const char *sink, int64_t number, struct cs_error *err);
+    int (*cursor_get)(void *conn, const char *sink, int64_t *number, struct cs_error *err); /* 0: none */
+
+    /* Forget jobs and certificates whose time has passed. `most` bounds one call; *n says how many went. */
+    int (*purge)(void *conn, int64_t now_ms, int64_t most, int64_t *n, struct cs_error *err);
+
+    /* A named query for `countersign report`; CS_ENOTFOUND for an unknown name. Optional. */
+    int (*report)(void *conn, const char *name, const struct cs_report_value *args, size_t n_args, cs_report_fn *fn,
+                  void *arg, struct cs_error *err);
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,22 @@
+/*
+ * From a plugin's table of settings and its block in the file to the plugin's settings struct. Used by instance.c, and by
+ * `countersign plugin help`.
+ */
+#ifndef PLUGIN_OPTIONS_H
+#define PLUGIN_OPTIONS_H
+
+#include "plugin/settings.h"
+
+struct options; /* owns the struct and everything it points to */
+
+/* Complains (unknown key, missing key, wrong type, out of range: file:line and the known keys) and returns NULL on any fault.
+ * `stride` is the plugin's option_size. `insecure` beside a URL setting is one of the core's words. */
+struct options *options_fill(struct config *config, const struct block_settings *block, const struct cs_option *table,
+                             size_t stride, size_t settings_size);
+const void *options_struct(const struct options *options);
+void options_free(struct options *options); /* secrets are overwritten first; NULL is allowed */
+
+/* One line for each setting: name, type, default, help. */
+void options_describe(const struct cs_option *table, size_t stride, struct text *out);
+
+#endif

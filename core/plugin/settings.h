@@ -1,0 +1,57 @@
+/*
+ * The server's own part of countersign.conf as one struct, and the list of its plugin blocks. Read once by each command.
+ */
+#ifndef PLUGIN_SETTINGS_H
+#define PLUGIN_SETTINGS_H
+
+#include "plugin/config.h"
+
+enum role { ROLE_CA = 1, ROLE_DNS, ROLE_STORE, ROLE_AUDIT };
+const char *role_name(enum role role); /* "ca", … */
+
+struct listen_settings {
+    const char *address; /* or NULL */
+    int64_t port;
+    const char *unix_path; /* "unix:/path" given as address */
+    const char *certificate, *key; /* NULL: plain HTTP */
+    const struct config_node *at;
+};
+
+/* One block such as ca.le, with the words of it that are the core's: plugin, listen, max_parallel, cn_only (ca). */
+struct block_settings {
+    enum role role;
+    const char *name;   /* "le" */
+    const char *plugin; /* "ca-acme" or a path */
+    const char **listen;
+    size_t n_listen;
+    int64_t max_parallel; /* threads of a blocking instance */
+    bool cn_only;         /* ca: takes CSRs whose only name is the CN */
+    const struct config_node *at;
+};
+
+struct settings {
+    const char *user; /* NULL: stay who we are */
+    const char *state, *runtime;
+    const char *plugin_dir; /* default: where meson installs them */
+    enum cs_log_level log_level;
+    struct listen_settings *listen;
+    size_t n_listen;
+    struct listen_settings admin; /* address NULL: no admin listener */
+    const char **resolvers;       /* recursive resolvers for the NS walk; none: those of /etc/resolv.conf */
+    size_t n_resolvers;
+    int64_t wait_ms;              /* how long a client may wait at most; default 300 s */
+    int64_t job_deadline_ms;      /* default 15 min  */
+    int64_t stop_ms;              /* graceful stop; default 30 s */
+    int64_t visible_ms;           /* how long to wait for a value to be visible; default 120 s */
+    int64_t max_in_flight;        /* requests that wait; default 5000 */
+    int64_t max_connections;      /* default 10000 */
+    int64_t outbox_max;           /* events kept for slow sinks; default 100000 */
+    struct block_settings *blocks; /* in the file's order */
+    size_t n_blocks;
+};
+
+/* Fills *out; complaints go to the config. -1 when there was any. Defaults as `docs/deadlines.md` lists them. */
+int settings_read(struct config *config, struct settings *out);
+void settings_free(struct settings *settings);
+
+#endif

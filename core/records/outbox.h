@@ -1,0 +1,24 @@
+/*
+ * Feeds the audit sinks: events are written into the outbox in the state database together with what they tell of, numbered,
+ * and go to each sink in order, at least once, each with its own cursor. A sink that is down delays nobody.
+ */
+#ifndef RECORDS_OUTBOX_H
+#define RECORDS_OUTBOX_H
+
+#include "records/store.h"
+
+struct outbox;
+/* `most` events are kept for slow sinks; beyond that the oldest go, counted and logged. */
+struct outbox *outbox_open(struct loop *loop, struct store *store, struct instances *all, int64_t most, struct cs_error *err);
+void outbox_close(struct outbox *outbox); /* gives the sinks a last, bounded chance */
+
+/* Inside a store_fn of a write: add an event to the same transaction. */
+int outbox_add(const struct store_conn *c, const char *kind, const char *json, size_t len, struct cs_error *err);
+/* On the loop, after that write's commit: there is something to deliver. */
+void outbox_wake(struct outbox *outbox);
+
+/* An event of no transaction of its own (refusals, start, stop): queued and bounded; what does not fit is counted. */
+void outbox_tell(struct outbox *outbox, const char *kind, const char *json, size_t len);
+int64_t outbox_lost(const struct outbox *outbox);
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * The records: a writer thread and a few reader threads over the store plugin, each with a connection of its own. All writes
+ * that arrived while the last commit ran make up the next transaction, each piece in a savepoint (group commit).
+ * Used by keep.c, outbox.c and request/.
+ */
+#ifndef RECORDS_STORE_H
+#define RECORDS_STORE_H
+
+#include "plugin/instance.h"
+
+struct store;
+
+/* A piece of work on a connection, in the writer's or a reader's thread. Returns 0, or -1 and *err: a write is then undone. */
+struct store_conn {
+    const struct cs_store_ops *ops;
+    void *conn;
+};
+typedef int store_fn(const struct store_conn *c, void *arg, struct cs_error *err);
+
+/* Connects the writer and `readers` readers. The schema is migrated already (store_migrate). */
+struct store *store_open(struct loop *loop, struct instance *instance, size_t readers, struct cs_error *err);
+void store_close(struct store *store); /* runs what is queued, then joins; callbacks of it still run from the loop */
+
+int store_migrate(struct instance *instance, bool may_change, struct cs_error *err);
+
+/* Queue a write: fn(conn, arg) in the writer's thread, inside a transaction; `done` on the loop after its commit, or with why
+ * it failed: fn's own error, or the commit's. Bounded: over 10,000 waiting pieces `done` says CS_EBUSY. `arg` is the caller's
+ * until `done` ran. */
+void store_write(struct store *store, store_fn *fn, void *arg, cs_done_fn *done, void *done_arg);
+/* Queue a read, in a snapshot. */
+void store_read(struct store *store, store_fn *fn, void *arg, cs_done_fn *done, void *done_arg);
+
+/* Has the last write failed (disk full, locked)? NULL: all is well. For /readyz. */
+const char *store_trouble(const struct store *store);
+/* Commits so far, for /metrics and the bench. */
+int64_t store_commits(const struct store *store);
+
+/* For commands: one connection, used directly in this thread. */
+int store_with(struct instance *instance, enum cs_store_use use, store_fn *fn, void *arg, struct cs_error *err);
+
+#endif

@@ -1,0 +1,39 @@
+/*
+ * CSR intake: from bytes to a checked request. First `csr_outline` (cheap: whose is it?), then, for a known subject only,
+ * `csr_read` (strict DER, key, proof of possession, names). Pure but for OpenSSL; called by request.c on the loop.
+ */
+#ifndef REQUEST_CSR_H
+#define REQUEST_CSR_H
+
+#include <countersign/plugin.h>
+
+#include "base/name.h"
+
+#define CSR_MAX_DER (16 * 1024)
+#define CSR_MAX_NAMES 100
+
+struct csr {
+    uint8_t *der; /* owned */
+    size_t len;
+    char *subject;  /* RFC 4514, owned */
+    char cn[NAME_MAX_LEN + 1]; /* lower case; "" when there is none or it is not a host name */
+    char **names;   /* SAN u CN, lower case, sorted, each once; owned */
+    size_t n_names;
+    bool cn_only;   /* there is no SAN extension */
+    char *key_type; /* "rsa2048", "p256", …: static string */
+    uint8_t spki_sha256[32];
+};
+
+/* The DER of the one CSR in a body: PEM in any shape, or DER when `content_type` is application/pkcs10. `der` has
+ * CSR_MAX_DER bytes. CS_EINPUT: "no-csr", "several-csrs", "bad-pem", "bad-der", "csr-too-large". */
+int csr_decode(const void *body, size_t len, const char *content_type, uint8_t *der, size_t *der_len, struct cs_error *err);
+
+/* The subject of a DER CSR as an RFC 4514 string (malloc'd), no public-key operation. */
+char *csr_outline(const uint8_t *der, size_t len, struct cs_error *err);
+
+/* Everything: research rules 1-4, 6, 9-13. Copies `der`. CS_EINPUT with a reason each: "bad-der", "bad-signature",
+ * "key-type", "weak-key", "bad-subject", "bad-name", "san-type", "extension", "no-names", …. */
+int csr_read(struct csr *out, const uint8_t *der, size_t len, struct cs_error *err);
+void csr_free(struct csr *csr);
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * Waits until a zone's own servers answer with a TXT value. Asks them with a DNS client of ours (ids, source and question
+ * checked, UDP then TCP; packets by ldns, never its resolver). Called by challenge.c after set_txt.
+ */
+#ifndef REQUEST_VISIBLE_H
+#define REQUEST_VISIBLE_H
+
+#include "engine/loop.h"
+
+struct visible;
+/* `resolvers` ("ADDRESS[:PORT]" each, copied; none: /etc/resolv.conf's) find the servers of zones that name none. */
+struct visible *visible_new(struct loop *loop, const char *const *resolvers, size_t n, struct cs_error *err);
+void visible_free(struct visible *visible); /* pending waits end with CS_ESHUTDOWN */
+
+struct visible_want {
+    const char *owner;   /* absolute, trailing dot */
+    const char *zone;    /* absolute, trailing dot */
+    const char *value;
+    const char *servers; /* as in the zone's row; "": by NS walk from the owner */
+    int64_t deadline_ms; /* on cs_now_ms() */
+};
+struct visible_wait;
+/* Ask until every server has the value (first at once, then after 50 ms, doubling to 2 s), then call `done` once, on the loop,
+ * later. After the deadline: CS_EUPSTREAM "not-visible", with what each server said last. Copies. NULL: no memory. */
+struct visible_wait *visible_wait(struct visible *visible, const struct visible_want *want, cs_done_fn *done, void *arg);
+void visible_cancel(struct visible_wait *wait); /* `done` is not called; NULL is allowed */
+
+#endif
