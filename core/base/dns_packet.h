@@ -38,7 +38,7 @@ int dns_check_reply(const uint8_t *packet, size_t len, uint16_t id, const uint8_
 
 /* Text ("a.b." or "a.b") to uncompressed wire form, lower case kept as given. Returns the length or -1. No escapes. */
 int dns_name_to_wire(uint8_t out[255], const char *name);
-/* And back, with a trailing dot, lower-cased; bytes other than LDH, '_' and '*' as \DDD. `out` has 1024 bytes. -1: malformed. */
+/* And back, with a trailing dot, lower-cased; bytes other than LDH, '_' and '*' as \DDD. `out` has 1024 bytes. -1: bad. */
 int dns_name_from_wire(char *out, const uint8_t *wire, size_t len);
 
 #endif

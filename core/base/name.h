@@ -16,7 +16,7 @@ enum name_flags { NAME_WILDCARD = 1 /* "*." in front is allowed */, NAME_UNDERSC
  * IPv4 address. -1 and CS_EINPUT (reason "bad-name") otherwise; the text names the fault but never repeats odd bytes. */
 int name_check(char out[NAME_MAX_LEN + 1], const char *in, size_t len, unsigned flags, struct cs_error *err);
 
-/* Is `name` equal to `zone` or below it, at a label boundary? Both checked, lower case. A "*." in front of name is passed over. */
+/* Is `name` equal to `zone` or below it, at a label boundary? Both checked, lower case. A "*." before name is passed over. */
 bool name_in_zone(const char *name, const char *zone);
 
 /* Does a row's entry allow `name`? Entry "a.x": equal; "*.x": that identifier itself; ".x": any name below x, wildcards too

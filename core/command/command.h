@@ -1,6 +1,6 @@
 /*
- * The subcommands of `countersign`: one file each, listed in command.c's table. Exit codes: 0 it worked, 1 it failed (the reason
- * is on stderr), 2 the command line is wrong.
+ * The subcommands of `countersign`: one file each, listed in command.c's table. Exit codes: 0 it worked, 1 it failed (the
+ * reason is on stderr), 2 the command line is wrong.
  */
 #ifndef COMMAND_COMMAND_H
 #define COMMAND_COMMAND_H

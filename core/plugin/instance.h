@@ -41,7 +41,7 @@ struct instance *instances_find(struct instances *all, enum role role, const cha
 /* The role's instance number `index` in the file's order; NULL behind the last. */
 struct instance *instances_at(struct instances *all, enum role role, size_t index);
 
-/* Calls. Inputs are copied into the op. `done` as in op.h. The op may be finished before these return, but `done` runs later. */
+/* Calls. Inputs are copied into the op. `done` as in op.h. The op may be finished before these return; `done` runs later. */
 void instance_set_txt(struct instance *instance, const struct cs_txt_change *change, const char *about, int64_t deadline_ms,
                       op_done_fn *done, void *arg);
 

@@ -1,0 +1,235 @@
+"""The parts of tools/test, which starts this: each builds or runs something and says how many tests passed and failed.
+
+    tools/test [PART …]      all parts, or those named, in their order
+
+Nothing is skipped in silence: a skipped test counts as failed, and so does a part that could not run.
+"""
+import argparse
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+BUILDS = ROOT / "build"
+FUZZ_SECONDS = 5
+BUILD_OPTIONS = {
+    "plain": ["-Dwerror=true"],
+    "asan": ["-Dwerror=true", "-Db_sanitize=address,undefined", "-Db_lundef=false"],
+    "tsan": ["-Dwerror=true", "-Db_sanitize=thread", "-Db_lundef=false"],
+    "fuzz": ["-Dfuzz=true", "-Db_sanitize=address,undefined", "-Db_lundef=false"],
+}
+SANITIZERS = {
+    "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:strict_string_checks=1:detect_stack_use_after_return=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+    "TSAN_OPTIONS": "halt_on_error=0:second_deadlock_stack=1:exitcode=66",
+}
+
+
+class Result:
+    """How many passed, and what failed, each with what a reader needs to see."""
+
+    def __init__(self):
+        self.passed = 0
+        self.failures = []
+
+    def fail(self, what, output=""):
+        self.failures.append((what, output.strip()))
+
+
+def run(command, timeout, env=None):
+    """Exit code and output. Kills the whole group when the time is over, so that nothing stays behind."""
+    child = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                             errors="replace", stdin=subprocess.DEVNULL, cwd=ROOT, start_new_session=True,
+                             env={**os.environ, **SANITIZERS, **(env or {})})
+    try:
+        output, _ = child.communicate(timeout=timeout)
+        return child.returncode, output
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        output, _ = child.communicate()
+        return -1, f"{output}\nstopped after {timeout} s"
+    except BaseException:
+        os.killpg(child.pid, signal.SIGKILL)
+        raise
+
+
+def tail(text, lines=40):
+    return "\n".join(text.strip().split("\n")[-lines:])
+
+
+# ---- Building ----------------------------------------------------------------------------------------------------------
+
+def build(name, targets=()):
+    """An up-to-date build folder; None and a printed reason when it does not build."""
+    folder = BUILDS / name
+    env = {"CC": "clang"} if name == "fuzz" else {}
+    verb = ["configure", folder] if (folder / "build.ninja").exists() else ["setup", folder, ROOT]
+    code, output = run(["meson", *verb, *BUILD_OPTIONS[name]], 120, env)
+    if code == 0:
+        code, output = run(["ninja", "-C", folder, *targets], 900)
+    if code != 0:
+        errors = [line for line in output.split("\n") if re.search(r"error|undefined|FAILED|ERROR|No such", line)]
+        return None, "\n".join(errors[:30]) or tail(output)
+    return folder, output
+
+
+def built(name, result, targets=()):
+    folder, output = build(name, targets)
+    if folder:
+        result.passed += 1
+    else:
+        result.fail(f"the {name} build", output)
+    return folder
+
+
+# ---- Parts -------------------------------------------------------------------------------------------------------------
+
+def meson_results(folder, result):
+    """Counts the sub-tests of every test in meson's log; a test that says nothing, or ends badly, is one that failed."""
+    for line in (folder / "meson-logs/testlog.json").read_text().splitlines():
+        test = json.loads(line)
+        points = re.findall(r"^(not )?ok\b[^\n]*", test.get("stdout") or "", re.M)
+        rows = re.findall(r"^(?:not )?ok\b[^\n]*", test.get("stdout") or "", re.M)
+        bad = [row for row, point in zip(rows, points) if point or re.search(r"#\s*skip", row, re.I)]
+        result.passed += len(rows) - len(bad)
+        output = (test.get("stdout") or "") + (test.get("stderr") or "")
+        for row in bad:
+            result.fail(f"{test['name']}: {row}", tail(output))
+        if test["result"] == "OK" and not rows and "TAP" not in output:
+            result.passed += 1
+        elif test["result"] != "OK" and not bad:
+            result.fail(f"{test['name']}: {test['result']}", tail(output))
+
+
+def unit(name):
+    def part():
+        result = Result()
+        folder = built(name, result)
+        if folder:
+            slow = {"plain": 1, "asan": 3, "tsan": 5}[name]
+            log = folder / "meson-logs/testlog.json"
+            log.unlink(missing_ok=True)
+            code, output = run(["meson", "test", "-C", folder, "--no-rebuild", "-t", str(slow)], 600)
+            if log.exists():
+                meson_results(folder, result)
+            if code != 0 and not result.failures:
+                result.fail("meson test", tail(output))
+        return result
+    return part
+
+
+def pytest(arguments, timeout):
+    result = Result()
+    with tempfile.NamedTemporaryFile(suffix=".xml") as report:
+        code, output = run(["/usr/bin/python3", "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short",
+                            f"--junitxml={report.name}", *arguments], timeout)
+        try:
+            cases = list(xml.etree.ElementTree.parse(report.name).iter("testcase"))
+        except xml.etree.ElementTree.ParseError:
+            cases = []
+    for case in cases:
+        faults = [child for child in case if child.tag in ("failure", "error", "skipped")]
+        if not faults:
+            result.passed += 1
+        for fault in faults:
+            result.fail(f"{case.get('classname')}.{case.get('name')} ({fault.tag})", fault.text or fault.get("message"))
+    if (code != 0 or not cases) and not result.failures:
+        result.fail("pytest " + " ".join(str(a) for a in arguments), tail(output))
+    return result
+
+
+def tools():
+    return pytest(["tests/tools"], 120)
+
+
+def style():
+    result = Result()
+    folder, _ = build("plain")
+    code, output = run([ROOT / "tools/check-style", *(["--build", folder] if folder else [])], 120)
+    if code == 0:
+        result.passed += 1
+    else:
+        result.fail("tools/check-style", output)
+    return result
+
+
+def fuzz():
+    """Builds each fuzzer and runs it for some seconds on its corpus; one test each."""
+    result = Result()
+    folder, output = build("fuzz", ["build.ninja"])
+    if not folder:
+        result.fail("the fuzz build", output)
+        return result
+    _, output = run(["meson", "introspect", "--targets", folder], 60)
+    names = [t["name"] for t in json.loads(output) if t["type"] == "executable" and t["name"].startswith("fuzz_")]
+    if not built("fuzz", result, [f"tests/fuzz/{name}" for name in names]):
+        return result
+    for name in names:
+        with tempfile.TemporaryDirectory() as corpus:
+            seeds = ROOT / "tests/fuzz/corpus" / name.removeprefix("fuzz_")
+            if seeds.is_dir():
+                shutil.copytree(seeds, corpus, dirs_exist_ok=True)
+            options = [f"-max_total_time={FUZZ_SECONDS}", "-timeout=5", "-rss_limit_mb=1024",
+                       f"-artifact_prefix={folder}/{name}-"]
+            code, output = run([folder / "tests/fuzz" / name, *options, corpus], 120)
+        if code == 0:
+            result.passed += 1
+        else:
+            result.fail(name, tail(output))
+    return result
+
+
+PARTS = {
+    "tools": tools,
+    "plain": unit("plain"),
+    "style": style,
+    "asan": unit("asan"),
+    "tsan": unit("tsan"),
+    "fuzz": fuzz,
+}
+
+
+# ---- The run -----------------------------------------------------------------------------------------------------------
+
+def show(name, result, seconds):
+    print(f"{name:<12} {result.passed:5} passed {len(result.failures):4} failed   {seconds:6.1f} s", flush=True)
+    for what, output in result.failures:
+        print(f"  FAILED {what}")
+        for line in output.split("\n"):
+            print(f"      {line}")
+    sys.stdout.flush()
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tools/test", description="build Countersign and run its tests")
+    parser.add_argument("parts", nargs="*", metavar="PART", help="all when none is named: " + " ".join(PARTS))
+    asked = parser.parse_args().parts
+    unknown = [name for name in asked if name not in PARTS]
+    if unknown:
+        parser.error(f"there is no part {unknown[0]}; there are: {' '.join(PARTS)}")
+    os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
+    passed, failed = 0, []
+    for name in asked or PARTS:
+        start = time.monotonic()
+        result = PARTS[name]()
+        show(name, result, time.monotonic() - start)
+        passed += result.passed
+        failed += [f"{name}: {what}" for what, _ in result.failures]
+    if failed:
+        print("\nFailed; the output stands above at each:")
+        print("\n".join(f"  {what}" for what in failed))
+        print("Run one part alone with `tools/test PART`.")
+    print(f"{passed} passed, {len(failed)} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
