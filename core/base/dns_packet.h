@@ -15,20 +15,25 @@ enum dns_verdict {
 };
 
 struct dns_question {
-    uint16_t id, flags;   /* flags: the second 16 bits of the header, host order */
-    const uint8_t *name;  /* in the packet, wire form as sent (case kept), with the root label */
-    size_t name_len;      /* with the root label */
+    uint16_t id, flags;  /* flags: the second 16 bits of the header, host order */
+    const uint8_t *name; /* in the packet, wire form as sent (case kept), with the root label */
+    size_t name_len;     /* with the root label */
     uint16_t type, class_;
-    size_t end;           /* offset behind the question */
-    bool edns;            /* there is one OPT */
+    size_t end; /* offset behind the question */
+    bool edns;  /* there is one OPT */
     uint8_t edns_version;
-    uint16_t edns_udp;    /* the asker's payload size, at least 512 */
+    uint16_t edns_udp; /* the asker's payload size, at least 512 */
     bool edns_do;
-    bool tsig;            /* there is one TSIG, last */
+    bool tsig; /* there is one TSIG, last; what an unsigned answer to it repeats (RFC 8945 5.3.2) follows */
+    uint8_t tsig_name[255], tsig_algorithm[255]; /* uncompressed */
+    size_t tsig_name_len, tsig_algorithm_len;
+    uint8_t tsig_time[8]; /* time signed (48 bits) and fudge (16), as sent */
+    uint16_t tsig_id;     /* original id */
 };
 
-/* RFC 1035 4.1, RFC 6891 6.1, RFC 9619: QR 0, one question without compression, no answer or authority, at most one OPT and
- * one TSIG, TSIG last, nothing behind the end. `q` is filled as far as it was read; id and flags always unless DROP. */
+/* RFC 1035 4.1, RFC 6891 6.1, RFC 8945 4.2, RFC 9619: QR 0, one question without compression, no answer or authority (but the one
+ * record of an IXFR, RFC 1995 3), at most two additional records, of them one OPT and one TSIG, TSIG last, nothing behind the end.
+ * `q`: id and flags are set unless DROP, the rest only with OK. */
 enum dns_verdict dns_check_query(const uint8_t *packet, size_t len, struct dns_question *q);
 
 /* An answer to our question: QR 1, same id, same question (case-insensitively), counts that fit into the length, every record
