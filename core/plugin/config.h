@@ -10,8 +10,8 @@
 struct config;
 struct config_node; /* a place in the file; valid as long as the config */
 
-/* NULL and *err (file:line) when the file cannot be read or parsed. */
-struct config *config_read(const char *path, struct cs_error *err);
+/* NULL and *err (file:line) when the file cannot be read or parsed. Not named config_read: libconfig exports that. */
+struct config *config_load(const char *path, struct cs_error *err);
 void config_free(struct config *config);
 const struct config_node *config_root(const struct config *config);
 
@@ -22,11 +22,14 @@ size_t config_complaint_count(const struct config *config);
 int config_complain(struct config *config, const struct config_node *at, const char *format, ...) CS_PRINTF(3, 4);
 
 /* Child nodes; asking marks the key as used. NULL: not there. A wrong kind is a complaint and NULL. */
+const struct config_node *config_find(struct config *config, const struct config_node *in, const char *key); /* any kind */
 const struct config_node *config_group(struct config *config, const struct config_node *in, const char *key);
 const struct config_node *config_list(struct config *config, const struct config_node *in, const char *key);
-const struct config_node *config_at(const struct config_node *list, size_t index); /* NULL behind the last */
-const char *config_name(const struct config_node *node);
+const struct config_node *config_at(const struct config_node *list, size_t index); /* of a list or group; NULL behind the last */
+const char *config_name(const struct config_node *node); /* "" for an element of a list */
 bool config_is_group(const struct config_node *node);
+bool config_is_list(const struct config_node *node);
+const char *config_text(const struct config_node *node); /* of a string; NULL for any other kind */
 
 enum { CONFIG_MISSING = 0, CONFIG_FOUND = 1, CONFIG_WRONG = -1 };
 /* Scalars: CONFIG_WRONG has complained. Strings live as long as the config. */
@@ -38,14 +41,17 @@ int config_seconds(struct config *config, const struct config_node *in, const ch
 int config_size(struct config *config, const struct config_node *in, const char *key, int64_t min, int64_t max, int64_t *out);
 /* One string, or a list or array of strings; *out is malloc'd (free the array, not the strings). */
 int config_strings(struct config *config, const struct config_node *in, const char *key, const char ***out, size_t *n);
-/* A value, "@FILE" (its content without the last newline) or "$ENV". *out is malloc'd. The complaint names the file, not the secret. */
+/* A value, "@FILE" (its content without the last newline) or "$ENV". *out is malloc'd. The complaint names the file, not the
+ * secret. The file must not be readable by everybody, nor writable by anybody but its owner. */
 int config_secret(struct config *config, const struct config_node *in, const char *key, char **out);
 
 /* Parse "30s", "250ms", "7d", "15"; "64K". -1: not one. For fallbacks and the command line. */
 int duration_parse(const char *text, int64_t *ms);
 int size_parse(const char *text, int64_t *bytes);
+/* The other way, in the largest unit that fits: "90s", "5m". `out` has 32 bytes. */
+void duration_text(char out[32], int64_t ms);
 
-/* Complain about every key below `in` that nobody asked for, naming the nearest of `known` (n may be 0). */
+/* Complain about every key directly in `in` that nobody asked for, naming all of `known` and the nearest (n may be 0). */
 void config_complain_unused(struct config *config, const struct config_node *in, const char *const *known, size_t n);
 
 #endif
