@@ -168,10 +168,8 @@ static int scan_include(const struct scan *scan, struct place *at, struct cs_err
     struct text path = TEXT_MAX(PATH_MAX);
     int rc = 0;
 
-    if (!open || open > line_end || !(close = strchr(open + 1, '"')) || close > line_end) {
-        skip_to(at, line_end);
-        return 0; /* libconfig complains */
-    }
+    if (!open || open > line_end || !(close = strchr(open + 1, '"')) || close > line_end)
+        return cs_fail(err, CS_ECONFIG, "%s:%u: @include needs a file name in double quotes", at->file, at->line);
     if (open[1] != '/') {
         text_add(&path, scan->include_dir);
         text_add(&path, "/");

@@ -98,6 +98,7 @@ static void what_never_ends_is_a_syntax_error(void **state)
     assert_null(config_load(write_text("a.conf", "\n/* a = 1;"), &err));
     assert_has(err.text, "/a.conf:2: a comment begins here that never ends");
     assert_null(config_load(write_text("a.conf", "@include \"a"), &err));
+    assert_has(err.text, "/a.conf:1: @include needs a file name in double quotes");
     assert_null(config_load(write_text("a.conf", "@include"), &err));
 }
 
