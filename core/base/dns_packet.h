@@ -31,9 +31,9 @@ struct dns_question {
     uint16_t tsig_id;     /* original id */
 };
 
-/* RFC 1035 4.1, RFC 6891 6.1, RFC 8945 4.2, RFC 9619: QR 0, one question without compression, no answer or authority (but the one
- * record of an IXFR, RFC 1995 3), at most two additional records, of them one OPT and one TSIG, TSIG last, nothing behind the end.
- * `q`: id and flags are set unless DROP, the rest only with OK. */
+/* RFC 1035 4.1, RFC 6891 6.1, RFC 8945 4.2, RFC 9619: QR 0, one question without compression, no answer or authority (but the
+ * one record of an IXFR, RFC 1995 3), at most two additional records, of them one OPT and one TSIG, TSIG last, nothing behind
+ * the end. `q`: id and flags are set unless DROP, the rest only with OK. */
 enum dns_verdict dns_check_query(const uint8_t *packet, size_t len, struct dns_question *q);
 
 /* An answer to our question: QR 1, same id, same question (case-insensitively), counts that fit into the length, every record

@@ -43,7 +43,8 @@ static inline void put_name(struct message *m, const char *name)
     put8(m, 0);
 }
 
-static inline void put_header(struct message *m, unsigned id, unsigned flags, unsigned qd, unsigned an, unsigned ns, unsigned ar)
+static inline void put_header(struct message *m, unsigned id, unsigned flags, unsigned qd, unsigned an, unsigned ns,
+                              unsigned ar)
 {
     m->len = 0;
     put16(m, id);
