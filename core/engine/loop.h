@@ -28,4 +28,13 @@ struct mail {
 };
 void loop_post(struct loop *loop, struct mail *mail); /* any thread; never runs fn inside the call */
 
+/* The watchdog: what runs on the loop says so, and a line in the log names it when it took over 50 ms. `what` is the kind of
+ * callback; loop_blame() adds for whom it runs ("ca.le", copied), as soon as that is known. */
+int64_t loop_call_begin(void);
+void loop_call_end(const char *what, int64_t began_us);
+void loop_blame(const char *who);
+
+/* Used by timer.c and wait.c. */
+struct timers *loop_timers(struct loop *loop);
+
 #endif

@@ -1,6 +1,7 @@
 /*
- * Timers: our own heap over one libevent timer, so that a test can move the clock. A timer is embedded in what it is about.
- * Loop thread only. The public cs_timer_start() and cs_timer_stop() stand in timer.c as well.
+ * Timers: our own heap over one libevent timer, so that a test can move the clock. A timer is embedded in what it is about,
+ * and the heap is made of the timers themselves, so that setting one needs no memory and cannot fail. Timers of the same
+ * millisecond fire in the order in which they were set. Loop thread only. The public cs_timer_start() and cs_timer_stop() stand in timer.c as well.
  */
 #ifndef ENGINE_TIMER_H
 #define ENGINE_TIMER_H
@@ -10,9 +11,10 @@
 struct timer {
     struct loop *loop; /* NULL: not set */
     int64_t at_ms;     /* on the clock of cs_now_ms() */
-    size_t place;      /* in the heap */
     cs_timer_fn *fn;
     void *arg;
+    uint64_t turn;                        /* rises with each setting */
+    struct timer *child, *next, *before; /* in the heap; before: parent of a first child, else the sibling to the left */
 };
 
 /* Start, or start anew; fires once at or after `at_ms`, never inside this call. */

@@ -1,0 +1,209 @@
+/* engine/loop.c: the mailbox, stopping, and the watchdog. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "engine/log.h"
+#include "engine/loop.h"
+#include "stderr_text.h"
+
+#define SENDERS 4
+#define LETTERS 5000
+
+struct letter {
+    struct mail mail;
+    struct box *box;
+    size_t sender, number;
+};
+
+struct box {
+    struct loop *loop;
+    size_t arrived, next[SENDERS];
+    bool out_of_order;
+    struct letter reply;
+};
+
+static int begin(void **state)
+{
+    *state = loop_new(NULL);
+    return *state ? 0 : -1;
+}
+
+static int end(void **state)
+{
+    loop_free(*state);
+    return 0;
+}
+
+static void on_letter(struct mail *mail)
+{
+    struct letter *letter = (struct letter *)mail;
+    struct box *box = letter->box;
+
+    if (letter->number != box->next[letter->sender]++)
+        box->out_of_order = true;
+    if (++box->arrived == SENDERS * LETTERS)
+        loop_stop(box->loop);
+}
+
+struct sender {
+    struct box *box;
+    size_t index;
+    struct letter *letters;
+};
+
+static void *send_all(void *arg)
+{
+    struct sender *sender = arg;
+
+    for (size_t i = 0; i < LETTERS; i++) {
+        sender->letters[i] = (struct letter){ .mail.fn = on_letter, .box = sender->box, .sender = sender->index, .number = i };
+        loop_post(sender->box->loop, &sender->letters[i].mail);
+    }
+    return NULL;
+}
+
+static void mail_of_many_threads_arrives_once_and_in_order(void **state)
+{
+    struct box box = { .loop = *state };
+    struct sender senders[SENDERS];
+    pthread_t threads[SENDERS];
+
+    for (size_t i = 0; i < SENDERS; i++) {
+        senders[i] = (struct sender){ &box, i, calloc(LETTERS, sizeof(struct letter)) };
+        assert_int_equal(pthread_create(&threads[i], NULL, send_all, &senders[i]), 0);
+    }
+    loop_run(box.loop);
+    for (size_t i = 0; i < SENDERS; i++) {
+        pthread_join(threads[i], NULL);
+        free(senders[i].letters);
+    }
+    assert_int_equal(box.arrived, SENDERS * LETTERS);
+    assert_false(box.out_of_order);
+}
+
+static void on_answered(struct mail *mail)
+{
+    struct letter *letter = (struct letter *)mail;
+
+    letter->box->arrived++;
+}
+
+static void on_asked(struct mail *mail)
+{
+    struct box *box = ((struct letter *)mail)->box;
+
+    box->reply = (struct letter){ .mail.fn = on_answered, .box = box };
+    loop_post(box->loop, &box->reply.mail);
+    assert_int_equal(box->arrived, 0);
+}
+
+static void mail_never_runs_inside_the_post(void **state)
+{
+    struct box box = { .loop = *state };
+    struct letter letter = { .mail.fn = on_asked, .box = &box };
+
+    loop_post(box.loop, &letter.mail);
+    assert_int_equal(box.arrived, 0);
+    loop_run_once(box.loop, 1000);
+    assert_int_equal(box.arrived, 0);
+    loop_run_once(box.loop, 1000);
+    assert_int_equal(box.arrived, 1);
+}
+
+static void a_stop_before_the_run_ends_the_run(void **state)
+{
+    loop_stop(*state);
+    loop_run(*state);
+    loop_stop(*state);
+    loop_run(*state);
+}
+
+static void running_once_waits_no_longer_than_said(void **state)
+{
+    int64_t before_ms = cs_now_ms(), took_ms;
+
+    loop_run_once(*state, 0);
+    loop_run_once(*state, 20);
+    took_ms = cs_now_ms() - before_ms;
+    assert_true(took_ms >= 19);
+    assert_true(took_ms < 2000);
+}
+
+static void *ask_where(void *arg)
+{
+    *(bool *)arg = on_loop_thread();
+    return NULL;
+}
+
+static void only_its_own_thread_is_the_loop_thread(void **state)
+{
+    bool elsewhere = true;
+    pthread_t thread;
+
+    (void)state;
+    assert_true(on_loop_thread());
+    pthread_create(&thread, NULL, ask_where, &elsewhere);
+    pthread_join(thread, NULL);
+    assert_false(elsewhere);
+}
+
+static void without_a_loop_no_thread_is_the_loop_thread(void **state)
+{
+    (void)state;
+    assert_false(on_loop_thread());
+}
+
+static void on_lazy(struct mail *mail)
+{
+    (void)mail;
+    loop_blame("dns.slow");
+    nanosleep(&(struct timespec){ .tv_nsec = 60 * 1000 * 1000 }, NULL);
+}
+
+static void who_holds_up_the_loop_is_named_in_the_log(void **state)
+{
+    struct mail mail = { .fn = on_lazy };
+    static struct stderr_text seen;
+    const char *text;
+
+    loop_post(*state, &mail);
+    stderr_watch(&seen);
+    loop_run_once(*state, 1000);
+    text = stderr_seen(&seen);
+    assert_true(strstr(text, "warn  dns.slow: a message callback held up the loop took_ms="));
+}
+
+static void unread_mail_is_dropped_with_the_loop(void **state)
+{
+    struct mail mail = { .fn = on_lazy };
+    struct loop *loop = loop_new(NULL);
+
+    (void)state;
+    assert_true(loop != NULL);
+    loop_post(loop, &mail);
+    loop_free(loop);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(mail_of_many_threads_arrives_once_and_in_order, begin, end),
+        cmocka_unit_test_setup_teardown(mail_never_runs_inside_the_post, begin, end),
+        cmocka_unit_test_setup_teardown(a_stop_before_the_run_ends_the_run, begin, end),
+        cmocka_unit_test_setup_teardown(running_once_waits_no_longer_than_said, begin, end),
+        cmocka_unit_test_setup_teardown(only_its_own_thread_is_the_loop_thread, begin, end),
+        cmocka_unit_test(without_a_loop_no_thread_is_the_loop_thread),
+        cmocka_unit_test_setup_teardown(who_holds_up_the_loop_is_named_in_the_log, begin, end),
+        cmocka_unit_test(unread_mail_is_dropped_with_the_loop),
+    };
+
+    return cmocka_run_group_tests_name("loop", tests, NULL, NULL);
+}
