@@ -17,6 +17,7 @@ struct op_result {
     const void *data;             /* of cs_op_ok_data() */
     size_t len;
     const char *problem;          /* of cs_op_problem(), or NULL */
+    bool cancelled; /* the op was cancelled (deadline or shutdown) before the plugin finished: `done` will run once more */
     bool late; /* an earlier call of `done` said CS_ETIMEDOUT or CS_ESHUTDOWN; now the plugin has finished */
 };
 
