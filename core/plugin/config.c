@@ -262,7 +262,8 @@ static int complain_range(struct config *config, const struct config_node *node,
     return config_complain(config, node, "`%s` must be from %s to %s, not %s", config_name(node), min, max, value);
 }
 
-static int in_range(struct config *config, const struct config_node *node, int64_t min, int64_t max, int64_t value, int64_t *out)
+static int in_range(struct config *config, const struct config_node *node, int64_t min, int64_t max, int64_t value,
+                    int64_t *out)
 {
     char texts[3][32];
     int64_t values[] = { min, max, value };
@@ -315,8 +316,9 @@ int config_seconds(struct config *config, const struct config_node *in, const ch
     if (!node)
         return CONFIG_MISSING;
     if (duration_of(node, &ms) < 0)
-        return config_complain(config, node, "`%s` must be a number of seconds or a string such as \"250ms\", \"30s\", \"5m\", "
-                               "\"1h\", \"7d\"", config_name(node));
+        return config_complain(config, node,
+                               "`%s` must be a number of seconds or a string such as \"250ms\", \"30s\", \"5m\", \"7d\"",
+                               config_name(node));
     if (ms >= min_ms && ms <= max_ms) {
         *out_ms = ms;
         return CONFIG_FOUND;

@@ -6,6 +6,8 @@
 #define PLUGIN_CONFIG_H
 
 #include "base/text.h"
+#include "plugin/duration.h"
+#include "plugin/size.h"
 
 struct config;
 struct config_node; /* a place in the file; valid as long as the config */
@@ -25,7 +27,8 @@ int config_complain(struct config *config, const struct config_node *at, const c
 const struct config_node *config_find(struct config *config, const struct config_node *in, const char *key); /* any kind */
 const struct config_node *config_group(struct config *config, const struct config_node *in, const char *key);
 const struct config_node *config_list(struct config *config, const struct config_node *in, const char *key);
-const struct config_node *config_at(const struct config_node *list, size_t index); /* of a list or group; NULL behind the last */
+/* Of a list or a group; NULL behind the last. */
+const struct config_node *config_at(const struct config_node *list, size_t index);
 const char *config_name(const struct config_node *node); /* "" for an element of a list */
 bool config_is_group(const struct config_node *node);
 bool config_is_list(const struct config_node *node);
@@ -44,12 +47,6 @@ int config_strings(struct config *config, const struct config_node *in, const ch
 /* A value, "@FILE" (its content without the last newline) or "$ENV". *out is malloc'd. The complaint names the file, not the
  * secret. The file must not be readable by everybody, nor writable by anybody but its owner. */
 int config_secret(struct config *config, const struct config_node *in, const char *key, char **out);
-
-/* Parse "30s", "250ms", "7d", "15"; "64K". -1: not one. For fallbacks and the command line. */
-int duration_parse(const char *text, int64_t *ms);
-int size_parse(const char *text, int64_t *bytes);
-/* The other way, in the largest unit that fits: "90s", "5m". `out` has 32 bytes. */
-void duration_text(char out[32], int64_t ms);
 
 /* Complain about every key directly in `in` that nobody asked for, naming all of `known` and the nearest (n may be 0). */
 void config_complain_unused(struct config *config, const struct config_node *in, const char *const *known, size_t n);

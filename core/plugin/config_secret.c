@@ -26,7 +26,8 @@ static int check_file(struct config *config, const struct config_node *at, const
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
         return config_complain(config, at, "`%s`: %s is not a regular file", config_name(at), path);
     if (st.st_mode & (S_IROTH | S_IWOTH | S_IWGRP))
-        return config_complain(config, at, "`%s`: %s holds a secret, but its mode is %03o: chmod 0600 it (0640 to let its group read)",
+        return config_complain(config, at,
+                               "`%s`: %s holds a secret, but its mode is %03o: chmod 0600 it (0640 to let its group read)",
                                config_name(at), path, (unsigned)st.st_mode & 0777);
     if (st.st_size > SECRET_MOST)
         return config_complain(config, at, "`%s`: %s is larger than 64 KiB", config_name(at), path);
@@ -82,8 +83,9 @@ static int from_environment(struct config *config, const struct config_node *at,
 
     for (const char *p = name; *p || p == name; p++)
         if (!isalpha((unsigned char)*p) && *p != '_' && (p == name || !isdigit((unsigned char)*p)))
-            return config_complain(config, at, "`%s` begins with $ but names no environment variable: to give a secret that begins "
-                                   "so, put it into a file and write \"@FILE\"", config_name(at));
+            return config_complain(config, at,
+                                   "`%s` begins with $ but names no environment variable: to give a secret that begins so, "
+                                   "put it into a file and write \"@FILE\"", config_name(at));
     value = getenv(name);
     if (!value || !*value)
         return config_complain(config, at, "`%s`: the environment variable %s is not set", config_name(at), name);

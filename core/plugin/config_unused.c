@@ -59,8 +59,8 @@ static void complain(struct config *config, const struct config_node *at, const 
 
     for (size_t i = 0; i < n; i++)
         text_addf(&list, "%s%s", i ? ", " : "; known here: ", known[i]);
-    config_complain(config, at, "unknown key `%s`%s%s%s%s", config_name(at), meant ? ", did you mean `" : "", meant ? meant : "",
-                    meant ? "`?" : "", text_of(&list));
+    config_complain(config, at, "unknown key `%s`%s%s%s%s", config_name(at), meant ? ", did you mean `" : "",
+                    meant ? meant : "", meant ? "`?" : "", text_of(&list));
     text_free(&list);
 }
 

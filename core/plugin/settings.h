@@ -5,14 +5,12 @@
 #define PLUGIN_SETTINGS_H
 
 #include "plugin/config.h"
-
-enum role { ROLE_CA = 1, ROLE_DNS, ROLE_STORE, ROLE_AUDIT };
-const char *role_name(enum role role); /* "ca", … */
+#include "plugin/role.h"
 
 struct listen_settings {
     const char *address; /* or NULL */
     int64_t port;
-    const char *unix_path; /* "unix:/path" given as address */
+    const char *unix_path; /* "unix:/path" given as address; address is then NULL */
     const char *certificate, *key; /* NULL: plain HTTP */
     const struct config_node *at;
 };
@@ -26,6 +24,8 @@ struct block_settings {
     size_t n_listen;
     int64_t max_parallel; /* threads of a blocking instance */
     bool cn_only;         /* ca: takes CSRs whose only name is the CN */
+    /* Written as a string, such as `audit = { log = "store.main"; }`: that block plays this role, too. NULL: its own block. */
+    const struct block_settings *same;
     const struct config_node *at;
 };
 
@@ -53,5 +53,12 @@ struct settings {
 /* Fills *out; complaints go to the config. -1 when there was any. Defaults as `docs/deadlines.md` lists them. */
 int settings_read(struct config *config, struct settings *out);
 void settings_free(struct settings *settings);
+
+/* Is there all that `serve` needs: a `listen`, a store, a CA? Complains and returns -1 when not. Commands that only look at the
+ * records do without. */
+int settings_check_complete(struct config *config, const struct settings *settings);
+
+/* The block of that role and name, or NULL. */
+const struct block_settings *settings_block(const struct settings *settings, enum role role, const char *name);
 
 #endif

@@ -46,8 +46,8 @@ static void a_syntax_error_has_file_and_line(void **state)
 
 static void scalars_are_read(void **state)
 {
-    struct config *config = config_of("text = \"x\"; number = 7; big = 3000000000L; yes = true; wait = \"90s\"; two = 2; half = 0.5;"
-                                      "size = \"64K\"; bytes = 9;");
+    struct config *config = config_of("text = \"x\"; number = 7; big = 3000000000L; yes = true;"
+                                      "wait = \"90s\"; two = 2; half = 0.5; size = \"64K\"; bytes = 9;");
     const struct config_node *root = config_root(config);
     const char *text = NULL;
     int64_t value = 0;
@@ -127,7 +127,8 @@ static void a_value_out_of_range_says_the_range(void **state)
 
 static void lists_give_their_strings(void **state)
 {
-    struct config *config = config_of("one = \"a\";\nmany = ( \"a\", \"b\" );\narray = [ \"c\" ];\nnone = ( );\nodd = ( \"a\",\n 3 );\n");
+    struct config *config = config_of("one = \"a\";\nmany = ( \"a\", \"b\" );\narray = [ \"c\" ];\nnone = ( );\n"
+                                      "odd = ( \"a\",\n 3 );\n");
     const struct config_node *root = config_root(config);
     const char **strings = NULL;
     size_t n = 99;

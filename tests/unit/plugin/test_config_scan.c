@@ -37,15 +37,18 @@ static void a_number_over_32_bits_needs_an_l(void **state)
 static void a_number_over_64_bits_has_no_place(void **state)
 {
     (void)state;
-    assert_complains("a = 99999999999999999999L;\n", "99999999999999999999L is too large a number here: it does not fit 64 bits\n");
+    assert_complains("a = 99999999999999999999L;\n",
+                     "99999999999999999999L is too large a number here: it does not fit 64 bits");
     assert_complains("a = 99999999999999999999;\n", "it does not fit 64 bits");
-    assert_complains("a = 0000000000000000000000000000000000000000000000000000000000000000000000000001;\n", "too many digits");
+    assert_complains("a = 0000000000000000000000000000000000000000000000000000000000000000000000000001;\n",
+                     "too many digits");
 }
 
 static void numbers_that_fit_are_left_alone(void **state)
 {
     (void)state;
-    assert_clean("a = 2147483647; b = -2147483648; c = 3000000000L; d = 9223372036854775807LL; e = 0x7FFFFFFF; f = 0xFFFFFFFFL;");
+    assert_clean("a = 2147483647; b = -2147483648; c = 3000000000L; d = 9223372036854775807LL;");
+    assert_clean("e = 0x7FFFFFFF; f = 0xFFFFFFFFL;");
     assert_clean("a = 1e10; b = 0.99999999999; c = .99999999999; d = 99999999999.5; e = 1.5e+10; f = 1e-5;");
 }
 
@@ -53,7 +56,8 @@ static void names_strings_and_comments_are_not_numbers(void **state)
 {
     (void)state;
     assert_clean("x99999999999 = 1; y-99999999999 = 2;");
-    assert_clean("a = \"99999999999 \\\" 99999999999\"; b = \"\\\\\";\n# 99999999999\n// 99999999999\n/* 99999999999\n*/ c = 1;");
+    assert_clean("a = \"99999999999 \\\" 99999999999\"; b = \"\\\\\";\n"
+                 "# 99999999999\n// 99999999999\n/* 99999999999\n*/ c = 1;");
     assert_complains("a = \"x\ny\"; /* \n\n */ b = 99999999999;\n", ":4: 99999999999 is too large");
 }
 

@@ -1,0 +1,168 @@
+/* core/plugin/settings.c: the server's own part of countersign.conf. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "plugin_test.h"
+
+#include "plugin/settings.h"
+
+static struct config *config;
+static struct settings settings;
+
+static void read_settings(const char *text)
+{
+    config = config_of(text);
+    settings_read(config, &settings);
+}
+
+static void forget(void)
+{
+    settings_free(&settings);
+    config_free(config);
+}
+
+static void assert_complaint(const char *text, const char *complaint)
+{
+    config = config_of(text);
+    assert_int_equal(settings_read(config, &settings), -1);
+    assert_has(config_complaints(config), complaint);
+    assert_int_equal(config_complaint_count(config), 1);
+    forget();
+}
+
+static void an_empty_file_gives_the_defaults(void **state)
+{
+    (void)state;
+    read_settings("");
+    assert_string_equal(config_complaints(config), "");
+    assert_null(settings.user);
+    assert_string_equal(settings.state, "/var/lib/countersign");
+    assert_string_equal(settings.runtime, "/run/countersign");
+    assert_int_equal(settings.plugin_dir[0], '/');
+    assert_int_equal(settings.log_level, CS_LOG_INFO);
+    assert_int_equal(settings.n_listen, 0);
+    assert_null(settings.admin.address);
+    assert_null(settings.admin.unix_path);
+    assert_int_equal(settings.wait_ms, 300000);
+    assert_int_equal(settings.job_deadline_ms, 900000);
+    assert_int_equal(settings.stop_ms, 30000);
+    assert_int_equal(settings.visible_ms, 120000);
+    assert_int_equal(settings.max_in_flight, 5000);
+    assert_int_equal(settings.max_connections, 10000);
+    assert_int_equal(settings.outbox_max, 100000);
+    assert_int_equal(settings.n_blocks, 0);
+    forget();
+}
+
+static void what_the_file_says_is_taken(void **state)
+{
+    (void)state;
+    read_settings("user = \"www\"; state = \"/s\"; runtime = \"/r\"; plugin_dir = \"/p\"; log_level = \"debug\"; wait = 10;"
+                  "job_deadline = \"1h\"; stop = 0; visible = \"5s\"; max_in_flight = 7; max_connections = 8; outbox_max = 9;"
+                  "resolvers = ( \"127.0.0.1\", \"[::1]:53\" ); admin = { address = \"127.0.0.1\"; };");
+    assert_string_equal(config_complaints(config), "");
+    assert_string_equal(settings.user, "www");
+    assert_string_equal(settings.state, "/s");
+    assert_string_equal(settings.runtime, "/r");
+    assert_string_equal(settings.plugin_dir, "/p");
+    assert_int_equal(settings.log_level, CS_LOG_DEBUG);
+    assert_int_equal(settings.wait_ms, 10000);
+    assert_int_equal(settings.job_deadline_ms, 3600000);
+    assert_int_equal(settings.stop_ms, 0);
+    assert_int_equal(settings.visible_ms, 5000);
+    assert_int_equal(settings.max_in_flight, 7);
+    assert_int_equal(settings.max_connections, 8);
+    assert_int_equal(settings.outbox_max, 9);
+    assert_int_equal(settings.n_resolvers, 2);
+    assert_string_equal(settings.resolvers[1], "[::1]:53");
+    assert_string_equal(settings.admin.address, "127.0.0.1");
+    assert_int_equal(settings.admin.port, 9180);
+    forget();
+}
+
+static void one_listener_or_a_list(void **state)
+{
+    (void)state;
+    read_settings("listen = { address = \"0.0.0.0\"; };");
+    assert_int_equal(settings.n_listen, 1);
+    assert_int_equal(settings.listen[0].port, 8443);
+    assert_null(settings.listen[0].certificate);
+    forget();
+    read_settings("listen = ( { address = \"::\"; port = 443; certificate = \"c\"; key = \"k\"; },\n"
+                  "{ address = \"unix:/s\"; } );");
+    assert_string_equal(config_complaints(config), "");
+    assert_int_equal(settings.n_listen, 2);
+    assert_int_equal(settings.listen[0].port, 443);
+    assert_string_equal(settings.listen[0].certificate, "c");
+    assert_string_equal(settings.listen[0].key, "k");
+    assert_string_equal(settings.listen[1].unix_path, "/s");
+    assert_null(settings.listen[1].address);
+    forget();
+}
+
+static void a_listener_that_makes_no_sense_is_a_complaint(void **state)
+{
+    (void)state;
+    assert_complaint("listen = { port = 1; };", "`listen` has no `address`");
+    assert_complaint("listen = \"0.0.0.0\";", "`listen` must be { address");
+    assert_complaint("listen = ( 3 );", "entry 1 of `listen` must be { address");
+    assert_complaint("listen = {\n address = \"::\";\n port = 65536; };", ":3: `port` must be from 1 to 65535, not 65536");
+    assert_complaint("listen = { address = \"::\"; key = \"k\"; };", "has a `key` but no `certificate`: TLS needs both");
+    assert_complaint("listen = { address = \"::\"; certificate = \"k\"; };", "has a `certificate` but no `key`");
+    assert_complaint("listen = { address = \"unix:s\"; };", "a unix socket needs an absolute path");
+    assert_complaint("listen = { address = \"::\";\n prt = 1; };",
+                     ":2: unknown key `prt`, did you mean `port`?; known here: address, port, certificate, key");
+    assert_complaint("admin = { address = 1; };", "`address` must be a string");
+}
+
+static void wrong_values_are_complaints(void **state)
+{
+    (void)state;
+    assert_complaint("log_level = \"loud\";", "`log_level` must be \"error\", \"warn\", \"info\" or \"debug\", not \"loud\"");
+    assert_complaint("state = \"var\";", "`state` must be an absolute path, not \"var\"");
+    assert_complaint("wait = \"2h\";", "`wait` must be from 1s to 1h, not 2h");
+    assert_complaint("max_in_flight = 0;", "`max_in_flight` must be from 1 to 1000000, not 0");
+    assert_complaint("usr = \"x\";", "unknown key `usr`, did you mean `user`?; known here: user, state,");
+}
+
+static void every_fault_is_told_not_only_the_first(void **state)
+{
+    (void)state;
+    config = config_of("usr = 1;\nwait = -1;\nlisten = 5;\nca = { le = 5; };\n");
+    assert_int_equal(settings_read(config, &settings), -1);
+    assert_int_equal(config_complaint_count(config), 4);
+    forget();
+}
+
+static void serving_needs_a_listener_a_store_and_a_ca(void **state)
+{
+    (void)state;
+    read_settings("");
+    assert_int_equal(settings_check_complete(config, &settings), -1);
+    assert_int_equal(config_complaint_count(config), 3);
+    assert_has(config_complaints(config), "there is no `listen`");
+    assert_has(config_complaints(config), "there is no store");
+    assert_has(config_complaints(config), "there is no CA");
+    forget();
+    read_settings("listen = { address = \"::\"; }; store = { s = { plugin = \"x\"; }; }; ca = { c = { plugin = \"y\"; }; };");
+    assert_int_equal(settings_check_complete(config, &settings), 0);
+    forget();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_empty_file_gives_the_defaults),
+        cmocka_unit_test(what_the_file_says_is_taken),
+        cmocka_unit_test(one_listener_or_a_list),
+        cmocka_unit_test(a_listener_that_makes_no_sense_is_a_complaint),
+        cmocka_unit_test(wrong_values_are_complaints),
+        cmocka_unit_test(every_fault_is_told_not_only_the_first),
+        cmocka_unit_test(serving_needs_a_listener_a_store_and_a_ca),
+    };
+
+    return cmocka_run_group_tests(tests, make_test_folder, remove_test_folder);
+}
