@@ -1,0 +1,142 @@
+/*
+ * store-sqlite from the inside: the instance, a connection with its statements, and the functions of each table. Every file of
+ * the plugin includes it; nobody else does.
+ *
+ * How a function on a table reads: start a query on one of the prepared statements, hand it its values in the order of the
+ * question marks, run it. What SQLite says goes through db_fail(), which puts it in words for the operator.
+ */
+#ifndef STORE_SQLITE_DB_H
+#define STORE_SQLITE_DB_H
+
+#include <countersign/store.h>
+#include <sqlite3.h>
+
+struct settings {
+    const char *file;
+    int64_t busy_timeout; /* ms */
+};
+
+struct db {
+    struct cs_instance *in;
+    const struct settings *conf;
+    char *path; /* of state.db */
+};
+
+/* One for each kind of question; filled from the table in statement.c. Those that write are NULL on a reader. */
+struct statements {
+    sqlite3_stmt *begin_reader, *begin_writer, *commit, *rollback, *version;
+    sqlite3_stmt *savepoint_set, *savepoint_release, *savepoint_rollback, *put_set, *put_release, *put_rollback;
+    sqlite3_stmt *zone_put, *zone_remove, *zone_list, *zone_find;
+    sqlite3_stmt *subject_put, *subject_remove, *subject_list, *subject_find, *subject_ca_put, *subject_ca_clear;
+    sqlite3_stmt *job_insert, *job_update, *job_find, *job_find_open, *job_list_open, *job_purge;
+    sqlite3_stmt *challenge_put, *challenge_remove, *challenge_list;
+    sqlite3_stmt *certificate_put, *certificate_find, *certificate_newest, *certificate_purge;
+    sqlite3_stmt *keep_put, *keep_remove, *keep_get;
+    sqlite3_stmt *outbox_put, *outbox_read, *outbox_trim, *outbox_first, *outbox_last, *cursor_put, *cursor_get;
+};
+
+struct conn {
+    const struct db *db;
+    sqlite3 *sq;
+    struct statements s;
+};
+
+/* ---- statement.c */
+
+int statements_prepare(struct conn *c, bool writer, struct cs_error *err);
+void statements_finalize(struct conn *c);
+
+/* ---- query.c: one run of a statement */
+
+struct query {
+    struct conn *c;
+    sqlite3_stmt *s;
+    int next; /* question mark, from 1 */
+    int rc;   /* of the first binding that failed */
+};
+
+/* Values are not copied: they must stay until the query has ended. */
+struct query query_on(struct conn *c, sqlite3_stmt *s);
+void query_text(struct query *q, const char *text);
+void query_text_n(struct query *q, const char *text, size_t len);
+void query_blob(struct query *q, const void *data, size_t len);
+void query_int(struct query *q, int64_t number);
+/* To the end, without rows. The query has then ended. */
+int query_run(struct query *q, struct cs_error *err);
+/* 1: there is a row, 0: there is none (any more), -1: *err. After 0 and -1 the query has ended. */
+int query_next(struct query *q, struct cs_error *err);
+void query_end(struct query *q); /* when it is left before its end; harmless otherwise */
+/* Rows changed by the statement that ran last on this connection. */
+int64_t query_changed(const struct conn *c);
+
+/* Columns of the row at hand, from 0. Never NULL; valid until the next query_next(). */
+const char *row_text(const struct query *q, int column);
+size_t row_len(const struct query *q, int column); /* of that text, without the NUL */
+const void *row_blob(const struct query *q, int column, size_t *len);
+int64_t row_int(const struct query *q, int column);
+/* A hash of 32 bytes; -1 and CS_ECONFIG when the file holds something else. */
+int row_hash(const struct query *q, int column, uint8_t hash[32], struct cs_error *err);
+
+/* ---- failure.c: put what SQLite says in words that tell the operator what to do; returns -1 */
+
+int db_fail(const struct db *db, sqlite3 *sq, int rc, struct cs_error *err);
+
+/* ---- connection.c */
+
+/* Open the file, set the pragmas. The file must exist. */
+int db_open_file(const struct db *db, bool writer, sqlite3 **sq, struct cs_error *err);
+int db_connect(void *self, enum cs_store_use use, void **conn, struct cs_error *err);
+void db_disconnect(void *self, void *conn);
+
+/* ---- transaction.c */
+
+int db_begin(void *conn, struct cs_error *err);
+int db_commit(void *conn, struct cs_error *err);
+void db_rollback(void *conn);
+int db_savepoint(void *conn, enum cs_savepoint what, struct cs_error *err);
+int db_version(void *conn, int64_t *version, struct cs_error *err);
+
+/* ---- schema.c */
+
+int db_migrate(void *self, bool may_change, struct cs_error *err);
+
+/* ---- one file for each table; store.h says what they do */
+
+int db_zone_put(void *conn, const struct cs_zone *zone, struct cs_error *err);
+int db_zone_remove(void *conn, const char *zone, struct cs_error *err);
+int db_zone_list(void *conn, cs_zone_fn *fn, void *arg, struct cs_error *err);
+int db_zone_find(void *conn, const char *zone, cs_zone_fn *fn, void *arg, struct cs_error *err);
+
+int db_subject_put(void *conn, const struct cs_subject *subject, struct cs_error *err);
+int db_subject_remove(void *conn, const char *subject, struct cs_error *err);
+int db_subject_list(void *conn, cs_subject_fn *fn, void *arg, struct cs_error *err);
+int db_subject_find(void *conn, const char *subject, cs_subject_fn *fn, void *arg, struct cs_error *err);
+
+int db_job_put(void *conn, const struct cs_job *job, int64_t expected_version, struct cs_error *err);
+int db_job_find(void *conn, const char *id, cs_job_fn *fn, void *arg, struct cs_error *err);
+int db_job_find_open(void *conn, const uint8_t key[32], cs_job_fn *fn, void *arg, struct cs_error *err);
+int db_job_list_open(void *conn, cs_job_fn *fn, void *arg, struct cs_error *err);
+int db_job_purge(void *conn, int64_t now_ms, int64_t most, int64_t *n, struct cs_error *err);
+
+int db_challenge_put(void *conn, const struct cs_job_challenge *challenge, struct cs_error *err);
+int db_challenge_remove(void *conn, const struct cs_job_challenge *challenge, struct cs_error *err);
+int db_challenge_list(void *conn, cs_job_challenge_fn *fn, void *arg, struct cs_error *err);
+
+int db_certificate_put(void *conn, const struct cs_certificate *certificate, struct cs_error *err);
+int db_certificate_find(void *conn, const char *job, cs_certificate_fn *fn, void *arg, struct cs_error *err);
+int db_certificate_newest(void *conn, const uint8_t key[32], cs_certificate_fn *fn, void *arg, struct cs_error *err);
+int db_certificate_purge(void *conn, int64_t now_ms, int64_t most, int64_t *n, struct cs_error *err);
+
+int db_keep_put(void *conn, const char *role, const char *instance, const char *key, const void *data, size_t len,
+             struct cs_error *err);
+int db_keep_get(void *conn, const char *role, const char *instance, const char *key, cs_blob_fn *fn, void *arg,
+             struct cs_error *err);
+
+int db_outbox_put(void *conn, const struct cs_event *event, struct cs_error *err);
+int db_outbox_read(void *conn, int64_t after, int64_t most, cs_event_fn *fn, void *arg, struct cs_error *err);
+int db_outbox_trim(void *conn, int64_t up_to, struct cs_error *err);
+int db_outbox_range(void *conn, int64_t *first, int64_t *last, struct cs_error *err);
+int db_cursor_put(void *conn, const char *sink, int64_t number, struct cs_error *err);
+int db_cursor_get(void *conn, const char *sink, int64_t *number, struct cs_error *err);
+
+#endif

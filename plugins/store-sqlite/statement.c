@@ -1,0 +1,122 @@
+/*
+ * Every SQL statement of the plugin but the schema, and their preparing: once for each connection. Called by connection.c.
+ */
+#include "db.h"
+
+#define ZONE_COLUMNS "zone, dns, parallel, challenge_zone, servers, visible, enabled"
+#define JOB_COLUMNS                                                                                                      \
+    "id, key, version, subject, zone, ca, names, profile, csr, spki_sha256, state, step, data, attempts, problem, "      \
+    "created_ms, updated_ms, deadline_ms, keep_until_ms"
+#define CHALLENGE_COLUMNS "job, name, dns, owner, zone, value, expires_ms"
+#define CERTIFICATE_COLUMNS                                                                                              \
+    "job, key, zone, subject, names, ca, profile, serial, not_before_ms, not_after_ms, issued_ms, pem, url, spki_sha256"
+
+#define SELECT_SUBJECT                                                                                              \
+    "SELECT subject, zone, names, profile, enabled, coalesce((SELECT group_concat(ca, ' ') FROM "                       \
+    "(SELECT ca FROM subject_ca WHERE subject_ca.subject = subject.subject ORDER BY rank)), '') FROM subject "
+
+enum who { EVERYBODY, WRITER };
+
+#define ASK(field, sql) { offsetof(struct statements, field), EVERYBODY, sql }
+#define WRITE(field, sql) { offsetof(struct statements, field), WRITER, sql }
+
+static const struct {
+    size_t offset;
+    enum who who;
+    const char *sql;
+} table[] = {
+    ASK(begin_reader, "BEGIN"),
+    WRITE(begin_writer, "BEGIN IMMEDIATE"),
+    ASK(commit, "COMMIT"),
+    ASK(rollback, "ROLLBACK"),
+    ASK(version, "PRAGMA data_version"),
+    WRITE(savepoint_set, "SAVEPOINT piece"),
+    WRITE(savepoint_release, "RELEASE piece"),
+    WRITE(savepoint_rollback, "ROLLBACK TO piece"),
+    WRITE(put_set, "SAVEPOINT put"),
+    WRITE(put_release, "RELEASE put"),
+    WRITE(put_rollback, "ROLLBACK TO put"),
+
+    WRITE(zone_put, "INSERT INTO zone (" ZONE_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (zone) DO UPDATE SET "
+                    "dns = excluded.dns, parallel = excluded.parallel, challenge_zone = excluded.challenge_zone, "
+                    "servers = excluded.servers, visible = excluded.visible, enabled = excluded.enabled"),
+    WRITE(zone_remove, "DELETE FROM zone WHERE zone = ?"),
+    ASK(zone_list, "SELECT " ZONE_COLUMNS " FROM zone ORDER BY zone"),
+    ASK(zone_find, "SELECT " ZONE_COLUMNS " FROM zone WHERE zone = ?"),
+
+    WRITE(subject_put, "INSERT INTO subject (subject, zone, names, profile, enabled) VALUES (?, ?, ?, ?, ?) "
+                       "ON CONFLICT (subject) DO UPDATE SET zone = excluded.zone, names = excluded.names, "
+                       "profile = excluded.profile, enabled = excluded.enabled"),
+    WRITE(subject_remove, "DELETE FROM subject WHERE subject = ?"),
+    ASK(subject_list, SELECT_SUBJECT "ORDER BY subject"),
+    ASK(subject_find, SELECT_SUBJECT "WHERE subject = ?"),
+    WRITE(subject_ca_put, "INSERT INTO subject_ca (subject, rank, ca) VALUES (?, ?, ?)"),
+    WRITE(subject_ca_clear, "DELETE FROM subject_ca WHERE subject = ?"),
+
+    WRITE(job_insert, "INSERT INTO job (subject, zone, ca, names, profile, csr, spki_sha256, state, step, data, attempts, problem, "
+                      "created_ms, updated_ms, deadline_ms, keep_until_ms, key, id, version) "
+                      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? + 1)"),
+    WRITE(job_update, "UPDATE job SET subject = ?, zone = ?, ca = ?, names = ?, profile = ?, csr = ?, spki_sha256 = ?, state = ?, "
+                      "step = ?, data = ?, attempts = ?, problem = ?, created_ms = ?, updated_ms = ?, deadline_ms = ?, "
+                      "keep_until_ms = ?, key = ?, version = version + 1 WHERE id = ? AND version = ?"),
+    ASK(job_find, "SELECT " JOB_COLUMNS " FROM job WHERE id = ?"),
+    ASK(job_find_open, "SELECT " JOB_COLUMNS " FROM job WHERE key = ? AND state = 'open'"),
+    ASK(job_list_open, "SELECT " JOB_COLUMNS " FROM job WHERE state = 'open' ORDER BY created_ms, id"),
+    WRITE(job_purge, "DELETE FROM job WHERE id IN (SELECT id FROM job WHERE state <> 'open' AND keep_until_ms <= ? "
+                     "AND NOT EXISTS (SELECT 1 FROM job_challenge WHERE job_challenge.job = job.id) LIMIT ?)"),
+
+    WRITE(challenge_put, "INSERT INTO job_challenge (" CHALLENGE_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?) "
+                         "ON CONFLICT DO UPDATE SET zone = excluded.zone, expires_ms = excluded.expires_ms"),
+    WRITE(challenge_remove, "DELETE FROM job_challenge WHERE job = ? AND name = ? AND dns = ? AND owner = ? AND value = ?"),
+    ASK(challenge_list, "SELECT " CHALLENGE_COLUMNS " FROM job_challenge ORDER BY job, name, dns, owner, value"),
+
+    WRITE(certificate_put,
+          "INSERT INTO certificate (" CERTIFICATE_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+    ASK(certificate_find, "SELECT " CERTIFICATE_COLUMNS " FROM certificate WHERE job = ?"),
+    ASK(certificate_newest,
+        "SELECT " CERTIFICATE_COLUMNS " FROM certificate WHERE key = ? ORDER BY issued_ms DESC, rowid DESC LIMIT 1"),
+    WRITE(certificate_purge, "DELETE FROM certificate WHERE job IN "
+                             "(SELECT job FROM certificate WHERE not_after_ms <= ? LIMIT ?)"),
+
+    WRITE(keep_put, "INSERT INTO keep (role, instance, key, value) VALUES (?, ?, ?, ?) "
+                    "ON CONFLICT DO UPDATE SET value = excluded.value"),
+    WRITE(keep_remove, "DELETE FROM keep WHERE role = ? AND instance = ? AND key = ?"),
+    ASK(keep_get, "SELECT value FROM keep WHERE role = ? AND instance = ? AND key = ?"),
+
+    WRITE(outbox_put, "INSERT INTO outbox (time_ms, kind, json) VALUES (?, ?, ?)"),
+    ASK(outbox_read, "SELECT number, time_ms, kind, json FROM outbox WHERE number > ? ORDER BY number LIMIT ?"),
+    WRITE(outbox_trim, "DELETE FROM outbox WHERE number <= ?"),
+    ASK(outbox_first, "SELECT number FROM outbox ORDER BY number LIMIT 1"),
+    ASK(outbox_last, "SELECT seq FROM sqlite_sequence WHERE name = 'outbox'"),
+    WRITE(cursor_put, "INSERT INTO cursor (sink, number) VALUES (?, ?) ON CONFLICT DO UPDATE SET number = excluded.number"),
+    ASK(cursor_get, "SELECT number FROM cursor WHERE sink = ?"),
+};
+
+enum { N_STATEMENTS = sizeof table / sizeof *table };
+_Static_assert(N_STATEMENTS == sizeof(struct statements) / sizeof(sqlite3_stmt *), "a field of struct statements has no SQL");
+
+static sqlite3_stmt **field(struct statements *s, size_t i)
+{
+    return (sqlite3_stmt **)(void *)((char *)s + table[i].offset);
+}
+
+int statements_prepare(struct conn *c, bool writer, struct cs_error *err)
+{
+    for (size_t i = 0; i < N_STATEMENTS; i++) {
+        int rc;
+
+        if (table[i].who == WRITER && !writer)
+            continue;
+        rc = sqlite3_prepare_v3(c->sq, table[i].sql, -1, SQLITE_PREPARE_PERSISTENT, field(&c->s, i), NULL);
+        if (rc != SQLITE_OK)
+            return db_fail(c->db, c->sq, rc, err);
+    }
+    return 0;
+}
+
+void statements_finalize(struct conn *c)
+{
+    for (size_t i = 0; i < N_STATEMENTS; i++)
+        sqlite3_finalize(*field(&c->s, i));
+    c->s = (struct statements){ 0 };
+}

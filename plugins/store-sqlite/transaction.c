@@ -1,0 +1,72 @@
+/*
+ * Transactions and savepoints. The core's writer begins, runs many pieces of work, each in a savepoint, and commits.
+ */
+#include "db.h"
+
+static int run(struct conn *c, sqlite3_stmt *s, struct cs_error *err)
+{
+    struct query q = query_on(c, s);
+
+    return query_run(&q, err);
+}
+
+int db_begin(void *conn, struct cs_error *err)
+{
+    struct conn *c = conn;
+
+    return run(c, c->s.begin_writer ? c->s.begin_writer : c->s.begin_reader, err);
+}
+
+/* A full disk or a lack of memory ends a transaction without being asked. What follows must not become one of its own. */
+static int still_there(const struct conn *c, struct cs_error *err)
+{
+    if (sqlite3_get_autocommit(c->sq))
+        return cs_fail(err, CS_EBUSY, "the transaction was undone by an earlier failure");
+    return 0;
+}
+
+int db_commit(void *conn, struct cs_error *err)
+{
+    struct conn *c = conn;
+
+    return still_there(c, err) < 0 ? -1 : run(c, c->s.commit, err);
+}
+
+void db_rollback(void *conn)
+{
+    struct conn *c = conn;
+
+    if (!sqlite3_get_autocommit(c->sq))
+        run(c, c->s.rollback, NULL);
+}
+
+int db_savepoint(void *conn, enum cs_savepoint what, struct cs_error *err)
+{
+    struct conn *c = conn;
+
+    if (still_there(c, err) < 0)
+        return -1;
+    switch (what) {
+    case CS_SAVEPOINT_SET:
+        return run(c, c->s.savepoint_set, err);
+    case CS_SAVEPOINT_RELEASE:
+        return run(c, c->s.savepoint_release, err);
+    case CS_SAVEPOINT_ROLLBACK: /* leaves the savepoint open: it is released as well */
+        return run(c, c->s.savepoint_rollback, err) < 0 ? -1 : run(c, c->s.savepoint_release, err);
+    }
+    return cs_fail(err, CS_EINTERNAL, "no such kind of savepoint");
+}
+
+/* data_version changes when another connection committed. A reader never writes, so on a reader it tells of every change: those
+ * of the server's own writer and those of other processes. */
+int db_version(void *conn, int64_t *version, struct cs_error *err)
+{
+    struct conn *c = conn;
+    struct query q = query_on(c, c->s.version);
+
+    if (query_next(&q, err) != 1)
+        return -1;
+    *version = row_int(&q, 0);
+    query_end(&q);
+    return 0;
+}

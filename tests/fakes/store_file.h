@@ -1,0 +1,39 @@
+/*
+ * A real store-sqlite in a folder of its own, for tests: opened through the plugin's descriptor, migrated, and removed at the
+ * end. Also a second process that holds the database, as a forgotten sqlite3 shell would.
+ */
+#ifndef FAKES_STORE_FILE_H
+#define FAKES_STORE_FILE_H
+
+#include <countersign/store.h>
+#include <sys/types.h>
+
+struct store_file {
+    char folder[64], path[96];
+    void *settings;
+    void *self;
+    const struct cs_store_ops *ops;
+};
+
+extern const struct cs_plugin cs_plugin;
+
+/* Makes the folder and opens the plugin on FOLDER/state.db; nothing is migrated yet. Aborts the program when it cannot. */
+void store_file_open(struct store_file *f, int64_t busy_timeout_ms);
+/* Only the folder and the name in it. */
+void store_file_folder(struct store_file *f);
+void store_file_migrate(struct store_file *f);
+void store_file_close(struct store_file *f); /* and removes the folder */
+
+/* Run SQL as another program would: a connection of its own, default settings. Aborts when it fails. */
+void store_file_sql(const struct store_file *f, const char *sql);
+int64_t store_file_number(const struct store_file *f, const char *sql);
+
+/* A child process that holds the write lock of the database until it is let go. */
+struct store_holder {
+    pid_t pid;
+    int go;
+};
+void store_file_hold(const struct store_file *f, struct store_holder *h);
+void store_file_let_go(struct store_holder *h);
+
+#endif
