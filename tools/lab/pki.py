@@ -34,7 +34,8 @@ def make_server_pki(folder):
 def csr_command(key, csr, subject, names, key_type="p256"):
     """The openssl command that makes a key and a CSR: what a client types."""
     san = ["-addext", "subjectAltName=" + ",".join(f"DNS:{name}" for name in names)] if names else []
-    return ["openssl", "req", "-new", *KEY_TYPES[key_type], "-nodes", "-keyout", str(key), "-subj", subject, *san, "-out", str(csr)]
+    return ["openssl", "req", "-new", *KEY_TYPES[key_type], "-nodes", "-keyout", str(key), "-subj", subject, *san,
+            "-out", str(csr)]
 
 
 def make_csr(folder, name, subject=None, names=None, key_type="p256"):

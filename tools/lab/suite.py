@@ -90,6 +90,13 @@ def built(name, result, targets=()):
     return folder
 
 
+def targets(folder, kind):
+    if not folder:
+        return []
+    _, output = run(["meson", "introspect", "--targets", folder], 60)
+    return [target for target in json.loads(output) if target["type"] == kind]
+
+
 # ---- Parts -------------------------------------------------------------------------------------------------------------
 
 def meson_results(folder, result):
@@ -150,6 +157,18 @@ def tools():
     return pytest(["tests/tools"], 120)
 
 
+def peers(name, *options):
+    """The installed server against a real Pebble; builds first what may have changed since the unit tests."""
+    def part():
+        folder, output = build(name)
+        if folder:
+            return pytest(["tests/peers", f"--build={folder}", *options], 900)
+        result = Result()
+        result.fail(f"the {name} build", output)
+        return result
+    return part
+
+
 def style():
     result = Result()
     folder, _ = build("plain")
@@ -161,6 +180,22 @@ def style():
     return result
 
 
+def lint():
+    """clang-tidy reads the compile commands of the fuzz build, which is clang's, and needs the headers that are made."""
+    result = Result()
+    folder, output = build("fuzz", ["build.ninja"])
+    made = [os.path.relpath(name, folder) for target in targets(folder, "custom") for name in target["filename"]]
+    if folder and made:
+        folder, output = build("fuzz", made)
+    if folder:
+        code, output = run([ROOT / "tools/lint"], 900)
+    if folder and code == 0:
+        result.passed += 1
+    else:
+        result.fail("tools/lint", output)
+    return result
+
+
 def fuzz():
     """Builds each fuzzer and runs it for some seconds on its corpus; one test each."""
     result = Result()
@@ -168,8 +203,7 @@ def fuzz():
     if not folder:
         result.fail("the fuzz build", output)
         return result
-    _, output = run(["meson", "introspect", "--targets", folder], 60)
-    names = [t["name"] for t in json.loads(output) if t["type"] == "executable" and t["name"].startswith("fuzz_")]
+    names = [target["name"] for target in targets(folder, "executable") if target["name"].startswith("fuzz_")]
     if not built("fuzz", result, [f"tests/fuzz/{name}" for name in names]):
         return result
     for name in names:
@@ -187,12 +221,19 @@ def fuzz():
     return result
 
 
+# Under TSan runs what has many threads at work at once; valgrind wants the plain build.
+WITHOUT_VALGRIND = ["--deselect=tests/peers/test_memory.py"]
+MANY_AT_ONCE = ["-k", "test_orders or test_stops or test_names and flood", *WITHOUT_VALGRIND]
 PARTS = {
     "tools": tools,
     "plain": unit("plain"),
     "style": style,
+    "lint": lint,
+    "peers": peers("plain"),
     "asan": unit("asan"),
+    "peers-asan": peers("asan", *WITHOUT_VALGRIND),
     "tsan": unit("tsan"),
+    "peers-tsan": peers("tsan", *MANY_AT_ONCE),
     "fuzz": fuzz,
 }
 

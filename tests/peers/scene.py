@@ -1,0 +1,77 @@
+"""The scenes of the peer tests: Lab starts things and stops them again, World is the usual server with its CA."""
+import pki
+from gate import DnsGate
+from pebble import Pebble
+from server import Countersign
+
+ZONE = "trial.example"
+NAME = f"www.{ZONE}"
+
+
+class Lab:
+    """Starts things in one folder and stops them in reverse order."""
+
+    def __init__(self, folder, installed):
+        self.folder = folder
+        self.installed = installed
+        self.running = []
+        self.made = 0
+
+    def place(self, name):
+        self.made += 1
+        return self.folder / f"{name}{self.made}"
+
+    def server(self, zones=(ZONE,), **more):
+        server = Countersign(self.place("server"), self.installed, zones, **more)
+        self.running.append(server)
+        return server
+
+    def pebble(self, server, start=True, env=None, **more):
+        """A CA whose resolver is the server's DNS. Nonces are rejected at Pebble's default of 5 %; no validation is reused."""
+        pebble = Pebble(self.place("pebble"), server.dns_port, {"PEBBLE_AUTHZREUSE": "0", **(env or {})}, **more)
+        self.running.insert(0, pebble)
+        return pebble.start() if start else pebble
+
+    def gate(self, server):
+        gate = DnsGate(server.dns_port)
+        self.running.insert(0, gate)
+        return gate
+
+    def csr(self, name=NAME, **more):
+        folder = self.place("client")
+        folder.mkdir()
+        return pki.make_csr(folder, name, **more)
+
+    def close(self):
+        faults = []
+        for thing in reversed(self.running):
+            if not getattr(thing, "child", True):
+                continue
+            if isinstance(thing, Countersign):
+                print(f"--- {thing.child.log_path}\n{thing.child.tail(60)}")
+            elif isinstance(thing, Pebble):
+                print(f"--- {thing.child.log_path}\n{thing.child.tail(25)}")
+            try:
+                thing.stop()
+            except Exception as fault:  # the others must be stopped as well
+                faults.append(f"{fault}\n{getattr(fault, 'log', '')}")
+        assert not faults, "\n".join(faults)
+
+
+class World:
+    """The usual scene: one server, one Pebble, one zone, and one subject that may have its own CN."""
+
+    def __init__(self, lab, **pebble):
+        self.lab = lab
+        self.server = lab.server()
+        self.pebble = lab.pebble(self.server, **pebble)
+        self.server.use_pebble(self.pebble)
+
+    def start(self, zone_options=()):
+        self.server.start()
+        self.server.add_zone(ZONE, *zone_options)
+        self.server.add_subject(f"CN={NAME}", ZONE)
+        return self
+
+    def csr(self, **more):
+        return self.lab.csr(**more)
