@@ -20,6 +20,7 @@
 
 #include "engine/log.h"
 #include "engine/timer.h"
+#include "engine/wait.h"
 
 #define SLOW_CALL_US 50000
 
@@ -28,6 +29,7 @@ struct loop {
     struct event *bell;     /* the eventfd rang: there is mail, or the loop shall stop */
     struct event *patience; /* loop_run_once() waits no longer than this */
     struct timers *timers;
+    struct waits *waits;
     int bell_fd;
     atomic_bool stopping;
     pthread_mutex_t lock; /* over the mailbox */
@@ -109,6 +111,9 @@ static int open_base(struct loop *loop, struct cs_error *err)
     loop->patience = event_new(loop->base, -1, 0, on_patience, NULL);
     if (!loop->bell || !loop->patience || event_add(loop->bell, NULL) < 0)
         return cs_fail(err, CS_EINTERNAL, "cannot start the loop: no memory");
+    loop->waits = waits_new();
+    if (!loop->waits)
+        return cs_fail(err, CS_EINTERNAL, "cannot start the loop: no memory");
     loop->timers = timers_new(loop, err);
     return loop->timers ? 0 : -1;
 }
@@ -135,6 +140,7 @@ void loop_free(struct loop *loop)
 {
     if (!loop)
         return;
+    waits_free(loop->waits);
     timers_free(loop->timers);
     if (loop->patience)
         event_free(loop->patience);
@@ -186,6 +192,11 @@ struct event_base *loop_base(struct loop *loop)
 struct timers *loop_timers(struct loop *loop)
 {
     return loop->timers;
+}
+
+struct waits *loop_waits(struct loop *loop)
+{
+    return loop->waits;
 }
 
 bool on_loop_thread(void)

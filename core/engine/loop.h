@@ -36,5 +36,6 @@ void loop_blame(const char *who);
 
 /* Used by timer.c and wait.c. */
 struct timers *loop_timers(struct loop *loop);
+struct waits *loop_waits(struct loop *loop);
 
 #endif

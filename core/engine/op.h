@@ -29,11 +29,11 @@ struct op_setup {
     struct loop *loop;
     const char *who;   /* for the log and for aborts; copied */
     const char *about; /* job, for the log; copied; may be "" */
-    void *inputs;      /* owned by the op from here on */
-    void (*free_inputs)(void *inputs);
+    void *inputs;      /* owned by the op from here on: until it is finished and `call` of op_run() has returned */
+    void (*free_inputs)(void *inputs); /* any thread; may be NULL */
     void *owner;            /* what cs_op_save() and cs_challenge_put() look for: a struct job, or NULL */
-    int64_t deadline_ms;    /* on the clock of cs_now_ms() */
-    void (*on_step)(void *arg, const char *step); /* optional; on the loop */
+    int64_t deadline_ms;    /* on the clock of cs_now_ms(); INT64_MAX: none */
+    void (*on_step)(void *arg, const char *step); /* optional; on the loop, until the plugin has finished */
     op_done_fn *done;
     void *arg;
 };
@@ -41,7 +41,9 @@ struct op_setup {
 /* NULL and *err without memory; the inputs are then released. */
 struct cs_op *op_new(const struct op_setup *setup, struct cs_error *err);
 
-/* Make the call: call(op, inputs), in `workers`, or at once on the loop when that is NULL. */
+/* Make the call: call(op, inputs), in `workers`, or at once on the loop when that is NULL. A call that is cancelled before a
+ * worker was free is not made: it is finished with an error. The op may be finished inside the call, so don't touch it after
+ * this; `done` runs later all the same. */
 void op_run(struct cs_op *op, struct workers *workers, void (*call)(struct cs_op *op, void *inputs));
 
 /* As if the deadline had come (CS_DEADLINE) or the server stops (CS_SHUTDOWN): `done` runs later with the error, then the
@@ -52,6 +54,7 @@ void *op_owner(const struct cs_op *op);
 struct loop *op_loop(const struct cs_op *op);
 void *op_inputs(const struct cs_op *op);
 bool op_is_finished(const struct cs_op *op); /* any thread */
+int op_cancelled(const struct cs_op *op); /* enum cs_cancel, or 0: neither has come; any thread */
 
 /* A callback that belongs to an op and must not run once it is finished (save done, challenge published). Take a ticket when
  * the work starts; when it ends, op_ticket_use() says whether the op still waits for it, and gives the ticket back. */

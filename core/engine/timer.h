@@ -1,7 +1,8 @@
 /*
  * Timers: our own heap over one libevent timer, so that a test can move the clock. A timer is embedded in what it is about,
  * and the heap is made of the timers themselves, so that setting one needs no memory and cannot fail. Timers of the same
- * millisecond fire in the order in which they were set. Loop thread only. The public cs_timer_start() and cs_timer_stop() stand in timer.c as well.
+ * millisecond fire in the order in which they were set. Loop thread only. The public cs_timer_start() and cs_timer_stop()
+ * stand in timer.c as well.
  */
 #ifndef ENGINE_TIMER_H
 #define ENGINE_TIMER_H
