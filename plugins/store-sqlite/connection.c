@@ -59,7 +59,8 @@ int db_connect(void *self, enum cs_store_use use, void **conn, struct cs_error *
     bool writer = use == CS_STATE_WRITER;
 
     if (use == CS_VISITS_WRITER || use == CS_VISITS_READER)
-        return cs_fail(err, CS_ECONFIG, "this version of store-sqlite keeps no record of visits: there is no visits.db to open");
+        return cs_fail(err, CS_ECONFIG,
+                       "this version of store-sqlite keeps no record of visits: there is no visits.db to open");
     c = calloc(1, sizeof *c);
     if (!c)
         return cs_fail(err, CS_EINTERNAL, "no memory");

@@ -12,7 +12,8 @@ enum { TRY_AGAIN_MS = 5000 };
 static int busy(const struct db *db, struct cs_error *err)
 {
     cs_fail(err, CS_EBUSY,
-            "the database %s is locked by another process for more than %" PRId64 ".%" PRId64 " s: end the transaction that is open "
+            "the database %s is locked by another process for more than %" PRId64 ".%" PRId64
+            " s: end the transaction that is open "
             "on it (a sqlite3 shell after BEGIN, a backup?), then try again",
             db->path, db->conf->busy_timeout / 1000, db->conf->busy_timeout % 1000 / 100);
     if (err)
@@ -68,13 +69,15 @@ int db_fail(const struct db *db, sqlite3 *sq, int rc, struct cs_error *err)
     case SQLITE_PERM:
     case SQLITE_AUTH:
     case SQLITE_CANTOPEN:
-        return cs_fail(err, CS_ECONFIG, "%s cannot be opened for writing (%s): file and folder must belong to the server's user",
-                       db->path, sqlite3_errmsg(sq));
+        return cs_fail(err, CS_ECONFIG,
+                       "%s cannot be opened for writing (%s): file and folder must belong to the server's user", db->path,
+                       sqlite3_errmsg(sq));
     case SQLITE_IOERR:
         return cs_fail(err, CS_ECONFIG, "reading or writing %s failed (%s, %s): check the disk", db->path, sqlite3_errmsg(sq),
                        strerrordesc_np(sqlite3_system_errno(sq)));
     case SQLITE_ERROR:
-        return cs_fail(err, CS_ECONFIG, "%s is not as this version needs it (%s): was its schema edited? Restore it from a backup", db->path,
+        return cs_fail(err, CS_ECONFIG,
+                       "%s is not as this version needs it (%s): was its schema edited? Restore it from a backup", db->path,
                        sqlite3_errmsg(sq));
     default:
         return cs_fail(err, CS_EINTERNAL, "SQLite failed on %s: %s (%d)", db->path, sqlite3_errmsg(sq), rc);

@@ -1,6 +1,6 @@
 /*
- * Brings state.db up to date: makes the file, recognises it, runs the migrations that it lacks. Called once by whoever holds the
- * lock of the state folder; with may_change false it only looks.
+ * Brings state.db up to date: makes the file, recognises it, runs the migrations that it lacks. Called once by whoever holds
+ * the lock of the state folder; with may_change false it only looks.
  */
 #include "db.h"
 
@@ -52,8 +52,8 @@ static int recognise(const struct db *db, sqlite3 *sq, int64_t *schema, struct c
         one_number(db, sq, "SELECT count(*) FROM sqlite_schema", &tables, err) < 0)
         return -1;
     if (application != APPLICATION_ID && (application || *schema || tables))
-        return cs_fail(err, CS_ECONFIG, "%s is a SQLite database of some other program: set `file` of the store to another path",
-                       db->path);
+        return cs_fail(err, CS_ECONFIG,
+                       "%s is a SQLite database of some other program: set `file` of the store to another path", db->path);
     if (*schema < 0 || *schema > KNOWN)
         return cs_fail(err, CS_ECONFIG,
                        "%s has schema %lld, but this version knows only up to %d: a newer Countersign wrote it; install that "
@@ -66,10 +66,11 @@ static int refuse_old(const struct db *db, int64_t schema, struct cs_error *err)
 {
     if (schema == KNOWN)
         return 0;
-    return cs_fail(err, CS_ECONFIG,
-                   "%s has schema %lld, this version needs %d: restart `countersign serve` with this version, which brings it up "
-                   "to date",
-                   db->path, (long long)schema, KNOWN);
+    return cs_fail(
+        err, CS_ECONFIG,
+        "%s has schema %lld, this version needs %d: restart `countersign serve` with this version, which brings it up "
+        "to date",
+        db->path, (long long)schema, KNOWN);
 }
 
 /* What is recognised is looked at again inside the transaction: somebody may have been faster. */
@@ -85,8 +86,8 @@ static int bring_up(const struct db *db, sqlite3 *sq, struct cs_error *err)
     if (one_number(db, sq, "SELECT count(*) FROM pragma_foreign_key_check", &foreign, err) < 0)
         return -1;
     if (foreign)
-        return cs_fail(err, CS_ECONFIG, "%s has rows that point at rows which are gone: run sqlite3 with PRAGMA foreign_key_check",
-                       db->path);
+        return cs_fail(err, CS_ECONFIG,
+                       "%s has rows that point at rows which are gone: run sqlite3 with PRAGMA foreign_key_check", db->path);
     return run(db, sq, "COMMIT", err);
 }
 
@@ -100,10 +101,11 @@ static int use_wal(const struct db *db, sqlite3 *sq, struct cs_error *err)
         return -1;
     if (wal)
         return 0;
-    return cs_fail(err, CS_ECONFIG,
-                   "%s cannot use a write-ahead log: its file system has no shared memory (a network mount?); move the state folder "
-                   "to a local disk",
-                   db->path);
+    return cs_fail(
+        err, CS_ECONFIG,
+        "%s cannot use a write-ahead log: its file system has no shared memory (a network mount?); move the state folder "
+        "to a local disk",
+        db->path);
 }
 
 /* The file is made by us, so that nobody else can read it even for a moment; SQLite gives -wal and -shm the same mode. The

@@ -53,12 +53,14 @@ static const struct {
     WRITE(subject_ca_put, "INSERT INTO subject_ca (subject, rank, ca) VALUES (?, ?, ?)"),
     WRITE(subject_ca_clear, "DELETE FROM subject_ca WHERE subject = ?"),
 
-    WRITE(job_insert, "INSERT INTO job (subject, zone, ca, names, profile, csr, spki_sha256, state, step, data, attempts, problem, "
-                      "created_ms, updated_ms, deadline_ms, keep_until_ms, key, id, version) "
-                      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? + 1)"),
-    WRITE(job_update, "UPDATE job SET subject = ?, zone = ?, ca = ?, names = ?, profile = ?, csr = ?, spki_sha256 = ?, state = ?, "
-                      "step = ?, data = ?, attempts = ?, problem = ?, created_ms = ?, updated_ms = ?, deadline_ms = ?, "
-                      "keep_until_ms = ?, key = ?, version = version + 1 WHERE id = ? AND version = ?"),
+    WRITE(job_insert,
+          "INSERT INTO job (subject, zone, ca, names, profile, csr, spki_sha256, state, step, data, attempts, problem, "
+          "created_ms, updated_ms, deadline_ms, keep_until_ms, key, id, version) "
+          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? + 1)"),
+    WRITE(job_update,
+          "UPDATE job SET subject = ?, zone = ?, ca = ?, names = ?, profile = ?, csr = ?, spki_sha256 = ?, state = ?, "
+          "step = ?, data = ?, attempts = ?, problem = ?, created_ms = ?, updated_ms = ?, deadline_ms = ?, "
+          "keep_until_ms = ?, key = ?, version = version + 1 WHERE id = ? AND version = ?"),
     ASK(job_find, "SELECT " JOB_COLUMNS " FROM job WHERE id = ?"),
     ASK(job_find_open, "SELECT " JOB_COLUMNS " FROM job WHERE key = ? AND state = 'open'"),
     ASK(job_list_open, "SELECT " JOB_COLUMNS " FROM job WHERE state = 'open' ORDER BY created_ms, id"),

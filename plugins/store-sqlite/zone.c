@@ -3,7 +3,9 @@
 
 #include <string.h>
 
-static const char *const visible_words[] = { [CS_VISIBLE_REQUIRE] = "require", [CS_VISIBLE_WARN] = "warn", [CS_VISIBLE_OFF] = "off" };
+static const char *const visible_words[] = {
+    [CS_VISIBLE_REQUIRE] = "require", [CS_VISIBLE_WARN] = "warn", [CS_VISIBLE_OFF] = "off"
+};
 
 /* A word that nobody can have written past the triggers is read as the strictest. */
 static enum cs_visible visible_of(const char *word)

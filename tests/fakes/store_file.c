@@ -1,4 +1,4 @@
-/* See store_file.h. */
+/* A real store-sqlite for tests of the plugin and of records/; see store_file.h. */
 #include "store_file.h"
 
 #include <sqlite3.h>
@@ -27,7 +27,7 @@ static void *field(struct store_file *f, const char *name)
 
 void store_file_folder(struct store_file *f)
 {
-    *f = (struct store_file){ 0 };
+    *f = (struct store_file){ .in = f->in };
     snprintf(f->folder, sizeof f->folder, "/tmp/countersign-store-XXXXXX");
     must(mkdtemp(f->folder) != NULL, "mkdtemp");
     snprintf(f->path, sizeof f->path, "%s/state.db", f->folder);
@@ -43,7 +43,7 @@ void store_file_open(struct store_file *f, int64_t busy_timeout_ms)
     must(f->settings != NULL, "no memory");
     *(const char **)field(f, "file") = f->path;
     *(int64_t *)field(f, "busy_timeout") = busy_timeout_ms;
-    must(cs_plugin.open(NULL, f->settings, &f->self, &err) == 0, err.text);
+    must(cs_plugin.open(f->in, f->settings, &f->self, &err) == 0, err.text);
     f->ops = cs_plugin.store;
 }
 

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 struct store_file {
+    struct cs_instance *in; /* handed to the plugin's open; NULL where cs_log() is a fake */
     char folder[64], path[96];
     void *settings;
     void *self;

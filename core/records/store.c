@@ -1,0 +1,350 @@
+/*
+ * The threads over the store plugin: one that writes, a few that read. See store.h; the transactions themselves are in
+ * batch.c. Made by command/serve.c; commands use store_with() instead.
+ */
+#include "records/store.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/log.h"
+#include "records/queue.h"
+
+/* A write that failed as a whole is tried again this often with a harmless row, so that /readyz heals without a client. */
+enum { PROBE_MS = 2000 };
+/* No piece waits longer for its turn, whatever the disk does. */
+enum { WAIT_MOST_MS = 10000 };
+enum { MOST_READERS = 64 };
+
+struct reader {
+    struct store *store;
+    struct store_conn c;
+    pthread_t thread;
+    bool started;
+};
+
+struct store {
+    struct loop *loop;
+    struct instance *instance;
+    struct queue writes, reads;
+    struct store_conn writer;
+    pthread_t writer_thread;
+    bool writer_started;
+    atomic_int_fast64_t commits;
+    pthread_mutex_t trouble_lock;
+    struct cs_error trouble; /* code CS_OK: there is none */
+    char trouble_shown[sizeof((struct cs_error *)0)->text];
+    size_t n_readers;
+    struct reader readers[];
+};
+
+/* ---- how it went, told on the loop ------------------------------------------------------------------------------- */
+
+static void on_told(struct mail *mail)
+{
+    struct piece *piece = (struct piece *)mail;
+
+    if (piece->done)
+        piece->done(piece->done_arg, piece->failed ? &piece->err : NULL);
+    free(piece);
+}
+
+static void tell(struct loop *loop, struct piece *first)
+{
+    for (struct piece *piece = first, *next; piece; piece = next) {
+        next = piece->next;
+        piece->mail.fn = on_told;
+        loop_post(loop, &piece->mail);
+    }
+}
+
+/* ---- trouble ----------------------------------------------------------------------------------------------------- */
+
+static void note_end(struct store *store, enum batch_end end, const struct cs_error *err)
+{
+    bool was;
+
+    if (end == BATCH_EMPTY)
+        return;
+    if (end == BATCH_COMMITTED)
+        atomic_fetch_add(&store->commits, 1);
+    pthread_mutex_lock(&store->trouble_lock);
+    was = store->trouble.code != CS_OK;
+    store->trouble = end == BATCH_LOST ? *err : (struct cs_error){ 0 };
+    pthread_mutex_unlock(&store->trouble_lock);
+    if (end == BATCH_LOST && !was)
+        log_line(CS_LOG_ERROR, "store", "", "records cannot be written: %s", err->text);
+    if (end == BATCH_COMMITTED && was)
+        log_line(CS_LOG_INFO, "store", "", "records can be written again");
+}
+
+static bool in_trouble(struct store *store)
+{
+    bool is;
+
+    pthread_mutex_lock(&store->trouble_lock);
+    is = store->trouble.code != CS_OK;
+    pthread_mutex_unlock(&store->trouble_lock);
+    return is;
+}
+
+const char *store_trouble(const struct store *store)
+{
+    struct store *s = (struct store *)store;
+    const char *text = NULL;
+
+    assert(on_loop_thread());
+    pthread_mutex_lock(&s->trouble_lock);
+    if (s->trouble.code != CS_OK) {
+        memcpy(s->trouble_shown, s->trouble.text, sizeof s->trouble_shown);
+        text = s->trouble_shown;
+    }
+    pthread_mutex_unlock(&s->trouble_lock);
+    return text;
+}
+
+int64_t store_commits(const struct store *store)
+{
+    return atomic_load(&store->commits);
+}
+
+/* ---- the threads ------------------------------------------------------------------------------------------------- */
+
+/* Those that waited too long fail at once; the rest of the list is returned. They go to the loop in order all the same. */
+static struct piece *drop_stale(struct store *store, struct piece *first)
+{
+    int64_t now_ms = cs_now_ms();
+    struct piece *next;
+
+    while (first && now_ms - first->since_ms > WAIT_MOST_MS) {
+        next = first->next;
+        first->next = NULL;
+        first->failed = true;
+        cs_fail(&first->err, CS_EBUSY,
+                "the database was busy for more than %d s: is its disk slow, or held by another process?", WAIT_MOST_MS / 1000);
+        tell(store->loop, first);
+        first = next;
+    }
+    return first;
+}
+
+static int probe(const struct store_conn *c, void *arg, struct cs_error *err)
+{
+    (void)arg;
+    return c->ops->keep_put(c->conn, "core", "store", "probe", "", 0, err);
+}
+
+static void write_batch(struct store *store, struct piece *first)
+{
+    struct cs_error err = { 0 };
+    enum batch_end end;
+
+    first = drop_stale(store, first);
+    if (!first)
+        return;
+    end = batch_write(&store->writer, first, &err);
+    note_end(store, end, &err);
+    tell(store->loop, first);
+}
+
+static void write_probe(struct store *store)
+{
+    struct piece piece = { .fn = probe };
+    struct cs_error err = { 0 };
+    enum batch_end end = batch_write(&store->writer, &piece, &err);
+
+    note_end(store, end == BATCH_EMPTY ? BATCH_LOST : end, end == BATCH_EMPTY ? &piece.err : &err);
+}
+
+static void *write_all(void *arg)
+{
+    struct store *store = arg;
+    struct piece *first;
+
+    pthread_setname_np(pthread_self(), "store writer");
+    for (;;) {
+        switch (queue_take(&store->writes, false, in_trouble(store) ? PROBE_MS : -1, &first)) {
+        case QUEUE_PIECES:
+            write_batch(store, first);
+            break;
+        case QUEUE_TIMED_OUT:
+            write_probe(store);
+            break;
+        case QUEUE_CLOSED:
+            return NULL;
+        }
+    }
+}
+
+static void *read_all(void *arg)
+{
+    struct reader *reader = arg;
+    struct store *store = reader->store;
+    struct piece *piece;
+
+    pthread_setname_np(pthread_self(), "store reader");
+    while (queue_take(&store->reads, true, -1, &piece) == QUEUE_PIECES) {
+        piece = drop_stale(store, piece);
+        if (!piece)
+            continue;
+        batch_read(&reader->c, piece);
+        tell(store->loop, piece);
+    }
+    return NULL;
+}
+
+/* ---- queueing ---------------------------------------------------------------------------------------------------- */
+
+/* What does not fit is told in the same way: later, on the loop. Only without any memory is it told at once. */
+static void queue_piece(struct store *store, struct queue *q, const struct piece *about)
+{
+    struct piece *piece = malloc(sizeof *piece);
+    struct cs_error err = { 0 };
+
+    if (!piece) {
+        cs_fail(&err, CS_EINTERNAL, "no memory for a record");
+        if (about->done)
+            about->done(about->done_arg, &err);
+        return;
+    }
+    *piece = *about;
+    piece->since_ms = cs_now_ms();
+    if (queue_add(q, piece, &piece->err) < 0) {
+        piece->failed = true;
+        tell(store->loop, piece);
+    }
+}
+
+void store_write(struct store *store, store_fn *fn, void *arg, cs_done_fn *done, void *done_arg)
+{
+    queue_piece(store, &store->writes, &(struct piece){ .fn = fn, .arg = arg, .done = done, .done_arg = done_arg });
+}
+
+void store_read(struct store *store, store_fn *fn, void *arg, cs_done_fn *done, void *done_arg)
+{
+    queue_piece(store, &store->reads, &(struct piece){ .fn = fn, .arg = arg, .done = done, .done_arg = done_arg });
+}
+
+/* ---- opening and closing ----------------------------------------------------------------------------------------- */
+
+static int connect_one(struct instance *instance, enum cs_store_use use, struct store_conn *c, struct cs_error *err)
+{
+    c->ops = &instance->plugin.store;
+    return c->ops->connect(instance->self, use, &c->conn, err);
+}
+
+static int connect_all(struct store *store, struct cs_error *err)
+{
+    if (connect_one(store->instance, CS_STATE_WRITER, &store->writer, err) < 0)
+        return -1;
+    for (size_t i = 0; i < store->n_readers; i++) {
+        store->readers[i].store = store;
+        if (connect_one(store->instance, CS_STATE_READER, &store->readers[i].c, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Signals are the loop thread's business. */
+static int start_thread(pthread_t *thread, bool *started, void *(*fn)(void *), void *arg, struct cs_error *err)
+{
+    sigset_t all, before;
+    int rc;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    rc = pthread_create(thread, NULL, fn, arg);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    *started = rc == 0;
+    return rc ? cs_fail(err, CS_EBUSY, "cannot start a thread for the store: %s", strerrordesc_np(rc)) : 0;
+}
+
+static int start_threads(struct store *store, struct cs_error *err)
+{
+    if (start_thread(&store->writer_thread, &store->writer_started, write_all, store, err) < 0)
+        return -1;
+    for (size_t i = 0; i < store->n_readers; i++)
+        if (start_thread(&store->readers[i].thread, &store->readers[i].started, read_all, &store->readers[i], err) < 0)
+            return -1;
+    return 0;
+}
+
+struct store *store_open(struct loop *loop, struct instance *instance, size_t readers, struct cs_error *err)
+{
+    struct store *store;
+
+    assert(readers >= 1 && readers <= MOST_READERS);
+    store = calloc(1, sizeof *store + readers * sizeof store->readers[0]);
+    if (!store || queue_open(&store->writes, err) < 0 || queue_open(&store->reads, err) < 0) {
+        free(store);
+        cs_fail(err, CS_EINTERNAL, "no memory for the store");
+        return NULL;
+    }
+    store->loop = loop;
+    store->instance = instance;
+    store->n_readers = readers;
+    pthread_mutex_init(&store->trouble_lock, NULL);
+    if (connect_all(store, err) < 0 || start_threads(store, err) < 0) {
+        store_close(store);
+        return NULL;
+    }
+    return store;
+}
+
+static void disconnect(struct store *store, struct store_conn *c)
+{
+    if (c->conn)
+        c->ops->disconnect(store->instance->self, c->conn);
+}
+
+void store_close(struct store *store)
+{
+    if (!store)
+        return;
+    queue_close(&store->writes);
+    queue_close(&store->reads);
+    if (store->writer_started)
+        pthread_join(store->writer_thread, NULL);
+    for (size_t i = 0; i < store->n_readers; i++) {
+        if (store->readers[i].started)
+            pthread_join(store->readers[i].thread, NULL);
+        disconnect(store, &store->readers[i].c);
+    }
+    disconnect(store, &store->writer);
+    queue_free(&store->writes);
+    queue_free(&store->reads);
+    pthread_mutex_destroy(&store->trouble_lock);
+    free(store);
+}
+
+/* ---- without threads --------------------------------------------------------------------------------------------- */
+
+int store_migrate(struct instance *instance, bool may_change, struct cs_error *err)
+{
+    return instance->plugin.store.migrate(instance->self, may_change, err);
+}
+
+static int in_transaction(const struct store_conn *c, store_fn *fn, void *arg, struct cs_error *err)
+{
+    if (c->ops->begin(c->conn, err) < 0)
+        return -1;
+    if (fn(c, arg, err) == 0 && c->ops->commit(c->conn, err) == 0)
+        return 0;
+    c->ops->rollback(c->conn);
+    return -1;
+}
+
+int store_with(struct instance *instance, enum cs_store_use use, store_fn *fn, void *arg, struct cs_error *err)
+{
+    struct store_conn c = { 0 };
+    int rc;
+
+    if (connect_one(instance, use, &c, err) < 0)
+        return -1;
+    rc = in_transaction(&c, fn, arg, err);
+    c.ops->disconnect(instance->self, c.conn);
+    return rc;
+}

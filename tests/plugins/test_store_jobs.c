@@ -1,0 +1,224 @@
+/* store-sqlite: jobs, their challenges and certificates, through the plugin's descriptor. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../fakes/store_file.h"
+#include "../fakes/store_rows.h"
+
+static struct store_file f;
+static void *w, *r; /* a writer's connection, a reader's */
+static struct cs_error err;
+static const struct cs_store_ops *ops;
+
+static int set_up(void **state)
+{
+    (void)state;
+    store_file_open(&f, 1000);
+    store_file_migrate(&f);
+    ops = f.ops;
+    err = (struct cs_error){ 0 };
+    assert_int_equal(ops->connect(f.self, CS_STATE_WRITER, &w, &err), 0);
+    assert_int_equal(ops->connect(f.self, CS_STATE_READER, &r, &err), 0);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    ops->disconnect(f.self, r);
+    ops->disconnect(f.self, w);
+    store_file_close(&f);
+    return 0;
+}
+
+static struct cs_job a_job(const char *id, uint8_t key)
+{
+    return (struct cs_job){ .size = sizeof(struct cs_job), .id = id, .key = { [31] = key }, .subject = "CN=a.lab.example",
+                            .zone = "lab.example", .ca = "le", .names = "a.lab.example", .profile = "",
+                            .csr = (const uint8_t *)"csr", .csr_len = 3, .spki_sha256 = { 7 }, .state = CS_JOB_OPEN,
+                            .step = "", .data = NULL, .data_len = 0, .problem = "", .created_ms = 100, .updated_ms = 100,
+                            .deadline_ms = 900, .keep_until_ms = 1000 };
+}
+
+static struct cs_certificate a_certificate(const char *job, uint8_t key, int64_t issued_ms)
+{
+    return (struct cs_certificate){ .size = sizeof(struct cs_certificate), .job = job, .key = { [31] = key },
+                                    .zone = "lab.example", .subject = "CN=a.lab.example", .names = "a.lab.example", .ca = "le",
+                                    .profile = "", .serial = "0a1b", .not_before_ms = 10, .not_after_ms = 2000,
+                                    .issued_ms = issued_ms, .pem = "PEM and more", .pem_len = 3, .url = "https://ca/1",
+                                    .spki_sha256 = { 7 } };
+}
+
+#define ROWS(call, on_row, expected)                    \
+    do {                                                \
+        struct rows got_ = { 0 };                      \
+        assert_int_equal(call(on_row, &got_, &err), 0); \
+        assert_string_equal(got_.text, expected);       \
+    } while (0)
+
+#define job_one(fn, arg, e) ops->job_find(r, "one", fn, arg, e)
+#define challenges(fn, arg, e) ops->challenge_list(r, fn, arg, e)
+
+static void a_job_is_written_only_over_the_version_that_was_read(void **state)
+{
+    struct cs_job j = a_job("one", 1);
+
+    (void)state;
+    assert_int_equal(ops->job_put(w, &j, 0, &err), 0);
+    ROWS(job_one, row_of_job, "one|1|v1|CN=a.lab.example|lab.example|le|a.lab.example||csr|1|||0||100 100 900 1000|7\n");
+    j.step = "finalize";
+    j.data = (const uint8_t *)"url";
+    j.data_len = 3;
+    j.attempts = 2;
+    j.updated_ms = 200;
+    assert_int_equal(ops->job_put(w, &j, 1, &err), 0);
+    ROWS(job_one, row_of_job,
+         "one|1|v2|CN=a.lab.example|lab.example|le|a.lab.example||csr|1|finalize|url|2||100 200 900 1000|7\n");
+    assert_int_equal(ops->job_put(w, &j, 1, &err), -1);
+    assert_int_equal(err.code, CS_ECONFLICT);
+    assert_string_equal(err.text, "job one was changed by somebody else meanwhile");
+    assert_int_equal(ops->job_put(w, &j, 0, &err), -1);
+    assert_int_equal(err.code, CS_ECONFLICT);
+    j.id = "two";
+    j.key[31] = 9;
+    assert_int_equal(ops->job_put(w, &j, 1, &err), -1);
+    assert_int_equal(err.code, CS_ENOTFOUND);
+    j.state = (enum cs_job_state)8;
+    assert_int_equal(ops->job_put(w, &j, 0, &err), -1);
+    assert_int_equal(err.code, CS_EINTERNAL);
+}
+
+static void one_job_is_open_for_a_key(void **state)
+{
+    struct cs_job one = a_job("one", 1), two = a_job("two", 1), three = a_job("three", 3);
+    struct rows l = { 0 };
+
+    (void)state;
+    one.created_ms = 300;
+    assert_int_equal(ops->job_put(w, &one, 0, &err), 0);
+    assert_int_equal(ops->job_put(w, &two, 0, &err), -1);
+    assert_int_equal(err.code, CS_ECONFLICT);
+    assert_string_equal(err.text, "an order for the same key, zone, names and profile is open already");
+    assert_int_equal(ops->job_put(w, &three, 0, &err), 0);
+    assert_int_equal(ops->job_list_open(r, row_of_job, &l, &err), 0);
+    assert_int_equal(l.n, 2);
+    assert_true(strstr(l.text, "three") < strstr(l.text, "one"));
+    one.state = CS_JOB_FAILED;
+    one.problem = "{}";
+    assert_int_equal(ops->job_put(w, &one, 1, &err), 0);
+    assert_int_equal(ops->job_put(w, &two, 0, &err), 0);
+    l = (struct rows){ 0 };
+    assert_int_equal(ops->job_find_open(r, one.key, row_of_job, &l, &err), 0);
+    assert_int_equal(l.n, 1);
+    assert_int_equal(strncmp(l.text, "two|", 4), 0);
+    one.state = CS_JOB_OPEN;
+    assert_int_equal(ops->job_put(w, &one, 2, &err), -1);
+    assert_int_equal(err.code, CS_ECONFLICT);
+    one.state = CS_JOB_DONE;
+    assert_int_equal(ops->job_put(w, &one, 2, &err), 0);
+}
+
+static void challenges_may_be_put_and_removed_twice(void **state)
+{
+    struct cs_job j = a_job("one", 1);
+    struct cs_job_challenge ch = { .size = sizeof ch,
+                                   .job = "one",
+                                   .name = "a.lab.example",
+                                   .dns = "builtin",
+                                   .owner = "_acme-challenge.a.lab.example.",
+                                   .zone = "lab.example.",
+                                   .value = "v1",
+                                   .expires_ms = 5 };
+    struct cs_job_challenge other = ch;
+
+    (void)state;
+    assert_int_equal(ops->challenge_put(w, &ch, &err), -1);
+    assert_int_equal(err.code, CS_ENOTFOUND);
+    assert_int_equal(ops->job_put(w, &j, 0, &err), 0);
+    assert_int_equal(ops->challenge_put(w, &ch, &err), 0);
+    ch.expires_ms = 6;
+    assert_int_equal(ops->challenge_put(w, &ch, &err), 0);
+    other.value = "v2";
+    assert_int_equal(ops->challenge_put(w, &other, &err), 0);
+    ROWS(challenges, row_of_challenge,
+         "one|a.lab.example|builtin|_acme-challenge.a.lab.example.|lab.example.|v1|6\n"
+         "one|a.lab.example|builtin|_acme-challenge.a.lab.example.|lab.example.|v2|5\n");
+    assert_int_equal(ops->challenge_remove(w, &ch, &err), 0);
+    assert_int_equal(ops->challenge_remove(w, &ch, &err), 0);
+    ROWS(challenges, row_of_challenge, "one|a.lab.example|builtin|_acme-challenge.a.lab.example.|lab.example.|v2|5\n");
+}
+
+static void the_newest_certificate_of_a_key_is_found(void **state)
+{
+    struct cs_certificate one = a_certificate("one", 1, 50), two = a_certificate("two", 1, 60),
+                          old = a_certificate("old", 1, 40);
+    struct rows l = { 0 };
+
+    (void)state;
+    assert_int_equal(ops->certificate_put(w, &one, &err), 0);
+    assert_int_equal(ops->certificate_put(w, &two, &err), 0);
+    assert_int_equal(ops->certificate_put(w, &old, &err), 0);
+    assert_int_equal(ops->certificate_put(w, &old, &err), -1);
+    assert_int_equal(err.code, CS_ECONFLICT);
+    assert_int_equal(ops->certificate_newest(r, one.key, row_of_certificate, &l, &err), 0);
+    assert_string_equal(l.text, "two|1|lab.example|CN=a.lab.example|a.lab.example|le||0a1b|10 2000 60|PEM|https://ca/1|7\n");
+    l = (struct rows){ 0 };
+    assert_int_equal(ops->certificate_find(r, "one", row_of_certificate, &l, &err), 0);
+    assert_int_equal(strncmp(l.text, "one|1|", 6), 0);
+    one.key[0] = 1;
+    assert_int_equal(ops->certificate_newest(r, one.key, row_of_certificate, &l, &err), 0);
+    assert_int_equal(ops->certificate_find(r, "none", row_of_certificate, &l, &err), 0);
+    assert_int_equal(l.n, 1);
+}
+
+static void purge_forgets_what_is_over_a_few_at_a_time(void **state)
+{
+    struct cs_job_challenge ch = {
+        .size = sizeof ch, .job = "1", .name = "a", .dns = "b", .owner = "o.", .zone = "z.", .value = "v"
+    };
+    int64_t n;
+
+    (void)state;
+    for (uint8_t i = 0; i < 5; i++) {
+        char id[2] = { (char)('0' + i), '\0' };
+        struct cs_job j = a_job(id, i);
+        struct cs_certificate c = a_certificate(id, i, 50);
+
+        j.state = i == 0 ? CS_JOB_OPEN : CS_JOB_DONE;
+        j.keep_until_ms = 1000 + i;
+        c.not_after_ms = 1000 + i;
+        assert_int_equal(ops->job_put(w, &j, 0, &err), 0);
+        assert_int_equal(ops->certificate_put(w, &c, &err), 0);
+    }
+    assert_int_equal(ops->challenge_put(w, &ch, &err), 0);
+    assert_int_equal(ops->purge(w, 999, 100, &n, &err), 0);
+    assert_int_equal(n, 0);
+    assert_int_equal(ops->purge(w, 1003, 3, &n, &err), 0);
+    assert_int_equal(n, 3);
+    assert_int_equal(ops->purge(w, 1003, 100, &n, &err), 0);
+    assert_int_equal(n, 3);
+    assert_int_equal(store_file_number(&f, "SELECT count(*) FROM job"), 3); /* open, with a challenge, not over */
+    assert_int_equal(store_file_number(&f, "SELECT count(*) FROM certificate"), 1);
+    assert_int_equal(ops->challenge_remove(w, &ch, &err), 0);
+    assert_int_equal(ops->purge(w, 5000, 100, &n, &err), 0);
+    assert_int_equal(n, 3);
+    assert_int_equal(store_file_number(&f, "SELECT count(*) FROM job WHERE state = 'open'"), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_job_is_written_only_over_the_version_that_was_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_job_is_open_for_a_key, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(challenges_may_be_put_and_removed_twice, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_newest_certificate_of_a_key_is_found, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(purge_forgets_what_is_over_a_few_at_a_time, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
