@@ -1,0 +1,156 @@
+/*
+ * The thread that answers; see server.h.
+ */
+#include "server.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tcp.h"
+#include "udp.h"
+
+struct server_thread {
+    pthread_t id;
+    bool runs;
+    int stop_fd; /* written to when the thread shall end */
+    struct event *stop;
+};
+
+void server_answer(struct server *server, const struct snapshot *snapshot, const uint8_t *query, size_t len,
+                   struct answer *answer)
+{
+    answer_query(snapshot, query, len, cs_wall_ms(), answer);
+    if (answer->len > 0 && answer->rcode < SERVER_RCODES)
+        server->answers[answer->rcode]++;
+}
+
+static void on_stop(evutil_socket_t fd, short what, void *arg)
+{
+    struct server *server = arg;
+
+    (void)fd, (void)what;
+    event_base_loopbreak(server->base);
+}
+
+static void *run(void *arg)
+{
+    struct server *server = arg;
+
+    event_base_dispatch(server->base);
+    return NULL;
+}
+
+static int add_sockets(struct server *server, struct cs_error *err)
+{
+    size_t n = 0;
+
+    for (size_t i = 0;; i++) {
+        int udp = cs_listen(server->in, i, SOCK_DGRAM), tcp = cs_listen(server->in, i, SOCK_STREAM);
+
+        if (udp < 0 && tcp < 0)
+            break;
+        if (udp >= 0 && udp_add(server, udp, err) < 0)
+            return -1;
+        if (tcp >= 0 && tcp_add(server, tcp, err) < 0)
+            return -1;
+        n++;
+    }
+    if (n == 0)
+        return cs_fail(err, CS_ECONFIG, "a DNS server needs an address: set listen = ( \"0.0.0.0:53\", \"[::]:53\" )");
+    return 0;
+}
+
+static int make_stop(struct server *server, struct cs_error *err)
+{
+    struct server_thread *thread = calloc(1, sizeof *thread);
+
+    if (!thread)
+        return cs_fail(err, CS_EINTERNAL, "no memory");
+    server->thread = thread;
+    thread->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (thread->stop_fd < 0)
+        return cs_fail(err, CS_EINTERNAL, "cannot make an eventfd: %s", strerror(errno));
+    thread->stop = event_new(server->base, thread->stop_fd, EV_READ, on_stop, server);
+    if (!thread->stop || event_add(thread->stop, NULL) < 0)
+        return cs_fail(err, CS_EINTERNAL, "no memory");
+    return 0;
+}
+
+/* Signals are the main thread's business. */
+static int start_thread(struct server *server, struct cs_error *err)
+{
+    sigset_t all, before;
+    int rc;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    rc = pthread_create(&server->thread->id, NULL, run, server);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc != 0)
+        return cs_fail(err, CS_EINTERNAL, "cannot start the DNS thread: %s", strerror(rc));
+    server->thread->runs = true;
+    pthread_setname_np(server->thread->id, "cs-dns");
+    return 0;
+}
+
+static void server_free(struct server *server)
+{
+    udp_free(server);
+    tcp_free(server);
+    if (server->thread) {
+        if (server->thread->stop)
+            event_free(server->thread->stop);
+        if (server->thread->stop_fd >= 0)
+            close(server->thread->stop_fd);
+        free(server->thread);
+    }
+    if (server->base)
+        event_base_free(server->base);
+    free(server);
+}
+
+struct server *server_start(struct cs_instance *in, struct shelf *shelf, struct cs_error *err)
+{
+    struct server *server = calloc(1, sizeof *server);
+
+    if (server)
+        server->base = event_base_new();
+    if (!server || !server->base) {
+        free(server);
+        cs_fail(err, CS_EINTERNAL, "no memory");
+        return NULL;
+    }
+    server->in = in;
+    server->shelf = shelf;
+    if (make_stop(server, err) < 0 || add_sockets(server, err) < 0 || start_thread(server, err) < 0) {
+        server_free(server);
+        return NULL;
+    }
+    return server;
+}
+
+void server_stop(struct server *server)
+{
+    const uint64_t one = 1;
+    uint64_t other = 0;
+
+    if (!server)
+        return;
+    if (write(server->thread->stop_fd, &one, sizeof one) != sizeof one)
+        abort(); /* an eventfd of ours takes a number */
+    pthread_join(server->thread->id, NULL);
+    for (size_t i = 0; i < SERVER_RCODES; i++)
+        other += i == 0 || i == 1 || i == 3 || i == 5 ? 0 : server->answers[i];
+    cs_log(server->in, CS_LOG_INFO,
+           "the DNS server stops answering noerror=%" PRIu64 " nxdomain=%" PRIu64 " refused=%" PRIu64 " formerr=%" PRIu64
+           " other=%" PRIu64, server->answers[0], server->answers[3], server->answers[5], server->answers[1], other);
+    server_free(server);
+}

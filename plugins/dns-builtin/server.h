@@ -1,0 +1,35 @@
+/*
+ * The thread that answers DNS questions, with an event loop of its own, so that a flood of questions does not slow orders and
+ * an order does not slow answers. Started and stopped by builtin.c; its sockets are udp.c's and tcp.c's.
+ */
+#ifndef DNS_BUILTIN_SERVER_H
+#define DNS_BUILTIN_SERVER_H
+
+#include "shelf.h"
+
+struct event_base;
+struct udp;
+struct tcp;
+
+enum { SERVER_RCODES = 17 };
+
+struct server {
+    struct cs_instance *in;
+    struct shelf *shelf;
+    struct event_base *base;
+    struct udp *udp; /* one for each socket, chained */
+    struct tcp *tcp;
+    uint64_t answers[SERVER_RCODES]; /* the thread's until it has ended */
+    struct server_thread *thread;
+};
+
+/* Starts the thread for every socket of the block's `listen`. NULL and *err. */
+struct server *server_start(struct cs_instance *in, struct shelf *shelf, struct cs_error *err);
+/* Waits until the thread has ended; logs how many answers it gave. NULL is allowed. */
+void server_stop(struct server *server);
+
+/* For udp.c and tcp.c: answer and count. */
+void server_answer(struct server *server, const struct snapshot *snapshot, const uint8_t *query, size_t len,
+                   struct answer *answer);
+
+#endif
