@@ -168,7 +168,7 @@ static void on_over(struct mail *mail)
 static void *keep_and_look(void *arg)
 {
     struct worker *w = arg;
-    void *data = "";
+    void *data = w;
     size_t len = 99;
     static char big[65536];
 
