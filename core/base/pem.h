@@ -7,6 +7,8 @@
 
 #include <countersign/plugin.h>
 
+struct text;
+
 /* Decode the only CERTIFICATE REQUEST block in `body` into `der` (room for BASE64_DECODED_MAX(len) bytes). A form-encoded
  * body ("+" as space, %2B) is NOT decoded: curl -d sends the file's bytes as they are. -1 and CS_EINPUT: no block
  * ("no-csr"), several ("several-csrs"), bad base 64 ("bad-pem"). Other blocks are passed over. */
@@ -17,5 +19,8 @@ int pem_find_csr(const char *body, size_t len, uint8_t *der, size_t *der_len, st
 int pem_each_certificate(const char *pem, size_t len, size_t most,
                          int (*fn)(void *arg, const uint8_t *der, size_t der_len, struct cs_error *err), void *arg,
                          struct cs_error *err);
+
+/* Add a block in the form of RFC 7468 2: lines of 64 characters, one newline behind each. */
+void pem_add(struct text *out, const char *label, const uint8_t *der, size_t len);
 
 #endif

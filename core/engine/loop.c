@@ -118,6 +118,12 @@ static int open_base(struct loop *loop, struct cs_error *err)
     return loop->timers ? 0 : -1;
 }
 
+static void on_libevent_says(int severity, const char *text)
+{
+    log_line(severity == EVENT_LOG_ERR ? CS_LOG_ERROR : severity == EVENT_LOG_WARN ? CS_LOG_WARN : CS_LOG_DEBUG, "libevent",
+             "", "%s", text);
+}
+
 struct loop *loop_new(struct cs_error *err)
 {
     struct loop *loop = calloc(1, sizeof *loop);
@@ -126,6 +132,7 @@ struct loop *loop_new(struct cs_error *err)
         cs_fail(err, CS_EINTERNAL, "cannot start the loop: no memory");
         return NULL;
     }
+    event_set_log_callback(on_libevent_says);
     loop->bell_fd = -1;
     pthread_mutex_init(&loop->lock, NULL);
     if (open_base(loop, err) < 0) {

@@ -53,7 +53,7 @@ static void on_deadline(void *arg)
 {
     struct cs_op *op = arg;
     struct cs_error err = { 0 };
-    struct op_result result = { .err = &err };
+    struct op_result result = { .err = &err, .cancelled = true };
     char *problem;
 
     if (op_is_finished(op))

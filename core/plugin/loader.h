@@ -13,18 +13,19 @@
 
 #include "plugin/settings.h"
 
-/* Copies by the smaller size: what an older plugin did not know is NULL. Never unloaded (RTLD_NODELETE). */
+/* Copies by the smaller size: what an older plugin did not know is NULL. Never unloaded (RTLD_NODELETE), never copied. */
 struct plugin {
     struct cs_plugin about; /* its role pointers point into this struct, or are NULL */
     struct cs_ca_ops ca;
     struct cs_dns_ops dns;
     struct cs_store_ops store;
     struct cs_audit_ops audit;
-    char *path;
+    char *path; /* absolute, without symbolic links */
 };
 
 /* Names without "/" mean DIR/NAME.so. File and folder must belong to root, the user, or `starter`, and not be writable by
- * group or others. Each refusal names the file, both versions where they differ, and what to do. */
+ * group or others; the folder may be reached through symbolic links, the file may not be one. Each refusal names the file, both
+ * versions where they differ, and what to do. */
 int plugin_load(struct plugin *out, const char *dir, const char *name, uid_t user, uid_t starter, struct cs_error *err);
 void plugin_release(struct plugin *plugin);
 

@@ -115,6 +115,8 @@ class Countersign:
     def stop(self):
         """SIGTERM, its end, and a look at what the sanitizers said."""
         child, self.child = self.child, None
+        if not child:
+            return
         code = child.stop()
         faults = SANITIZER_WORDS.findall(child.log())
         if code != 0 or faults:

@@ -47,8 +47,10 @@ static void the_vectors_of_the_rfc_hold(void **state)
 
 static void what_is_not_exact_is_refused(void **state)
 {
-    static const char *const wrong[] = { "Z",     "Zg=",    "Zg===", "=",     "==",   "====",       "Zh==", "Zm9=", "Zm 9v",
-                                         "Zm9v\n", "Zm9v=", "Zg==Zg", "Z===", "Zm9v==", "Zm-v", "Zm9vYmF\x80", "Zh", "=Zm9", "Zm9vZg=" };
+    static const char *const wrong[] = {
+        "Z",     "Zg=",    "Zg===", "=",      "==",   "====",        "Zh==", "Zm9=", "Zm 9v",  "Zm9v\n",
+        "Zm9v=", "Zg==Zg", "Z===",  "Zm9v==", "Zm-v", "Zm9vYmF\x80", "Zh",   "=Zm9", "Zm9vZg="
+    };
 
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {

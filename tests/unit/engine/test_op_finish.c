@@ -10,7 +10,8 @@
 
 static void a_chain_is_copied_deeply(void **state)
 {
-    char pem[] = "-----BEGIN", url[] = "https://ca/1", profile[] = "short", first[] = "https://ca/1/1", second[] = "https://ca/1/2";
+    char pem[] = "-----BEGIN", url[] = "https://ca/1", profile[] = "short";
+    char first[] = "https://ca/1/1", second[] = "https://ca/1/2";
     const char *alternates[] = { first, second };
     struct cs_chain chain = { sizeof chain, pem, 10, url, alternates, 2, profile };
     struct pending p;

@@ -269,22 +269,21 @@ static void a_ticket_is_good_after_the_deadline(void **state)
 
 static void use_a_timer_elsewhere(void *arg)
 {
-    struct pending *p = arg;
+    struct loop *loop = loop_new(NULL);
+    struct pending p;
 
-    loop_free(p->loop); /* in the child: this thread is no loop thread any more */
-    cs_op_after(p->op, 1, finish_op, p->op);
+    (void)arg;
+    pending_new(&p, loop, 1000);
+    loop_free(loop); /* this thread is no loop thread any more */
+    cs_op_after(p.op, 1, finish_op, p.op);
 }
 
 static void a_loop_service_in_a_worker_ends_the_program(void **state)
 {
-    struct pending p;
-    const char *words;
+    const char *words = last_words(use_a_timer_elsewhere, NULL);
 
-    pending_new(&p, *state, 1000);
-    words = last_words(use_a_timer_elsewhere, &p);
+    (void)state;
     assert_true(strstr(words, "error ca.test [job7]: the plugin called cs_op_after() in a worker") != NULL);
-    cs_op_ok(p.op);
-    loop_run_once(*state, 0);
 }
 
 static void the_deadline_can_be_asked_for(void **state)

@@ -60,6 +60,25 @@ static inline const char *write_text(const char *name, const char *text)
     return write_bytes(name, text, strlen(text), 0600);
 }
 
+/* A plugin of tests/bad-plugins/ as NAME.so in the test's folder, which is closed to others whatever the build's is. */
+static inline const char *copy_plugin(const char *from, const char *name)
+{
+    static char bytes[1 << 20];
+    char path[PATH_MAX], target[NAME_MAX];
+    size_t len;
+    FILE *f;
+
+    assert_true((size_t)snprintf(path, sizeof path, "%s/%s.so", getenv("BAD_PLUGINS"), from) < sizeof path);
+    f = fopen(path, "r");
+    assert_non_null(f);
+    len = fread(bytes, 1, sizeof bytes, f);
+    assert_true(len > 0 && len < sizeof bytes);
+    fclose(f);
+    assert_true((size_t)snprintf(target, sizeof target, "%s.so", name) < sizeof target);
+    unlink(in_folder(target)); /* it may be mapped: writing over it would change loaded code */
+    return write_bytes(target, bytes, len, 0644);
+}
+
 /* A configuration from its text; the test fails when it does not parse. */
 static inline struct config *config_of(const char *text)
 {

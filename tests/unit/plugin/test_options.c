@@ -7,6 +7,7 @@
 
 #include "plugin_test.h"
 
+#include "plugin/loader.h"
 #include "plugin/options.h"
 
 struct sample {
@@ -221,6 +222,22 @@ static void a_broken_table_is_the_authors_fault(void **state)
     }
 }
 
+static void a_setting_outside_the_struct_of_a_real_plugin_is_refused(void **state)
+{
+    struct cs_error err = { 0 };
+    struct plugin plugin;
+
+    (void)state;
+    copy_plugin("outside-settings", "outside-settings");
+    assert_int_equal(plugin_load(&plugin, test_folder, "outside-settings", getuid(), getuid(), &err), 0);
+    fill_from("dns = { d = { plugin = \"outside-settings\"; }; };", plugin.about.settings, plugin.about.option_size,
+              plugin.about.settings_size);
+    assert_null(options);
+    assert_has(config_complaints(config), "the settings table of plugin outside-settings is broken at entry 1");
+    plugin_release(&plugin);
+    forget();
+}
+
 static void the_table_is_described_for_people(void **state)
 {
     struct text text = TEXT_MAX(4096);
@@ -252,6 +269,7 @@ int main(void)
         cmocka_unit_test(a_block_without_settings_knows_the_words_of_the_core),
         cmocka_unit_test(a_table_of_wider_entries_is_walked_by_its_own_stride),
         cmocka_unit_test(a_broken_table_is_the_authors_fault),
+        cmocka_unit_test(a_setting_outside_the_struct_of_a_real_plugin_is_refused),
         cmocka_unit_test(the_table_is_described_for_people),
     };
 

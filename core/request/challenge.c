@@ -1,0 +1,466 @@
+/*
+ * From cs_challenge_put() to `done`: write down, set, see; see challenge.h. The set of each owner name is owner.c's, the asking
+ * visible.c's.
+ */
+#include "request/challenge.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/log.h"
+#include "engine/wait.h"
+#include "request/owner.h"
+#include "request/visible.h"
+
+#define LOG_WHO      "challenge"
+#define EXPIRES_MS   (3600 * INT64_C(1000))
+#define LEAVE_MS     (5 * 1000) /* of the op's time, for what comes after */
+
+struct challenges {
+    struct heart *heart;
+    struct owners *owners;
+    size_t removals; /* rows on their way out of the store */
+};
+
+/* One cs_challenge_put() that has not been answered. */
+struct publication {
+    struct challenges *all;
+    struct job *job;
+    struct value *value;
+    struct op_ticket *ticket;
+    int64_t op_deadline_ms;
+    struct visible_wait *visible;
+    cs_done_fn *done;
+    void *arg;
+};
+
+/* A row of the store on its way in or out. */
+struct record {
+    struct challenges *all;
+    struct cs_job_challenge row;
+    char *job, *name, *dns, *owner, *zone, *text;
+    bool remove;
+    struct value *value; /* of a row on its way in */
+};
+
+/* ---- Answering ---- */
+
+/* Ends the publication; the plugin hears of it if it still waits. */
+static void answer(struct publication *p, const struct cs_error *err)
+{
+    struct cs_op *op = op_ticket_use(p->ticket);
+
+    if (p->value)
+        p->value->waiting = NULL;
+    if (op)
+        p->done(p->arg, err);
+    free(p);
+}
+
+static void on_visible(void *arg, const struct cs_error *err)
+{
+    struct publication *p = arg;
+
+    p->visible = NULL;
+    if (err && p->job->row->visible == CS_VISIBLE_WARN) {
+        log_line(CS_LOG_WARN, LOG_WHO, p->job->id, "going on although %s", err->text);
+        err = NULL;
+    }
+    answer(p, err);
+}
+
+static void look_for(struct publication *p)
+{
+    const struct value *value = p->value;
+    const int64_t patience_ms = cs_now_ms() + p->all->heart->settings->visible_ms;
+    const int64_t latest_ms = p->op_deadline_ms - LEAVE_MS;
+    const struct visible_want want = {
+        .owner = owner_name(value->owner),
+        .zone = owner_zone(value->owner),
+        .value = value->text,
+        .servers = p->job->row->servers,
+        .deadline_ms = patience_ms < latest_ms ? patience_ms : latest_ms,
+    };
+
+    if (p->job->row->visible == CS_VISIBLE_OFF) {
+        answer(p, NULL);
+        return;
+    }
+    p->visible = visible_wait(p->all->heart->visible, &want, on_visible, p);
+    if (!p->visible)
+        answer(p, &(struct cs_error){ .code = CS_EINTERNAL, .text = "out of memory" });
+}
+
+/* ---- The row in the store ---- */
+
+static void free_record(struct record *r)
+{
+    free(r->job);
+    free(r->name);
+    free(r->dns);
+    free(r->owner);
+    free(r->zone);
+    free(r->text);
+    free(r);
+}
+
+static struct record *make_record(struct challenges *all, const struct value *value)
+{
+    struct record *r = calloc(1, sizeof *r);
+
+    if (!r)
+        return NULL;
+    r->all = all;
+    r->job = text_copy(value->job);
+    r->name = text_copy(value->name);
+    r->dns = text_copy(owner_dns(value->owner));
+    r->owner = text_copy(owner_name(value->owner));
+    r->zone = text_copy(owner_zone(value->owner));
+    r->text = text_copy(value->text);
+    r->row = (struct cs_job_challenge){ .size = sizeof r->row, .job = r->job, .name = r->name, .dns = r->dns, .owner = r->owner,
+                                        .zone = r->zone, .value = r->text, .expires_ms = value->expires_ms };
+    if (r->job && r->name && r->dns && r->owner && r->zone && r->text)
+        return r;
+    free_record(r);
+    return NULL;
+}
+
+static int write_record(const struct store_conn *c, void *arg, struct cs_error *err)
+{
+    const struct record *r = arg;
+
+    return r->remove ? c->ops->challenge_remove(c->conn, &r->row, err) : c->ops->challenge_put(c->conn, &r->row, err);
+}
+
+static void on_removed(void *arg, const struct cs_error *err)
+{
+    struct record *r = arg;
+
+    r->all->removals--;
+    if (err)
+        log_line(CS_LOG_WARN, LOG_WHO, r->job, "a challenge stays in the store until the next start: %s", err->text);
+    free_record(r);
+}
+
+static void remove_row(struct challenges *all, const struct value *value)
+{
+    struct record *r = make_record(all, value);
+
+    if (!r)
+        return;
+    r->remove = true;
+    all->removals++;
+    store_write(all->heart->store, write_record, r, on_removed, r);
+}
+
+static void on_recorded(void *arg, const struct cs_error *err)
+{
+    struct record *r = arg;
+    struct value *value = r->value;
+
+    free_record(r);
+    if (err && value->waiting)
+        answer(value->waiting, err);
+    if (err) {
+        value_forget(value);
+        return;
+    }
+    value->state = value->unwanted ? VALUE_GONE : VALUE_WANTED;
+    owner_push(value->owner);
+}
+
+static int write_row(struct challenges *all, struct value *value)
+{
+    struct record *r = make_record(all, value);
+
+    if (!r)
+        return -1;
+    r->value = value;
+    store_write(all->heart->store, write_record, r, on_recorded, r);
+    return 0;
+}
+
+/* ---- What the owner says ---- */
+
+static void on_told(void *arg, struct value *value, const struct cs_error *err)
+{
+    struct challenges *all = arg;
+
+    if (value->state == VALUE_GONE) {
+        if (value->waiting)
+            answer(value->waiting, &(struct cs_error){ .code = CS_EINTERNAL, .text = "the value was taken away" });
+        remove_row(all, value);
+        value_forget(value);
+    } else if (value->waiting && err) {
+        answer(value->waiting, err);
+    } else if (value->waiting && !value->waiting->visible) {
+        look_for(value->waiting);
+    }
+}
+
+/* ---- The service ---- */
+
+static int owner_of(const struct cs_challenge *challenge, const struct job *job, struct text *owner, struct text *zone,
+                    struct cs_error *err)
+{
+    char name[NAME_MAX_LEN + 1];
+
+    if (challenge->type != CS_DNS_01)
+        return cs_fail(err, CS_EINTERNAL, "challenge type %d is not known here", (int)challenge->type);
+    if (name_check(name, challenge->name, strlen(challenge->name), 0, err) < 0)
+        return -1;
+    if (!name_in_zone(name, job->row->zone))
+        return cs_fail_as(err, CS_EUPSTREAM, "foreign-challenge", "the CA asks for a challenge at %s, outside of %s", name, job->row->zone);
+    if (job->row->challenge_zone[0])
+        return cs_fail(err, CS_ECONFIG, "zone %s has a challenge_zone, which this version cannot follow: clear it", job->row->zone);
+    text_addf(owner, "_acme-challenge.%s.", name);
+    text_addf(zone, "%s.", job->row->zone);
+    return text_failed(owner) || text_failed(zone) ? cs_fail(err, CS_EINTERNAL, "the name is too long") : 0;
+}
+
+static struct publication *make_publication(struct job *job, struct cs_op *op, cs_done_fn *done, void *arg)
+{
+    struct publication *p = calloc(1, sizeof *p);
+
+    if (!p)
+        return NULL;
+    p->all = job->heart->challenges;
+    p->job = job;
+    p->op_deadline_ms = cs_op_deadline_ms(op);
+    p->done = done;
+    p->arg = arg;
+    p->ticket = op_ticket_new(op);
+    if (p->ticket)
+        return p;
+    free(p);
+    return NULL;
+}
+
+static struct value *find_value(struct job *job, const struct cs_challenge *challenge, struct cs_error *err)
+{
+    struct challenges *all = job->heart->challenges;
+    struct instance *dns = instances_find(all->heart->instances, ROLE_DNS, job->row->dns);
+    const int64_t expires_ms = challenge->expires_ms ? challenge->expires_ms : cs_wall_ms() + EXPIRES_MS;
+    struct text owner = TEXT_MAX(NAME_MAX_LEN + 20), zone = TEXT_MAX(NAME_MAX_LEN + 1);
+    struct value *value = NULL;
+
+    if (!dns) {
+        cs_fail(err, CS_ECONFIG, "zone %s names the DNS instance \"%s\", which the configuration does not have", job->row->zone,
+                job->row->dns);
+    } else if (owner_of(challenge, job, &owner, &zone, err) == 0) {
+        value = owners_value(all->owners, dns, text_of(&zone), text_of(&owner), job->id, challenge->name, challenge->value, expires_ms);
+        if (!value)
+            cs_fail(err, CS_EINTERNAL, "out of memory");
+    }
+    text_free(&owner);
+    text_free(&zone);
+    return value;
+}
+
+/* A value that is served already (of an earlier run) is set again: that is harmless, and says whether it still is. */
+static void publish(struct publication *p, struct value *value)
+{
+    const bool is_new = value->state == VALUE_RECORDING && !value->waiting;
+
+    p->value = value;
+    value->waiting = p;
+    value->unwanted = false;
+    if (value->state == VALUE_GONE)
+        value->state = VALUE_WANTED;
+    if (value->state == VALUE_WANTED)
+        owner_push(value->owner);
+    else if (is_new && write_row(p->all, value) < 0) {
+        answer(p, &(struct cs_error){ .code = CS_EINTERNAL, .text = "out of memory" });
+        value_forget(value);
+    }
+}
+
+/* Errors of the call itself come later, too: a callback never runs inside the call that asks for it. */
+struct bad_news {
+    struct mail mail;
+    struct cs_error err;
+    struct publication *p;
+};
+
+static void tell_bad_news(struct mail *mail)
+{
+    struct bad_news *news = (struct bad_news *)mail;
+
+    answer(news->p, &news->err);
+    free(news);
+}
+
+static void answer_later(struct publication *p, const struct cs_error *err)
+{
+    struct bad_news *news = calloc(1, sizeof *news);
+
+    if (!news) {
+        answer(p, err);
+        return;
+    }
+    news->mail.fn = tell_bad_news;
+    news->err = *err;
+    news->p = p;
+    loop_post(p->all->heart->loop, &news->mail);
+}
+
+void cs_challenge_put(struct cs_op *op, const struct cs_challenge *challenge, cs_done_fn *done, void *arg)
+{
+    struct job *job = op_owner(op);
+    struct publication *p;
+    struct cs_error err;
+    struct value *value;
+
+    assert(on_loop_thread() && job);
+    p = make_publication(job, op, done, arg);
+    if (!p) {
+        done(arg, &(struct cs_error){ .code = CS_EINTERNAL, .text = "out of memory" });
+        return;
+    }
+    value = find_value(job, challenge, &err);
+    if (value && value->waiting) {
+        cs_fail(&err, CS_EINTERNAL, "the plugin puts the same challenge twice");
+        value = NULL;
+    }
+    if (value)
+        publish(p, value);
+    else
+        answer_later(p, &err);
+}
+
+unsigned cs_challenge_types(struct cs_op *op, const char *name)
+{
+    const struct job *job = op_owner(op);
+
+    if (!job || !name_in_zone(name, job->row->zone))
+        return 0;
+    return 1u << CS_DNS_01;
+}
+
+struct put_wait {
+    struct cs_op *op;
+    struct cs_challenge challenge;
+    char *name, *token, *value;
+};
+
+static void free_put(void *arg)
+{
+    struct put_wait *put = arg;
+
+    free(put->name);
+    free(put->token);
+    free(put->value);
+    free(put);
+}
+
+static void start_put(void *arg, struct wait *wait)
+{
+    struct put_wait *put = arg;
+
+    cs_challenge_put(put->op, &put->challenge, wait_done, wait);
+}
+
+int cs_challenge_put_wait(struct cs_op *op, const struct cs_challenge *challenge, struct cs_error *err)
+{
+    struct put_wait *put = calloc(1, sizeof *put);
+
+    assert(!on_loop_thread());
+    if (!put)
+        return cs_fail(err, CS_EINTERNAL, "out of memory");
+    put->op = op;
+    put->name = text_copy(challenge->name);
+    put->token = text_copy(challenge->token ? challenge->token : "");
+    put->value = text_copy(challenge->value);
+    put->challenge = *challenge;
+    put->challenge.name = put->name;
+    put->challenge.token = put->token;
+    put->challenge.value = put->value;
+    if (!put->name || !put->token || !put->value) {
+        free_put(put);
+        return cs_fail(err, CS_EINTERNAL, "out of memory");
+    }
+    return wait_for(op_loop(op), op, start_put, put, free_put, err);
+}
+
+/* ---- The end ---- */
+
+static void release(struct value *value, void *arg)
+{
+    struct publication *p = value->waiting;
+
+    (void)arg;
+    if (p) {
+        visible_cancel(p->visible);
+        op_ticket_use(p->ticket);
+        value->waiting = NULL;
+        free(p);
+    }
+    if (value->state == VALUE_RECORDING) {
+        value->unwanted = true;
+    } else if (value->state == VALUE_WANTED) {
+        value->state = VALUE_GONE;
+        owner_push(value->owner);
+    }
+}
+
+void challenges_release(struct challenges *challenges, struct job *job)
+{
+    owners_each(challenges->owners, job->id, release, NULL);
+}
+
+void challenges_revive(struct challenges *challenges, const struct cs_job_challenge *row, bool open)
+{
+    struct instance *dns = instances_find(challenges->heart->instances, ROLE_DNS, row->dns);
+    struct value *value;
+
+    if (!dns) {
+        log_line(CS_LOG_WARN, LOG_WHO, row->job, "a TXT value at %s was set by dns.%s, which the configuration does not have any more; "
+                 "remove it by hand", row->owner, row->dns);
+        return;
+    }
+    value = owners_value(challenges->owners, dns, row->zone, row->owner, row->job, row->name, row->value, row->expires_ms);
+    if (!value)
+        return;
+    value->state = open ? VALUE_WANTED : VALUE_GONE;
+    owner_push(value->owner);
+}
+
+size_t challenges_busy(const struct challenges *challenges)
+{
+    return owners_busy(challenges->owners) + challenges->removals;
+}
+
+struct challenges *challenges_new(struct heart *heart)
+{
+    struct challenges *challenges = calloc(1, sizeof *challenges);
+
+    if (!challenges)
+        return NULL;
+    challenges->heart = heart;
+    challenges->owners = owners_new(heart, on_told, challenges);
+    if (!challenges->owners) {
+        free(challenges);
+        return NULL;
+    }
+    return challenges;
+}
+
+static void forget_waiting(struct value *value, void *arg)
+{
+    (void)arg;
+    if (value->waiting) {
+        op_ticket_use(value->waiting->ticket);
+        free(value->waiting);
+        value->waiting = NULL;
+    }
+}
+
+void challenges_free(struct challenges *challenges)
+{
+    if (!challenges)
+        return;
+    owners_each(challenges->owners, NULL, forget_waiting, NULL);
+    owners_free(challenges->owners);
+    free(challenges);
+}

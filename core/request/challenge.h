@@ -1,0 +1,23 @@
+/*
+ * Challenges: a CA plugin puts a value, the core writes it down, sets it in the DNS, waits until the world sees it, and always
+ * takes it away again. cs_challenge_put() and its kin are defined in challenge.c. Called by job_run.c and heart.c.
+ */
+#ifndef REQUEST_CHALLENGE_H
+#define REQUEST_CHALLENGE_H
+
+#include "request/job.h"
+
+struct challenges;
+struct challenges *challenges_new(struct heart *heart);
+void challenges_free(struct challenges *challenges); /* NULL is allowed */
+
+/* The job has ended (or starts anew): nobody waits for its values any more, and they are taken away in the background. */
+void challenges_release(struct challenges *challenges, struct job *job);
+
+/* A value that an earlier run wrote down. It is served again if its job is `open`, and taken away otherwise. */
+void challenges_revive(struct challenges *challenges, const struct cs_job_challenge *row, bool open);
+
+/* Values that are still to be taken away. */
+size_t challenges_busy(const struct challenges *challenges);
+
+#endif

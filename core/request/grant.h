@@ -1,0 +1,33 @@
+/*
+ * The one place that maps (front, identity, subject, names) to what may happen. Called by request.c for every front, and by
+ * job.c for a job of an earlier run.
+ */
+#ifndef REQUEST_GRANT_H
+#define REQUEST_GRANT_H
+
+#include "request/csr.h"
+#include "request/subject.h"
+
+struct asker {
+    const char *front;    /* "http" */
+    const char *identity; /* "" for nobody in particular */
+};
+
+struct grant {
+    struct instance *ca;
+    const char *profile; /* of the row; valid as long as it */
+};
+
+/* Before the CSR is looked at in full: may this subject ask at all? CS_EINPUT "unknown-subject" for no row, a disabled one, and
+ * one whose zone is disabled: who is refused learns no more. */
+int grant_subject(const struct asker *asker, const struct subject_row *row, struct cs_error *err);
+
+/* May it have these names, and from which CA? CS_EDENIED "name-not-allowed", "foreign-name"; CS_EINPUT "cn-only"; CS_ECONFIG when
+ * the row names an instance that is not configured. */
+int grant_names(struct heart *heart, const struct asker *asker, const struct subject_row *row, const struct csr *csr,
+                struct grant *out, struct cs_error *err);
+
+/* The CA instance of a row: the first of its list, or the only one of the configuration. */
+struct instance *grant_ca(struct heart *heart, const struct subject_row *row, struct cs_error *err);
+
+#endif

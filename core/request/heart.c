@@ -1,0 +1,124 @@
+/*
+ * Puts the parts of request/ together; see heart.h. Also forgets, once an hour, what the store need not keep any longer.
+ */
+#include "request/heart.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "engine/log.h"
+#include "engine/timer.h"
+#include "request/challenge.h"
+#include "request/job.h"
+#include "request/resume.h"
+#include "request/subject.h"
+#include "request/visible.h"
+#include "request/zone_queue.h"
+
+#define PURGE_EVERY_MS (3600 * 1000)
+#define PURGE_MOST     1000 /* rows in one transaction */
+
+struct whole_heart {
+    struct heart heart; /* first */
+    struct timer purge;
+    int64_t purged;
+    bool purging;
+};
+
+static int purge_rows(const struct store_conn *c, void *arg, struct cs_error *err)
+{
+    struct whole_heart *whole = arg;
+
+    return c->ops->purge(c->conn, cs_wall_ms(), PURGE_MOST, &whole->purged, err);
+}
+
+static void purge(void *arg);
+
+static void on_purged(void *arg, const struct cs_error *err)
+{
+    struct whole_heart *whole = arg;
+
+    whole->purging = false;
+    if (err)
+        log_line(CS_LOG_WARN, "store", "", "old rows could not be removed: %s", err->text);
+    else if (whole->purged)
+        log_line(CS_LOG_INFO, "store", "", "old jobs and certificates removed rows=%" PRId64, whole->purged);
+    if (!whole->heart.stopping)
+        timer_set_in(whole->heart.loop, &whole->purge, whole->purged < PURGE_MOST ? PURGE_EVERY_MS : 1000, purge, whole);
+}
+
+static void purge(void *arg)
+{
+    struct whole_heart *whole = arg;
+
+    whole->purged = 0;
+    whole->purging = true;
+    store_write(whole->heart.store, purge_rows, whole, on_purged, whole);
+}
+
+struct heart *heart_new(const struct heart *with, struct cs_error *err)
+{
+    struct whole_heart *whole = calloc(1, sizeof *whole);
+    struct heart *heart = (struct heart *)whole;
+
+    if (!whole) {
+        cs_fail(err, CS_EINTERNAL, "out of memory");
+        return NULL;
+    }
+    *heart = *with;
+    heart->visible = visible_new(heart->loop, (const char *const *)heart->settings->resolvers, heart->settings->n_resolvers, err);
+    heart->subjects = subjects_new(heart);
+    heart->queues = zone_queues_new(heart->loop);
+    heart->challenges = challenges_new(heart);
+    heart->jobs = jobs_new(heart);
+    if (heart->visible && heart->subjects && heart->queues && heart->challenges && heart->jobs)
+        return heart;
+    if (heart->visible)
+        cs_fail(err, CS_EINTERNAL, "out of memory");
+    heart_free(heart);
+    return NULL;
+}
+
+void heart_resume(struct heart *heart, cs_done_fn *done, void *arg)
+{
+    struct whole_heart *whole = (struct whole_heart *)heart;
+
+    timer_set_in(heart->loop, &whole->purge, PURGE_EVERY_MS / 60, purge, whole);
+    resume_all(heart, done, arg);
+}
+
+static void suspend(struct job *job, void *arg)
+{
+    (void)arg;
+    if (job->phase == JOB_QUEUED)
+        job_suspend(job);
+}
+
+void heart_stop(struct heart *heart)
+{
+    struct whole_heart *whole = (struct whole_heart *)heart;
+
+    heart->stopping = true;
+    timer_clear(&whole->purge);
+    jobs_each(heart->jobs, suspend, NULL);
+}
+
+size_t heart_busy(const struct heart *heart)
+{
+    const struct whole_heart *whole = (const struct whole_heart *)heart;
+
+    return jobs_count(heart->jobs) + challenges_busy(heart->challenges) + whole->purging;
+}
+
+void heart_free(struct heart *heart)
+{
+    if (!heart)
+        return;
+    timer_clear(&((struct whole_heart *)heart)->purge);
+    jobs_free(heart->jobs);
+    challenges_free(heart->challenges);
+    zone_queues_free(heart->queues);
+    subjects_free(heart->subjects);
+    visible_free(heart->visible);
+    free(heart);
+}

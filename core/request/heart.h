@@ -1,0 +1,44 @@
+/*
+ * Everything in request/ that lives as long as the server. Made by command/serve.c once store and plugins are open; every file
+ * of this folder finds its neighbours through it. Loop thread only.
+ */
+#ifndef REQUEST_HEART_H
+#define REQUEST_HEART_H
+
+#include "engine/metrics.h"
+#include "records/outbox.h"
+
+struct heart {
+    /* given */
+    struct loop *loop;
+    struct store *store;
+    struct instances *instances;
+    struct outbox *outbox;
+    struct metrics *metrics;
+    const struct settings *settings;
+    /* ours */
+    struct visible *visible;
+    struct subjects *subjects;
+    struct zone_queues *queues;
+    struct challenges *challenges;
+    struct jobs *jobs;
+    size_t in_flight; /* requests that wait for an answer */
+    bool stopping;    /* no new requests, no new orders */
+};
+
+/* Takes the given members of `with`; all of them outlive the heart. */
+struct heart *heart_new(const struct heart *with, struct cs_error *err);
+
+/* Read the open jobs and the challenge values left behind; then `done`: jobs go on where they were. */
+void heart_resume(struct heart *heart, cs_done_fn *done, void *arg);
+
+/* No new requests, no new orders; every waiting request is answered with a retryable problem. Running orders are cancelled by
+ * instances_stop(), and stay open at their saved step. */
+void heart_stop(struct heart *heart);
+
+/* Orders under way, values to be taken away and writes on their way: 0 when everything came to rest. */
+size_t heart_busy(const struct heart *heart);
+
+void heart_free(struct heart *heart); /* after the store has closed; NULL is allowed */
+
+#endif

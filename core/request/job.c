@@ -1,0 +1,503 @@
+/*
+ * Finds and starts jobs, and tells those who wait; see job.h. One job for each key (zone, SPKI, names, profile) is under way.
+ */
+#include "request/job.h"
+
+#include <assert.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base64url.h"
+#include "engine/log.h"
+#include "request/challenge.h"
+
+#define LOG_WHO "job"
+
+struct jobs {
+    void *by_id, *by_key;
+    size_t n;
+};
+
+static int compare_ids(const void *a, const void *b)
+{
+    return strcmp(((const struct job *)a)->id, ((const struct job *)b)->id);
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    return memcmp(((const struct job *)a)->key, ((const struct job *)b)->key, sizeof((const struct job *)a)->key);
+}
+
+/* ---- The jobs that are under way ---- */
+
+static int add_to_trees(struct jobs *jobs, struct job *job, struct cs_error *err)
+{
+    if (!tsearch(job, &jobs->by_id, compare_ids))
+        return cs_fail(err, CS_EINTERNAL, "out of memory");
+    if (!tsearch(job, &jobs->by_key, compare_keys)) {
+        tdelete(job, &jobs->by_id, compare_ids);
+        return cs_fail(err, CS_EINTERNAL, "out of memory");
+    }
+    jobs->n++;
+    return 0;
+}
+
+static void take_off_trees(struct jobs *jobs, struct job *job)
+{
+    tdelete(job, &jobs->by_id, compare_ids);
+    if (job->phase != JOB_ENDED)
+        tdelete(job, &jobs->by_key, compare_keys);
+    jobs->n--;
+}
+
+void job_end(struct job *job)
+{
+    assert(job->phase != JOB_ENDED && !job->first);
+    tdelete(job, &job->heart->jobs->by_key, compare_keys);
+    job->phase = JOB_ENDED;
+    zone_queue_leave(&job->place);
+    job_release(job);
+}
+
+struct job *job_find(struct heart *heart, const char *id)
+{
+    struct job probe, **found;
+
+    if (strlen(id) != JOB_ID_LEN)
+        return NULL;
+    memcpy(probe.id, id, sizeof probe.id);
+    found = tfind(&probe, &heart->jobs->by_id, compare_ids);
+    return found && (*found)->phase != JOB_ENDED ? *found : NULL;
+}
+
+static struct job *find_by_key(struct heart *heart, const uint8_t key[32])
+{
+    struct job probe, **found;
+
+    memcpy(probe.key, key, sizeof probe.key);
+    found = tfind(&probe, &heart->jobs->by_key, compare_keys);
+    return found ? *found : NULL;
+}
+
+/* ---- Those who wait ---- */
+
+static void attach(struct job *job, struct job_waiter *waiter)
+{
+    assert(!waiter->job);
+    waiter->job = job;
+    waiter->next = NULL;
+    waiter->prev = job->last;
+    *(job->last ? &job->last->next : &job->first) = waiter;
+    job->last = waiter;
+}
+
+void job_leave(struct job_waiter *waiter)
+{
+    struct job *job = waiter->job;
+
+    if (!job)
+        return;
+    *(waiter->prev ? &waiter->prev->next : &job->first) = waiter->next;
+    *(waiter->next ? &waiter->next->prev : &job->last) = waiter->prev;
+    waiter->job = NULL;
+    waiter->next = waiter->prev = NULL;
+}
+
+void job_tell(struct job *job, const struct job_news *news)
+{
+    struct job_news full = *news;
+    struct job_waiter *waiter;
+
+    if (!full.job)
+        full.job = job->phase > JOB_STORING ? job->id : "";
+    while ((waiter = job->first)) {
+        job_leave(waiter);
+        waiter->hear(waiter, &full);
+    }
+}
+
+static void tell_those_content_with_stored(struct job *job)
+{
+    const struct job_news news = { .job = job->id, .running = true };
+    struct job_waiter *next;
+
+    for (struct job_waiter *waiter = job->first; waiter; waiter = next) {
+        next = waiter->next;
+        if (waiter->stored_is_enough) {
+            job_leave(waiter);
+            waiter->hear(waiter, &news);
+        }
+    }
+}
+
+const char *job_step(const struct job *job)
+{
+    if (job->phase <= JOB_QUEUED)
+        return "waiting-for-zone";
+    if (job->phase == JOB_COMMITTING)
+        return "storing-chain";
+    return job->progress[0] ? job->progress : "starting";
+}
+
+/* ---- Making one ---- */
+
+static int random_id(char out[JOB_ID_LEN + 1], struct cs_error *err)
+{
+    uint8_t bytes[16];
+
+    if (RAND_bytes(bytes, sizeof bytes) != 1)
+        return cs_fail(err, CS_EINTERNAL, "no random bytes");
+    base32_encode(out, bytes, sizeof bytes);
+    return 0;
+}
+
+/* The order matters to nobody but ourselves; each part ends with a NUL, so that no two lists run together. */
+static int compute_key(struct job *job, struct cs_error *err)
+{
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    int ok = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
+             EVP_DigestUpdate(md, job->row->zone, strlen(job->row->zone) + 1) == 1 &&
+             EVP_DigestUpdate(md, job->csr.spki_sha256, sizeof job->csr.spki_sha256) == 1 &&
+             EVP_DigestUpdate(md, job->names, strlen(job->names) + 1) == 1 &&
+             EVP_DigestUpdate(md, job->profile, strlen(job->profile) + 1) == 1 && EVP_DigestFinal_ex(md, job->key, NULL) == 1;
+
+    EVP_MD_CTX_free(md);
+    return ok ? 0 : cs_fail(err, CS_EINTERNAL, "cannot compute SHA-256");
+}
+
+static char *join_names(const struct csr *csr)
+{
+    struct text names = TEXT_MAX(CSR_MAX_NAMES * (NAME_MAX_LEN + 1));
+
+    for (size_t i = 0; i < csr->n_names; i++) {
+        if (i)
+            text_add_char(&names, ' ');
+        text_add(&names, csr->names[i]);
+    }
+    return text_take(&names);
+}
+
+static void free_job(struct job *job)
+{
+    assert(!job->first);
+    timer_clear(&job->timer);
+    zone_queue_leave(&job->place);
+    subject_row_release(job->row);
+    csr_free(&job->csr);
+    certificate_free(&job->certificate);
+    free(job->names);
+    free(job->profile);
+    free(job->data);
+    free(job->url);
+    free(job->problem);
+    free(job);
+}
+
+void job_release(struct job *job)
+{
+    if (job->phase != JOB_ENDED || job->op_is_out || job->writes)
+        return;
+    take_off_trees(job->heart->jobs, job);
+    free_job(job);
+}
+
+/* Takes over what `csr` holds. */
+static struct job *make(struct heart *heart, struct subject_row *row, struct instance *ca, const char *profile, struct csr *csr,
+                        struct cs_error *err)
+{
+    struct job *job = calloc(1, sizeof *job);
+
+    if (!job) {
+        csr_free(csr);
+        cs_fail(err, CS_EINTERNAL, "out of memory");
+        return NULL;
+    }
+    job->heart = heart;
+    job->row = subject_row_keep(row);
+    job->ca = ca;
+    job->csr = *csr;
+    *csr = (struct csr){ 0 };
+    job->names = join_names(&job->csr);
+    job->profile = text_copy(profile);
+    job->state = CS_JOB_OPEN;
+    if (!job->names || !job->profile)
+        cs_fail(err, CS_EINTERNAL, "out of memory");
+    else if (compute_key(job, err) == 0)
+        return job;
+    free_job(job);
+    return NULL;
+}
+
+/* ---- From the wish to the line of its zone ---- */
+
+static void on_deadline(void *arg)
+{
+    struct cs_error err;
+
+    cs_fail_as(&err, CS_ETIMEDOUT, "queue-timed-out", "the orders before this one in its zone took too long; try again");
+    job_fail(arg, &err);
+}
+
+static int queue(struct job *job, struct cs_error *err)
+{
+    const int64_t left_ms = job->deadline_ms - cs_wall_ms();
+
+    timer_set_in(job->heart->loop, &job->timer, left_ms > 0 ? left_ms : 0, on_deadline, job);
+    return zone_queue_join(job->heart->queues, job->row->zone, job->row->parallel, &job->place, job_turn, job, err);
+}
+
+/* The server stops: the job stays as it is stored, and those who wait are told to come back. */
+void job_suspend(struct job *job)
+{
+    struct cs_error err;
+
+    job->suspended = true;
+    cs_fail(&err, CS_ESHUTDOWN, "the server is stopping; the order goes on when it is back");
+    job_tell(job, &(struct job_news){ .err = &err, .running = job->phase > JOB_STORING });
+    job_end(job);
+}
+
+static void end_unstored(struct job *job, const struct cs_error *err)
+{
+    job_tell(job, &(struct job_news){ .err = err });
+    job_end(job);
+}
+
+static void on_stored(void *arg, const struct cs_error *err)
+{
+    struct job *job = arg;
+    struct cs_error failure;
+
+    if (err) {
+        end_unstored(job, err);
+        return;
+    }
+    job->phase = JOB_QUEUED;
+    if (job->heart->stopping)
+        job_suspend(job);
+    else if (queue(job, &failure) < 0)
+        end_unstored(job, &failure);
+    else
+        tell_those_content_with_stored(job);
+}
+
+static void store(struct job *job)
+{
+    const struct settings *settings = job->heart->settings;
+
+    job->phase = JOB_STORING;
+    job->created_ms = cs_wall_ms();
+    job->deadline_ms = job->created_ms + settings->job_deadline_ms;
+    job_save_new(job, on_stored);
+}
+
+/* A chain that was issued before for the same wish. */
+struct look {
+    struct job *job;
+    uint8_t key[32];
+    char *pem;
+    size_t pem_len;
+    char id[JOB_ID_LEN + 1];
+    int64_t not_before_ms, not_after_ms;
+};
+
+static int keep_chain(void *arg, const struct cs_certificate *row)
+{
+    struct look *look = arg;
+
+    look->pem = text_copy_n(row->pem, row->pem_len);
+    look->pem_len = look->pem ? strlen(look->pem) : 0;
+    look->not_before_ms = row->not_before_ms;
+    look->not_after_ms = row->not_after_ms;
+    memcpy(look->id, row->job, strnlen(row->job, JOB_ID_LEN));
+    return 1;
+}
+
+static int read_newest(const struct store_conn *c, void *arg, struct cs_error *err)
+{
+    struct look *look = arg;
+
+    return c->ops->certificate_newest(c->conn, look->key, keep_chain, look, err);
+}
+
+/* Good for an answer while more than a third of its life is left. */
+static bool is_good(const struct look *look)
+{
+    const int64_t life_ms = look->not_after_ms - look->not_before_ms;
+
+    return look->pem && look->not_after_ms - cs_wall_ms() > life_ms / 3;
+}
+
+static void on_looked(void *arg, const struct cs_error *err)
+{
+    struct look *look = arg;
+    struct job *job = look->job;
+
+    job->writes--;
+    if (err) {
+        end_unstored(job, err);
+    } else if (!job->fresh && is_good(look)) {
+        job_tell(job, &(struct job_news){ .job = look->id, .chain = look->pem, .chain_len = look->pem_len });
+        job_end(job);
+    } else if (job->heart->stopping) {
+        job_suspend(job);
+    } else {
+        store(job);
+    }
+    free(look->pem);
+    free(look);
+}
+
+static int look_for_chain(struct job *job, struct cs_error *err)
+{
+    struct look *look = calloc(1, sizeof *look);
+
+    if (!look)
+        return cs_fail(err, CS_EINTERNAL, "out of memory");
+    look->job = job;
+    memcpy(look->key, job->key, sizeof look->key);
+    job->phase = JOB_LOOKING;
+    job->writes++;
+    store_read(job->heart->store, read_newest, look, on_looked, look);
+    return 0;
+}
+
+int job_join(struct heart *heart, struct subject_row *row, const struct grant *grant, struct csr *csr, bool fresh,
+             struct job_waiter *waiter, struct cs_error *err)
+{
+    struct job *made = make(heart, row, grant->ca, grant->profile, csr, err), *job;
+
+    if (!made)
+        return -1;
+    job = find_by_key(heart, made->key);
+    if (job) {
+        free_job(made);
+        job->fresh |= fresh;
+        attach(job, waiter);
+        if (job->phase > JOB_STORING)
+            tell_those_content_with_stored(job);
+        return 0;
+    }
+    if (random_id(made->id, err) < 0 || add_to_trees(heart->jobs, made, err) < 0) {
+        free_job(made);
+        return -1;
+    }
+    made->fresh = fresh;
+    if (look_for_chain(made, err) < 0) {
+        take_off_trees(heart->jobs, made);
+        free_job(made);
+        return -1;
+    }
+    attach(made, waiter);
+    return 0;
+}
+
+/* ---- A job of an earlier run ---- */
+
+static void take_stored(struct job *job, const struct cs_job *stored)
+{
+    memcpy(job->id, stored->id, strnlen(stored->id, JOB_ID_LEN));
+    memcpy(job->key, stored->key, sizeof job->key);
+    job->version = stored->version;
+    memcpy(job->step, stored->step, strnlen(stored->step, sizeof job->step - 1));
+    job->attempts = stored->attempts;
+    job->created_ms = stored->created_ms;
+    job->deadline_ms = stored->deadline_ms;
+    job->keep_until_ms = stored->keep_until_ms;
+}
+
+/* An order that was under way when the server went down gets a minute at least: a certificate may lie there already. */
+#define REVIVED_MIN_MS (60 * 1000)
+
+int job_revive(struct heart *heart, const struct cs_job *stored, struct subject_row *row, struct cs_error *err)
+{
+    struct instance *ca = instances_find(heart->instances, ROLE_CA, stored->ca);
+    struct csr csr = { 0 };
+    struct job *job;
+
+    if (!ca)
+        return cs_fail(err, CS_ECONFIG, "its CA \"%s\" is not in the configuration any more", stored->ca);
+    if (csr_read(&csr, stored->csr, stored->csr_len, err) < 0)
+        return -1;
+    job = make(heart, row, ca, stored->profile, &csr, err);
+    if (!job)
+        return -1;
+    take_stored(job, stored);
+    if (stored->data_len) {
+        job->data = malloc(stored->data_len);
+        if (job->data)
+            memcpy(job->data, stored->data, job->data_len = stored->data_len);
+    }
+    if (job->deadline_ms < cs_wall_ms() + REVIVED_MIN_MS)
+        job->deadline_ms = cs_wall_ms() + REVIVED_MIN_MS;
+    if (stored->data_len && !job->data)
+        cs_fail(err, CS_EINTERNAL, "out of memory");
+    if ((stored->data_len && !job->data) || add_to_trees(heart->jobs, job, err) < 0) {
+        free_job(job);
+        return -1;
+    }
+    log_line(CS_LOG_INFO, LOG_WHO, job->id, "order taken up again zone=%s ca=%s step=%s", row->zone, ca->in.name,
+             job->step[0] ? job->step : "none");
+    job->phase = JOB_QUEUED;
+    return queue(job, err);
+}
+
+/* ---- All of them ---- */
+
+struct jobs *jobs_new(struct heart *heart)
+{
+    (void)heart;
+    return calloc(1, sizeof(struct jobs));
+}
+
+size_t jobs_count(const struct jobs *jobs)
+{
+    return jobs->n;
+}
+
+struct list {
+    struct job **at;
+    size_t n;
+};
+
+static void collect(const void *node, VISIT visit, void *arg)
+{
+    struct list *list = arg;
+
+    if (visit == preorder || visit == leaf)
+        list->at[list->n++] = *(struct job *const *)node;
+}
+
+/* `fn` may release the job it is given, but no other. */
+void jobs_each(struct jobs *jobs, void (*fn)(struct job *job, void *arg), void *arg)
+{
+    struct list list = { .at = calloc(jobs->n ? jobs->n : 1, sizeof *list.at) };
+
+    if (!list.at)
+        return;
+    twalk_r(jobs->by_id, collect, &list);
+    for (size_t i = 0; i < list.n; i++)
+        fn(list.at[i], arg);
+    free(list.at);
+}
+
+static void drop(struct job *job, void *arg)
+{
+    struct jobs *jobs = arg;
+
+    while (job->first)
+        job_leave(job->first);
+    take_off_trees(jobs, job);
+    free_job(job);
+}
+
+void jobs_free(struct jobs *jobs)
+{
+    if (!jobs)
+        return;
+    jobs_each(jobs, drop, jobs);
+    free(jobs);
+}

@@ -1,0 +1,107 @@
+/*
+ * An order under way, from the stored intent to the stored chain. A request joins a job and may leave it; the job goes on.
+ * Called by request.c; cs_op_save() and cs_op_save_wait() are defined in job_save.c, because what they write is the job's row.
+ *
+ *   looking -> storing -> queued -> signing -> committing -> ended
+ *
+ * job.c finds and starts jobs, job_run.c takes one from its turn in the zone to its end, job_save.c writes it down.
+ */
+#ifndef REQUEST_JOB_H
+#define REQUEST_JOB_H
+
+#include "engine/op.h"
+#include "engine/timer.h"
+#include "request/certificate.h"
+#include "request/grant.h"
+#include "request/zone_queue.h"
+
+#define JOB_ID_LEN         26
+#define JOB_FAILED_KEEP_MS (7 * 24 * 3600 * INT64_C(1000)) /* how long /v1/requests/ID answers for a failed one */
+
+enum job_phase { JOB_LOOKING, JOB_STORING, JOB_QUEUED, JOB_SIGNING, JOB_COMMITTING, JOB_ENDED };
+
+struct job;
+
+/* What a request gets to hear. Valid inside the call. */
+struct job_news {
+    const char *job; /* id of the job that this is of; filled in by job_tell() when NULL */
+    const struct cs_error *err; /* NULL: chain, or only stored */
+    const char *problem;        /* the CA's own document, or NULL */
+    const char *chain;
+    size_t chain_len;
+    bool running; /* the job goes on */
+};
+struct job_waiter {
+    struct job *job; /* NULL: not joined */
+    struct job_waiter *next, *prev;
+    bool stored_is_enough; /* wants to hear as soon as the job is stored */
+    void (*hear)(struct job_waiter *waiter, const struct job_news *news); /* once; the waiter has left before */
+};
+
+struct job {
+    struct heart *heart;
+    char id[JOB_ID_LEN + 1];
+    uint8_t key[32];
+    int64_t version; /* that the stored row has, or will have once the writes on their way are done */
+    struct subject_row *row;
+    struct instance *ca;
+    struct csr csr;
+    char *names; /* separated by spaces */
+    char *profile;
+    enum job_phase phase;
+    enum cs_job_state state;
+    char step[32]; /* saved */
+    void *data;
+    size_t data_len;
+    char progress[32]; /* what cs_op_step() said last, for the client that waits */
+    int64_t attempts;
+    int64_t created_ms, deadline_ms, keep_until_ms; /* wall clock */
+    bool fresh;                                     /* a stored chain will not do */
+    struct job_waiter *first, *last;
+    struct zone_place place;
+    struct timer timer; /* the deadline while it has no op */
+    struct cs_op *op;
+    bool op_is_out;        /* the plugin has not finished yet */
+    bool suspended;        /* the server stops: stays open at its saved step */
+    int writes;            /* on their way */
+    cs_done_fn *unsaved;   /* whom to tell that there was no memory for a write */
+    struct certificate certificate;
+    char *url;             /* where the CA serves the chain */
+    struct cs_error error; /* how it failed */
+    char *problem;         /* the CA's own words */
+};
+
+struct jobs;
+struct jobs *jobs_new(struct heart *heart);
+void jobs_free(struct jobs *jobs); /* NULL is allowed */
+size_t jobs_count(const struct jobs *jobs);
+void jobs_each(struct jobs *jobs, void (*fn)(struct job *job, void *arg), void *arg);
+
+/* Join the job of these names and key, or make one. Takes over `csr` in any case. The waiter hears later, once. */
+int job_join(struct heart *heart, struct subject_row *row, const struct grant *grant, struct csr *csr, bool fresh,
+             struct job_waiter *waiter, struct cs_error *err);
+void job_leave(struct job_waiter *waiter); /* harmless when it has left */
+struct job *job_find(struct heart *heart, const char *id); /* under way only */
+const char *job_step(const struct job *job);               /* where it is, in a word for the client */
+
+/* Go on with a job of an earlier run. Copies the row. */
+int job_revive(struct heart *heart, const struct cs_job *stored, struct subject_row *row, struct cs_error *err);
+
+/* ---- Between the files of the job ---- */
+
+void job_tell(struct job *job, const struct job_news *news); /* every waiter hears, and leaves */
+void job_turn(void *job);                                    /* job_run.c: the zone is ours */
+void job_fail(struct job *job, const struct cs_error *err);  /* job_run.c: it ends with this */
+void job_suspend(struct job *job);                           /* the server stops: it stays as it is stored */
+void job_end(struct job *job);                               /* gives its turn back; frees it when nothing needs it any more */
+void job_release(struct job *job);                           /* frees it when it has ended and nothing needs it any more */
+
+/* job_save.c. `done` on the loop after the commit. */
+void job_save_new(struct job *job, cs_done_fn *done);
+void job_save_done(struct job *job, cs_done_fn *done);   /* chain, job and event in one transaction */
+void job_save_failed(struct job *job, cs_done_fn *done);
+/* The stored form of how a job failed, and back. */
+char *job_problem_write(const struct cs_error *err, const char *upstream);
+void job_problem_read(const char *json, struct cs_error *err, char **upstream);
+
+#endif

@@ -1,0 +1,261 @@
+/*
+ * A job from its turn in the zone to its end: sign, check, commit, answer, take the challenge values away. See job.h.
+ */
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "engine/log.h"
+#include "request/challenge.h"
+#include "request/job.h"
+
+#define LOG_WHO         "job"
+#define COMMIT_AGAIN_MS 1000
+#define MAX_STARTS_ANEW 3
+
+static void sign(struct job *job);
+
+static void count(const struct job *job, const char *outcome)
+{
+    struct text labels = TEXT_MAX(400);
+
+    text_addf(&labels, "ca=\"%s\",outcome=\"%s\"", job->ca->in.name, outcome);
+    metrics_count(job->heart->metrics, "countersign_orders_total", "Orders by their end", text_of(&labels), 1);
+    text_free(&labels);
+}
+
+static void end(struct job *job, const char *how)
+{
+    if (job->place.running)
+        log_line(CS_LOG_INFO, LOG_WHO, job->id, "order ended zone=%s outcome=%s ms=%" PRId64, job->row->zone, how,
+                 cs_wall_ms() - job->created_ms);
+    timer_clear(&job->timer);
+    challenges_release(job->heart->challenges, job);
+    job_end(job);
+}
+
+/* ---- It worked ---- */
+
+static void on_done_saved(void *arg, const struct cs_error *err);
+
+static void commit_again(void *arg)
+{
+    struct job *job = arg;
+
+    job_save_done(job, on_done_saved);
+}
+
+static void on_done_saved(void *arg, const struct cs_error *err)
+{
+    struct job *job = arg;
+    const bool is_late = job->phase == JOB_ENDED;
+
+    if (err && !job->heart->stopping) {
+        log_line(CS_LOG_ERROR, LOG_WHO, job->id, "a chain is here but cannot be stored, trying again: %s", err->text);
+        timer_set_in(job->heart->loop, &job->timer, COMMIT_AGAIN_MS, commit_again, job);
+        return;
+    }
+    if (err) {
+        log_line(CS_LOG_ERROR, LOG_WHO, job->id, "a chain could not be stored; it is fetched again after the start: %s", err->text);
+        if (!is_late)
+            job_suspend(job);
+        return;
+    }
+    log_line(CS_LOG_INFO, LOG_WHO, job->id, "certificate issued zone=%s ca=%s serial=%s names=%zu ms=%" PRId64, job->row->zone,
+             job->ca->in.name, job->certificate.serial, job->csr.n_names, cs_wall_ms() - job->created_ms);
+    count(job, "issued");
+    outbox_wake(job->heart->outbox);
+    if (is_late) {
+        job_release(job);
+        return;
+    }
+    job_tell(job, &(struct job_news){ .chain = job->certificate.pem, .chain_len = job->certificate.pem_len });
+    end(job, "issued");
+}
+
+static int take_chain(struct job *job, const struct cs_chain *chain, struct cs_error *err)
+{
+    if (certificate_check(&job->certificate, chain->pem, chain->len, job->csr.spki_sha256, (const char *const *)job->csr.names,
+                          job->csr.n_names, cs_wall_ms(), err) < 0)
+        return -1;
+    free(job->url);
+    job->url = text_copy(chain->url ? chain->url : "");
+    return job->url ? 0 : cs_fail(err, CS_EINTERNAL, "out of memory");
+}
+
+static void accept_chain(struct job *job, const struct cs_chain *chain)
+{
+    struct cs_error err;
+
+    if (take_chain(job, chain, &err) < 0) {
+        job_fail(job, &err);
+        return;
+    }
+    job->phase = JOB_COMMITTING;
+    job->state = CS_JOB_DONE;
+    job->keep_until_ms = job->certificate.not_after_ms;
+    job_save_done(job, on_done_saved);
+}
+
+/* The deadline had passed and the job failed; now there is a chain after all. */
+static void accept_late_chain(struct job *job, const struct cs_chain *chain)
+{
+    struct cs_error err;
+
+    if (take_chain(job, chain, &err) < 0) {
+        log_line(CS_LOG_WARN, LOG_WHO, job->id, "a chain came late and is not what was asked for: %s", err.text);
+        return;
+    }
+    job->state = CS_JOB_DONE;
+    job->keep_until_ms = job->certificate.not_after_ms;
+    job_save_done(job, on_done_saved);
+}
+
+/* ---- It did not ---- */
+
+static void on_failed_saved(void *arg, const struct cs_error *err)
+{
+    struct job *job = arg;
+
+    if (err)
+        log_line(CS_LOG_ERROR, LOG_WHO, job->id, "how the order failed could not be stored: %s", err->text);
+    else
+        outbox_wake(job->heart->outbox);
+    job_tell(job, &(struct job_news){ .err = &job->error, .problem = job->problem });
+    end(job, error_reason(&job->error));
+}
+
+void job_fail(struct job *job, const struct cs_error *err)
+{
+    job->error = *err;
+    job->phase = JOB_COMMITTING;
+    job->state = CS_JOB_FAILED;
+    job->keep_until_ms = cs_wall_ms() + JOB_FAILED_KEEP_MS;
+    timer_clear(&job->timer);
+    log_line(err->code == CS_ECONFIG || err->code == CS_EINTERNAL ? CS_LOG_ERROR : CS_LOG_WARN, LOG_WHO, job->id,
+             "order failed zone=%s ca=%s reason=%s: %s", job->row->zone, job->ca->in.name, error_reason(err), err->text);
+    count(job, error_reason(err));
+    job_save_failed(job, on_failed_saved);
+}
+
+static bool finalize_was_sent(const struct job *job)
+{
+    return strncmp(job->step, "finalize", strlen("finalize")) == 0;
+}
+
+static void start_anew(struct job *job, const struct cs_error *why)
+{
+    struct cs_error err;
+
+    if (finalize_was_sent(job) || job->attempts > MAX_STARTS_ANEW) {
+        cs_fail_as(&err, CS_EUPSTREAM, "order-lost", "the CA does not know the order any more: %s", why->text);
+        job_fail(job, &err);
+        return;
+    }
+    log_line(CS_LOG_INFO, LOG_WHO, job->id, "order starts anew zone=%s: %s", job->row->zone, why->text);
+    challenges_release(job->heart->challenges, job);
+    job->step[0] = '\0';
+    sign(job);
+}
+
+/* ---- The call ---- */
+
+static void on_step(void *arg, const char *step)
+{
+    struct job *job = arg;
+
+    memcpy(job->progress, step, strnlen(step, sizeof job->progress - 1) + 1);
+}
+
+static void keep_problem(struct job *job, const char *problem)
+{
+    if (!problem)
+        return;
+    free(job->problem);
+    job->problem = text_copy(problem);
+}
+
+static void on_finished_late(struct job *job, const struct op_result *result)
+{
+    if (result->chain && job->phase == JOB_ENDED && !job->suspended)
+        accept_late_chain(job, result->chain);
+    else if (result->chain && job->phase == JOB_COMMITTING && job->state == CS_JOB_FAILED)
+        accept_late_chain(job, result->chain);
+    job_release(job);
+}
+
+static void on_signed(void *arg, const struct op_result *result)
+{
+    struct job *job = arg;
+
+    job->op_is_out = result->cancelled;
+    if (!result->cancelled)
+        job->op = NULL;
+    keep_problem(job, result->problem);
+    if (result->late)
+        on_finished_late(job, result);
+    else if (result->chain)
+        accept_chain(job, result->chain);
+    else if (job->heart->stopping)
+        job_suspend(job);
+    else if (result->err && result->err->code == CS_ERESTART)
+        start_anew(job, result->err);
+    else if (result->err)
+        job_fail(job, result->err);
+    else
+        job_fail(job, &(struct cs_error){ .code = CS_EINTERNAL, .text = "the CA plugin finished without a chain" });
+}
+
+static void sign(struct job *job)
+{
+    const struct cs_order order = {
+        .size = sizeof order,
+        .id = job->id,
+        .csr = job->csr.der,
+        .csr_len = job->csr.len,
+        .names = (const char *const *)job->csr.names,
+        .n_names = job->csr.n_names,
+        .profile = job->profile,
+        .replaces = "",
+    };
+    struct cs_order with_hash = order;
+    struct cs_error err;
+    struct sign_call call = {
+        .order = &with_hash,
+        .step = job->step[0] ? job->step : NULL,
+        .data = job->data,
+        .data_len = job->data_len,
+        .owner = job,
+        .deadline_ms = cs_now_ms() + (job->deadline_ms - cs_wall_ms()),
+        .on_step = on_step,
+        .done = on_signed,
+        .arg = job,
+    };
+
+    memcpy(with_hash.spki_sha256, job->csr.spki_sha256, sizeof with_hash.spki_sha256);
+    job->attempts++;
+    job->progress[0] = '\0';
+    job->op_is_out = true;
+    job->op = instance_sign(job->ca, &call, &err);
+    if (!job->op) {
+        job->op_is_out = false;
+        job_fail(job, &err);
+    }
+}
+
+void job_turn(void *arg)
+{
+    struct job *job = arg;
+
+    timer_clear(&job->timer);
+    if (job->heart->stopping) {
+        job_suspend(job);
+        return;
+    }
+    job->phase = JOB_SIGNING;
+    log_line(CS_LOG_INFO, LOG_WHO, job->id, "order started zone=%s ca=%s names=%zu", job->row->zone, job->ca->in.name,
+             job->csr.n_names);
+    sign(job);
+}

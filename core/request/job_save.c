@@ -1,0 +1,347 @@
+/*
+ * Writes a job down: its row, its saved steps, its end; and cs_op_save() for CA plugins. A write carries a snapshot of what may
+ * change; the rest it reads from the job, which lives until its writes are done. See job.h.
+ */
+#include <assert.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "engine/wait.h"
+#include "request/job.h"
+
+#define MAX_STEP 31
+#define MAX_DATA (64 * 1024)
+
+struct save {
+    struct job *job;
+    cs_done_fn *done; /* the core's own; NULL: of cs_op_save() */
+    int64_t expected_version;
+    struct cs_job row;
+    char step[MAX_STEP + 1];
+    void *data;
+    char *problem;
+    char *event; /* JSON, or NULL */
+    const char *event_kind;
+    bool with_certificate;
+    struct op_ticket *ticket; /* of cs_op_save() */
+    cs_done_fn *plugin_done;
+    void *plugin_arg;
+};
+
+static void free_save(struct save *save)
+{
+    free(save->data);
+    free(save->problem);
+    free(save->event);
+    free(save);
+}
+
+static void fill_row(struct save *save, const struct job *job)
+{
+    save->row = (struct cs_job){
+        .size = sizeof save->row,
+        .id = job->id,
+        .version = job->version,
+        .subject = job->row->subject,
+        .zone = job->row->zone,
+        .ca = job->ca->in.name,
+        .names = job->names,
+        .profile = job->profile,
+        .csr = job->csr.der,
+        .csr_len = job->csr.len,
+        .state = job->state,
+        .step = save->step,
+        .data = save->data,
+        .data_len = job->data_len,
+        .attempts = job->attempts,
+        .problem = save->problem ? save->problem : "",
+        .created_ms = job->created_ms,
+        .updated_ms = cs_wall_ms(),
+        .deadline_ms = job->deadline_ms,
+        .keep_until_ms = job->keep_until_ms,
+    };
+    memcpy(save->row.key, job->key, sizeof save->row.key);
+    memcpy(save->row.spki_sha256, job->csr.spki_sha256, sizeof save->row.spki_sha256);
+}
+
+/* A snapshot of the job as it is now; NULL without memory. */
+static struct save *make_save(struct job *job, cs_done_fn *done)
+{
+    struct save *save = calloc(1, sizeof *save);
+
+    if (!save)
+        return NULL;
+    save->job = job;
+    save->done = done;
+    memcpy(save->step, job->step, sizeof save->step);
+    if (job->data_len) {
+        save->data = malloc(job->data_len);
+        if (!save->data) {
+            free_save(save);
+            return NULL;
+        }
+        memcpy(save->data, job->data, job->data_len);
+    }
+    return save;
+}
+
+static void certificate_row(const struct job *job, struct cs_certificate *out)
+{
+    *out = (struct cs_certificate){
+        .size = sizeof *out,
+        .job = job->id,
+        .zone = job->row->zone,
+        .subject = job->row->subject,
+        .names = job->names,
+        .ca = job->ca->in.name,
+        .profile = job->profile,
+        .serial = job->certificate.serial,
+        .not_before_ms = job->certificate.not_before_ms,
+        .not_after_ms = job->certificate.not_after_ms,
+        .issued_ms = cs_wall_ms(),
+        .pem = job->certificate.pem,
+        .pem_len = job->certificate.pem_len,
+        .url = job->url,
+    };
+    memcpy(out->key, job->key, sizeof out->key);
+    memcpy(out->spki_sha256, job->csr.spki_sha256, sizeof out->spki_sha256);
+}
+
+/* In the writer's thread. */
+static int write_down(const struct store_conn *c, void *arg, struct cs_error *err)
+{
+    struct save *save = arg;
+    struct cs_certificate certificate;
+
+    if (c->ops->job_put(c->conn, &save->row, save->expected_version, err) < 0)
+        return -1;
+    if (save->with_certificate) {
+        certificate_row(save->job, &certificate);
+        if (c->ops->certificate_put(c->conn, &certificate, err) < 0)
+            return -1;
+    }
+    return save->event ? outbox_add(c, save->event_kind, save->event, strlen(save->event), err) : 0;
+}
+
+/* The version goes back with each write that failed, so that it is the row's when the last one is done. */
+static void on_written(void *arg, const struct cs_error *err)
+{
+    struct save *save = arg;
+    struct job *job = save->job;
+
+    job->writes--;
+    if (err)
+        job->version--;
+    if (save->done)
+        save->done(job, err);
+    else if (op_ticket_use(save->ticket))
+        save->plugin_done(save->plugin_arg, err);
+    if (!save->done)
+        job_release(job);
+    free_save(save);
+}
+
+static void submit(struct save *save)
+{
+    struct job *job = save->job;
+
+    save->expected_version = job->version++;
+    fill_row(save, job);
+    job->writes++;
+    store_write(job->heart->store, write_down, save, on_written, save);
+}
+
+/* ---- New, done, failed ---- */
+
+/* Without memory for a snapshot nothing can be written; the job's own timer carries the bad news. */
+static void tell_no_memory(void *arg)
+{
+    const struct cs_error err = { .code = CS_EINTERNAL, .text = "out of memory" };
+    struct job *job = arg;
+
+    job->unsaved(job, &err);
+}
+
+static void no_memory(struct job *job, cs_done_fn *done)
+{
+    job->unsaved = done;
+    timer_set_in(job->heart->loop, &job->timer, 0, tell_no_memory, job);
+}
+
+void job_save_new(struct job *job, cs_done_fn *done)
+{
+    struct save *save = make_save(job, done);
+
+    if (save)
+        submit(save);
+    else
+        no_memory(job, done);
+}
+
+static char *event_json(const struct job *job)
+{
+    json_t *names = json_array(), *event;
+    char *text;
+
+    for (size_t i = 0; i < job->csr.n_names; i++)
+        json_array_append_new(names, json_string(job->csr.names[i]));
+    event = json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:I}", "job", job->id, "zone", job->row->zone, "subject", job->row->subject,
+                      "names", names, "ca", job->ca->in.name, "key_type", job->csr.key_type, "ms",
+                      (json_int_t)(cs_wall_ms() - job->created_ms));
+    if (event && job->state == CS_JOB_DONE) {
+        json_object_set_new(event, "serial", json_string(job->certificate.serial));
+        json_object_set_new(event, "not_after_ms", json_integer(job->certificate.not_after_ms));
+    } else if (event) {
+        json_object_set_new(event, "reason", json_string(error_reason(&job->error)));
+        json_object_set_new(event, "step", json_string(job_step(job)));
+    }
+    text = event ? json_dumps(event, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    json_decref(event);
+    return text;
+}
+
+void job_save_done(struct job *job, cs_done_fn *done)
+{
+    struct save *save = make_save(job, done);
+
+    if (save)
+        save->event = event_json(job);
+    if (!save || !save->event) {
+        if (save)
+            free_save(save);
+        no_memory(job, done);
+        return;
+    }
+    save->event_kind = "issued";
+    save->with_certificate = true;
+    submit(save);
+}
+
+void job_save_failed(struct job *job, cs_done_fn *done)
+{
+    struct save *save = make_save(job, done);
+
+    if (save) {
+        save->problem = job_problem_write(&job->error, job->problem);
+        save->event = event_json(job);
+    }
+    if (!save || !save->problem || !save->event) {
+        if (save)
+            free_save(save);
+        no_memory(job, done);
+        return;
+    }
+    save->event_kind = "failed";
+    submit(save);
+}
+
+/* ---- How it failed, as JSON ---- */
+
+char *job_problem_write(const struct cs_error *err, const char *upstream)
+{
+    json_t *doc = json_pack("{s:s, s:s, s:s, s:I}", "code", error_kind(err->code)->slug, "reason", err->reason, "text", err->text,
+                            "retry_after_ms", (json_int_t)err->retry_after_ms);
+    char *text;
+
+    if (doc && upstream)
+        json_object_set_new(doc, "upstream", json_string(upstream));
+    text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
+    json_decref(doc);
+    return text;
+}
+
+static enum cs_code code_of(const char *slug)
+{
+    for (int code = CS_EINPUT; code <= CS_ERESTART; code++)
+        if (strcmp(error_kind((enum cs_code)code)->slug, slug) == 0)
+            return (enum cs_code)code;
+    return CS_EINTERNAL;
+}
+
+void job_problem_read(const char *json, struct cs_error *err, char **upstream)
+{
+    json_t *doc = json_loads(json, JSON_REJECT_DUPLICATES, NULL);
+    const char *code = "", *reason = "", *text = "the order failed", *theirs = NULL;
+    json_int_t retry_after_ms = 0;
+
+    json_unpack(doc, "{s?s, s?s, s?s, s?I, s?s}", "code", &code, "reason", &reason, "text", &text, "retry_after_ms", &retry_after_ms,
+                "upstream", &theirs);
+    cs_fail_as(err, code_of(code), reason, "%s", text);
+    err->retry_after_ms = retry_after_ms;
+    *upstream = theirs ? text_copy(theirs) : NULL;
+    json_decref(doc);
+}
+
+/* ---- cs_op_save ---- */
+
+static int take_step(struct job *job, const char *step, const void *data, size_t len)
+{
+    void *copy = NULL;
+
+    if (len) {
+        copy = malloc(len);
+        if (!copy)
+            return -1;
+        memcpy(copy, data, len);
+    }
+    free(job->data);
+    job->data = copy;
+    job->data_len = len;
+    memcpy(job->step, step, strlen(step) + 1);
+    return 0;
+}
+
+void cs_op_save(struct cs_op *op, const char *step, const void *data, size_t len, cs_done_fn *done, void *arg)
+{
+    struct job *job = op_owner(op);
+    struct save *save = NULL;
+
+    assert(on_loop_thread() && job && strlen(step) <= MAX_STEP && len <= MAX_DATA);
+    if (take_step(job, step, data, len) == 0)
+        save = make_save(job, NULL);
+    if (save)
+        save->ticket = op_ticket_new(op);
+    if (!save || !save->ticket) {
+        const struct cs_error err = { .code = CS_EINTERNAL, .text = "out of memory" };
+
+        if (save)
+            free_save(save);
+        done(arg, &err);
+        return;
+    }
+    save->plugin_done = done;
+    save->plugin_arg = arg;
+    submit(save);
+}
+
+struct save_wait {
+    struct cs_op *op;
+    char step[MAX_STEP + 1];
+    size_t len;
+    uint8_t data[];
+};
+
+static void start_save(void *arg, struct wait *wait)
+{
+    struct save_wait *args = arg;
+
+    cs_op_save(args->op, args->step, args->data, args->len, wait_done, wait);
+}
+
+int cs_op_save_wait(struct cs_op *op, const char *step, const void *data, size_t len, struct cs_error *err)
+{
+    struct save_wait *args;
+
+    assert(!on_loop_thread() && strlen(step) <= MAX_STEP && len <= MAX_DATA);
+    args = calloc(1, sizeof *args + len);
+    if (!args)
+        return cs_fail(err, CS_EINTERNAL, "out of memory");
+    args->op = op;
+    memcpy(args->step, step, strlen(step) + 1);
+    args->len = len;
+    if (len)
+        memcpy(args->data, data, len);
+    return wait_for(op_loop(op), op, start_save, args, free, err);
+}

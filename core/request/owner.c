@@ -1,0 +1,402 @@
+/*
+ * One owner name and its back end; see owner.h.
+ */
+#include "request/owner.h"
+
+#include <assert.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "engine/log.h"
+
+#define CALL_MS      (30 * 1000)
+#define TTL_S        10
+#define FIRST_WAIT   1000
+#define LONGEST_WAIT (5 * 60 * 1000)
+#define TRIES        5 /* to set a value that somebody waits for; to take one away we try until it has expired */
+
+struct owner {
+    struct owners *all;
+    struct instance *dns;
+    char *zone, *name;
+    struct value *values;
+    bool out, again; /* a call is out; something changed since */
+    int tries;
+    int64_t wait_ms;
+    struct timer retry;
+};
+
+struct owners {
+    struct heart *heart;
+    owner_told_fn *told;
+    void *arg;
+    void *tree;
+};
+
+static int compare(const void *a, const void *b)
+{
+    const struct owner *x = a, *y = b;
+    int by_name = strcmp(x->name, y->name);
+
+    return by_name ? by_name : strcmp(x->dns->in.name, y->dns->in.name);
+}
+
+const char *owner_name(const struct owner *owner)
+{
+    return owner->name;
+}
+
+const char *owner_zone(const struct owner *owner)
+{
+    return owner->zone;
+}
+
+const char *owner_dns(const struct owner *owner)
+{
+    return owner->dns->in.name;
+}
+
+/* ---- Owners and values ---- */
+
+static void free_owner(struct owner *owner)
+{
+    timer_clear(&owner->retry);
+    free(owner->zone);
+    free(owner->name);
+    free(owner);
+}
+
+static struct owner *find_or_add(struct owners *all, struct instance *dns, const char *zone, const char *name)
+{
+    struct owner *owner = calloc(1, sizeof *owner), **found = NULL;
+
+    if (!owner)
+        return NULL;
+    owner->all = all;
+    owner->dns = dns;
+    owner->zone = text_copy(zone);
+    owner->name = text_copy(name);
+    if (owner->zone && owner->name)
+        found = tsearch(owner, &all->tree, compare);
+    if (!found || *found != owner)
+        free_owner(owner);
+    return found ? *found : NULL;
+}
+
+static void forget_if_empty(struct owner *owner)
+{
+    if (owner->values || owner->out)
+        return;
+    tdelete(owner, &owner->all->tree, compare);
+    free_owner(owner);
+}
+
+static void free_value(struct value *value)
+{
+    free(value->job);
+    free(value->name);
+    free(value->text);
+    free(value);
+}
+
+void value_forget(struct value *value)
+{
+    struct owner *owner = value->owner;
+    struct value **at = &owner->values;
+
+    while (*at != value)
+        at = &(*at)->next;
+    *at = value->next;
+    free_value(value);
+    forget_if_empty(owner);
+}
+
+static struct value *find_value(struct owner *owner, const char *job, const char *text)
+{
+    for (struct value *value = owner->values; value; value = value->next)
+        if (strcmp(value->text, text) == 0 && strcmp(value->job, job) == 0)
+            return value;
+    return NULL;
+}
+
+struct value *owners_value(struct owners *owners, struct instance *dns, const char *zone, const char *owner_, const char *job,
+                           const char *name, const char *text, int64_t expires_ms)
+{
+    struct owner *owner = find_or_add(owners, dns, zone, owner_);
+    struct value *value = owner ? find_value(owner, job, text) : NULL;
+
+    if (!owner || value)
+        return value;
+    value = calloc(1, sizeof *value);
+    if (value) {
+        value->owner = owner;
+        value->job = text_copy(job);
+        value->name = text_copy(name);
+        value->text = text_copy(text);
+        value->expires_ms = expires_ms;
+    }
+    if (!value || !value->job || !value->name || !value->text) {
+        if (value)
+            free_value(value);
+        forget_if_empty(owner);
+        return NULL;
+    }
+    value->next = owner->values;
+    owner->values = value;
+    return value;
+}
+
+/* ---- The call ---- */
+
+static void push(void *arg);
+
+static bool is_wanted(const struct owner *owner, const char *text)
+{
+    for (const struct value *value = owner->values; value; value = value->next)
+        if (value->state == VALUE_WANTED && strcmp(value->text, text) == 0)
+            return true;
+    return false;
+}
+
+static bool is_among(const char *const *list, size_t n, const char *text)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(list[i], text) == 0)
+            return true;
+    return false;
+}
+
+static void add_once(const char **list, size_t *n, const char *text)
+{
+    if (!is_among(list, *n, text))
+        list[(*n)++] = text;
+}
+
+/* Splits the values into those to serve and those to take away; a value that two jobs have goes with the last of them. */
+static void sort_values(struct owner *owner, struct cs_txt_change *change, const char **want, const char **gone)
+{
+    for (struct value *value = owner->values; value; value = value->next) {
+        value->sent_as = value->state;
+        if (value->state == VALUE_WANTED)
+            add_once(want, &change->n_want, value->text);
+        else if (value->state == VALUE_GONE && !is_wanted(owner, value->text))
+            add_once(gone, &change->n_gone, value->text);
+        if (value->state == VALUE_WANTED && value->expires_ms > change->expires_ms)
+            change->expires_ms = value->expires_ms;
+    }
+}
+
+/* Values that changed their mind while the call was out are left to the next one. */
+static void tell_sent(struct owner *owner, enum value_state state, const struct cs_error *err)
+{
+    struct value *next;
+
+    for (struct value *value = owner->values; value; value = next) {
+        next = value->next;
+        if (value->sent_as == state && value->state == state) {
+            value->sent_as = VALUE_RECORDING;
+            owner->all->told(owner->all->arg, value, err);
+        }
+    }
+}
+
+static bool has(const struct owner *owner, enum value_state state)
+{
+    for (const struct value *value = owner->values; value; value = value->next)
+        if (value->state == state)
+            return true;
+    return false;
+}
+
+/* What cannot be taken away is given up once its time is over: a back end that can forget has forgotten it, and no CA asks. */
+static void give_up_expired(struct owner *owner, const struct cs_error *err)
+{
+    struct value *next;
+
+    for (struct value *value = owner->values; value; value = next) {
+        next = value->next;
+        if (value->state != VALUE_GONE || value->expires_ms > cs_wall_ms())
+            continue;
+        log_line(CS_LOG_WARN, "challenge", value->job, "a TXT value at %s could not be taken away and has expired; remove it by hand: %s",
+                 owner->name, err->text);
+        owner->all->told(owner->all->arg, value, NULL);
+    }
+}
+
+static void on_failure(struct owner *owner, const struct cs_error *err)
+{
+    const bool give_up = !error_kind(err->code)->retry || ++owner->tries >= TRIES;
+
+    log_line(CS_LOG_WARN, "challenge", "", "dns.%s cannot change %s%s: %s", owner->dns->in.name, owner->name,
+             give_up ? "" : ", trying again", err->text);
+    if (give_up) {
+        owner->tries = 0;
+        tell_sent(owner, VALUE_WANTED, err);
+    }
+    give_up_expired(owner, err);
+    owner->wait_ms = owner->wait_ms ? owner->wait_ms * 2 : FIRST_WAIT;
+    if (owner->wait_ms > LONGEST_WAIT)
+        owner->wait_ms = LONGEST_WAIT;
+    if (err->retry_after_ms > owner->wait_ms)
+        owner->wait_ms = err->retry_after_ms;
+    if (!owner->all->heart->stopping && (has(owner, VALUE_GONE) || !give_up))
+        timer_set_in(owner->all->heart->loop, &owner->retry, owner->wait_ms, push, owner);
+}
+
+static void on_success(struct owner *owner)
+{
+    owner->tries = 0;
+    owner->wait_ms = 0;
+    tell_sent(owner, VALUE_WANTED, NULL);
+    tell_sent(owner, VALUE_GONE, NULL);
+}
+
+/* The owner stays `out` until the plugin has finished, so that no two calls for it run at once. */
+static void on_set(void *arg, const struct op_result *result)
+{
+    struct owner *owner = arg;
+
+    owner->out = true;
+    if (result->late && result->err)
+        owner->again |= has(owner, VALUE_GONE);
+    else if (result->err)
+        on_failure(owner, result->err);
+    else
+        on_success(owner);
+    owner->out = result->cancelled;
+    if (owner->out)
+        return;
+    if (owner->again)
+        push(owner);
+    else
+        forget_if_empty(owner);
+}
+
+static void push(void *arg)
+{
+    struct owner *owner = arg;
+    struct cs_txt_change change = { .size = sizeof change, .zone = owner->zone, .owner = owner->name, .ttl = TTL_S };
+    const char **want, **gone;
+    size_t n = 0;
+
+    timer_clear(&owner->retry);
+    owner->again = false;
+    for (const struct value *value = owner->values; value; value = value->next)
+        n++;
+    want = calloc(2 * n + 1, sizeof *want);
+    gone = want ? want + n : NULL;
+    if (!want) {
+        timer_set_in(owner->all->heart->loop, &owner->retry, FIRST_WAIT, push, owner);
+        return;
+    }
+    sort_values(owner, &change, want, gone);
+    change.want = want;
+    change.gone = gone;
+    if (change.n_want || change.n_gone) {
+        owner->out = true;
+        instance_set_txt(owner->dns, &change, "", cs_now_ms() + CALL_MS, on_set, owner);
+    } else {
+        forget_if_empty(owner);
+    }
+    free(want);
+}
+
+void owner_push(struct owner *owner)
+{
+    if (owner->out)
+        owner->again = true;
+    else
+        push(owner);
+}
+
+/* ---- All of them ---- */
+
+struct owners *owners_new(struct heart *heart, owner_told_fn *told, void *arg)
+{
+    struct owners *owners = calloc(1, sizeof *owners);
+
+    if (owners) {
+        owners->heart = heart;
+        owners->told = told;
+        owners->arg = arg;
+    }
+    return owners;
+}
+
+struct each {
+    const char *job;
+    struct value **at;
+    size_t n, room;
+};
+
+static void collect(const void *node, VISIT visit, void *arg)
+{
+    struct each *each = arg;
+
+    if (visit != preorder && visit != leaf)
+        return;
+    for (struct value *value = (*(struct owner *const *)node)->values; value; value = value->next) {
+        if (each->job && strcmp(value->job, each->job) != 0)
+            continue;
+        if (each->at && each->n < each->room)
+            each->at[each->n] = value;
+        each->n++;
+    }
+}
+
+void owners_each(struct owners *owners, const char *job, void (*fn)(struct value *value, void *arg), void *arg)
+{
+    struct each each = { .job = job };
+
+    twalk_r(owners->tree, collect, &each);
+    if (!each.n)
+        return;
+    each.room = each.n;
+    each.n = 0;
+    each.at = calloc(each.room, sizeof *each.at);
+    if (!each.at)
+        return;
+    twalk_r(owners->tree, collect, &each);
+    for (size_t i = 0; i < each.n; i++)
+        fn(each.at[i], arg);
+    free(each.at);
+}
+
+static void count_busy(const void *node, VISIT visit, void *arg)
+{
+    const struct owner *owner = *(struct owner *const *)node;
+    size_t *n = arg;
+
+    if (visit == preorder || visit == leaf)
+        *n += owner->out || has(owner, VALUE_GONE);
+}
+
+size_t owners_busy(const struct owners *owners)
+{
+    size_t n = 0;
+
+    twalk_r(owners->tree, count_busy, &n);
+    return n;
+}
+
+static void drop(void *node)
+{
+    struct owner *owner = node;
+    struct value *next;
+
+    for (struct value *value = owner->values; value; value = next) {
+        next = value->next;
+        free_value(value);
+    }
+    free_owner(owner);
+}
+
+void owners_free(struct owners *owners)
+{
+    if (!owners)
+        return;
+    tdestroy(owners->tree, drop);
+    free(owners);
+}

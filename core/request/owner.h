@@ -1,0 +1,53 @@
+/*
+ * The full set of our TXT values at one owner name, and its back end: one set_txt call at a time, what piled up meanwhile
+ * merged into the next, failures retried. Used by challenge.c alone.
+ */
+#ifndef REQUEST_OWNER_H
+#define REQUEST_OWNER_H
+
+#include "engine/timer.h"
+#include "request/heart.h"
+
+struct owner;
+
+enum value_state {
+    VALUE_RECORDING, /* its row is on its way to the store: not asked for yet */
+    VALUE_WANTED,
+    VALUE_GONE /* to be taken away */
+};
+
+/* One value of one job. */
+struct value {
+    struct value *next;
+    struct owner *owner;
+    char *job;  /* id */
+    char *name; /* what is validated */
+    char *text;
+    int64_t expires_ms; /* wall clock */
+    enum value_state state;
+    enum value_state sent_as;    /* in the call that is out; VALUE_RECORDING: not in it */
+    bool unwanted;               /* its job let go of it while it was being recorded */
+    struct publication *waiting; /* who wants to know, or NULL */
+};
+
+struct owners;
+/* What became of a value that was sent: served (err NULL) or not. For VALUE_GONE it is the owner's last mention of the value. */
+typedef void owner_told_fn(void *arg, struct value *value, const struct cs_error *err);
+struct owners *owners_new(struct heart *heart, owner_told_fn *told, void *arg);
+void owners_free(struct owners *owners); /* NULL is allowed */
+/* Values to be taken away, and calls that are out. */
+size_t owners_busy(const struct owners *owners);
+
+/* The value of that job at that owner, made in VALUE_RECORDING when there is none yet. NULL: no memory. */
+struct value *owners_value(struct owners *owners, struct instance *dns, const char *zone, const char *owner, const char *job,
+                           const char *name, const char *text, int64_t expires_ms);
+/* A change was made to a value's state: tell the back end soon. */
+void owner_push(struct owner *owner);
+const char *owner_name(const struct owner *owner);
+const char *owner_zone(const struct owner *owner);
+const char *owner_dns(const struct owner *owner); /* the instance's name */
+void value_forget(struct value *value);           /* takes it off its owner and frees it */
+/* Every value of a job. `fn` may forget the value it is given. */
+void owners_each(struct owners *owners, const char *job, void (*fn)(struct value *value, void *arg), void *arg);
+
+#endif

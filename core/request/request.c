@@ -1,0 +1,394 @@
+/*
+ * A client that waits: CSR out of the body, subject, CSR in full, grant, job, answer; see request.h.
+ */
+#include "request/request.h"
+
+#include <assert.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "request/job.h"
+
+struct look;
+
+struct request {
+    struct heart *heart;
+    struct job_waiter waiter;
+    char *front, *identity;
+    uint8_t *der;
+    size_t der_len;
+    char **labels; /* name, value, name, value …: kept with the request */
+    size_t n_labels;
+    bool detach, fresh;
+    struct timer deadline;
+    struct cs_error refused; /* for an answer that is sent later */
+    struct mail mail;
+    bool mailed, looking, detached; /* mail, or a read of the store, is on its way back; nobody wants the answer */
+    struct look *look;              /* of request_look() */
+    answer_fn *fn;
+    void *arg;
+};
+
+static void free_look(struct look *look);
+
+static void free_request(struct request *r)
+{
+    assert(!r->waiter.job);
+    timer_clear(&r->deadline);
+    free_look(r->look);
+    for (size_t i = 0; i < 2 * r->n_labels; i++)
+        free(r->labels[i]);
+    free(r->labels);
+    free(r->front);
+    free(r->identity);
+    free(r->der);
+    r->heart->in_flight--;
+    free(r);
+}
+
+/* ---- The answer ---- */
+
+static void count(const struct request *r, const struct answer *a)
+{
+    struct text labels = TEXT_MAX(200);
+
+    text_addf(&labels, "outcome=\"%s\"", a->chain ? "issued" : a->err ? error_reason(a->err) : "accepted");
+    metrics_count(r->heart->metrics, "countersign_requests_total", "Signing requests by how they were answered", text_of(&labels), 1);
+    text_free(&labels);
+}
+
+static void answer(struct request *r, const struct answer *a)
+{
+    if (!r->look)
+        count(r, a);
+    if (!r->detached)
+        r->fn(r->arg, a);
+    free_request(r);
+}
+
+/* A refusal goes to the audit trail, bounded and without waiting; it names no address, and no subject that is not ours. */
+static void record_refusal(const struct request *r, const struct cs_error *err)
+{
+    json_t *event = json_pack("{s:s, s:s}", "front", r->front, "reason", error_reason(err));
+    char *text = event ? json_dumps(event, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+
+    if (text)
+        outbox_tell(r->heart->outbox, "refused", text, strlen(text));
+    free(text);
+    json_decref(event);
+}
+
+static void refuse(struct request *r, const struct cs_error *err)
+{
+    record_refusal(r, err);
+    answer(r, &(struct answer){ .err = err, .job = "", .step = "" });
+}
+
+static void refuse_by_mail(struct mail *mail)
+{
+    struct request *r = (struct request *)((char *)mail - offsetof(struct request, mail));
+
+    refuse(r, &r->refused);
+}
+
+static void refuse_later(struct request *r, const struct cs_error *err)
+{
+    r->refused = *err;
+    r->mailed = true;
+    r->mail.fn = refuse_by_mail;
+    loop_post(r->heart->loop, &r->mail);
+}
+
+/* ---- The job ---- */
+
+static void on_heard(struct job_waiter *waiter, const struct job_news *news)
+{
+    struct request *r = (struct request *)((char *)waiter - offsetof(struct request, waiter));
+    const struct answer a = {
+        .err = news->err,
+        .problem = news->problem,
+        .chain = news->chain,
+        .chain_len = news->chain_len,
+        .job = news->job,
+        .step = "",
+        .running = news->running,
+    };
+
+    answer(r, &a);
+}
+
+static void on_deadline(void *arg)
+{
+    struct request *r = arg;
+    const struct job *job = r->waiter.job;
+    const bool is_stored = job && job->phase > JOB_STORING;
+    struct cs_error err;
+    struct answer a = { .err = &err, .job = is_stored ? job->id : "", .step = job ? job_step(job) : "", .running = is_stored };
+    char id[JOB_ID_LEN + 1] = "";
+
+    memcpy(id, a.job, strlen(a.job));
+    a.job = id;
+    cs_fail_as(&err, CS_EBUSY, "still-running", "the certificate is not ready yet; the order goes on: ask again%s",
+               is_stored ? " at Location" : "");
+    job_leave(&r->waiter);
+    if (r->looking) {
+        /* The look-up still holds the request: it is answered now and freed when the look-up comes back. */
+        count(r, &a);
+        if (!r->detached)
+            r->fn(r->arg, &a);
+        r->detached = true;
+        return;
+    }
+    answer(r, &a);
+}
+
+static void join(struct request *r, struct subject_row *row, struct csr *csr)
+{
+    const struct asker asker = { .front = r->front, .identity = r->identity };
+    struct cs_error err;
+    struct grant grant;
+
+    if (grant_names(r->heart, &asker, row, csr, &grant, &err) < 0) {
+        csr_free(csr);
+        refuse(r, &err);
+        return;
+    }
+    r->waiter.stored_is_enough = r->detach;
+    r->waiter.hear = on_heard;
+    if (job_join(r->heart, row, &grant, csr, r->fresh, &r->waiter, &err) < 0)
+        refuse(r, &err);
+}
+
+static void on_subject(void *arg, struct subject_row *row, const struct cs_error *err)
+{
+    struct request *r = arg;
+    const struct asker asker = { .front = r->front, .identity = r->identity };
+    struct csr csr = { 0 };
+    struct cs_error refused;
+
+    r->looking = false;
+    if (r->detached) {
+        free_request(r);
+        return;
+    }
+    if (r->heart->stopping)
+        cs_fail(&refused, CS_ESHUTDOWN, "the server is stopping; try again in a moment");
+    else if (err)
+        refused = *err;
+    else if (grant_subject(&asker, row, &refused) == 0 && csr_read(&csr, r->der, r->der_len, &refused) == 0) {
+        free(r->der);
+        r->der = NULL;
+        join(r, row, &csr);
+        return;
+    }
+    refuse(r, &refused);
+}
+
+/* ---- From the bytes to the look-up ---- */
+
+static int copy_labels(struct request *r, const struct submission *s)
+{
+    bool ok = true;
+
+    r->labels = calloc(s->n_labels ? 2 * s->n_labels : 1, sizeof *r->labels);
+    if (!r->labels)
+        return -1;
+    r->n_labels = s->n_labels;
+    for (size_t i = 0; i < s->n_labels; i++) {
+        r->labels[2 * i] = text_copy(s->labels[i].name);
+        r->labels[2 * i + 1] = text_copy(s->labels[i].value);
+        ok &= r->labels[2 * i] && r->labels[2 * i + 1];
+    }
+    return ok ? 0 : -1;
+}
+
+static struct request *make(struct heart *heart, const struct submission *s, answer_fn *fn, void *arg)
+{
+    struct request *r = calloc(1, sizeof *r);
+
+    if (!r)
+        return NULL;
+    r->heart = heart;
+    heart->in_flight++;
+    r->fn = fn;
+    r->arg = arg;
+    r->detach = s->detach;
+    r->fresh = s->fresh;
+    r->front = text_copy(s->front);
+    r->identity = text_copy(s->identity);
+    if (r->front && r->identity && copy_labels(r, s) == 0)
+        return r;
+    free_request(r);
+    return NULL;
+}
+
+static int decode(struct request *r, const struct submission *s, struct cs_error *err)
+{
+    uint8_t der[CSR_MAX_DER];
+
+    if (csr_decode(s->body, s->body_len, s->content_type, der, &r->der_len, err) < 0)
+        return -1;
+    r->der = malloc(r->der_len ? r->der_len : 1);
+    if (!r->der)
+        return cs_fail(err, CS_EINTERNAL, "out of memory");
+    memcpy(r->der, der, r->der_len);
+    return 0;
+}
+
+static int start(struct request *r, const struct submission *s, struct cs_error *err)
+{
+    char *subject;
+    int rc;
+
+    if (r->heart->stopping)
+        return cs_fail(err, CS_ESHUTDOWN, "the server is stopping; try again in a moment");
+    if (r->heart->in_flight > (size_t)r->heart->settings->max_in_flight)
+        return cs_fail(err, CS_EBUSY, "too many requests are waiting; try again in a moment");
+    if (decode(r, s, err) < 0)
+        return -1;
+    subject = csr_outline(r->der, r->der_len, err);
+    if (!subject)
+        return -1;
+    rc = subjects_find(r->heart->subjects, subject, on_subject, r, err);
+    free(subject);
+    return rc;
+}
+
+struct request *request_submit(struct heart *heart, const struct submission *submission, answer_fn *fn, void *arg)
+{
+    struct request *r = make(heart, submission, fn, arg);
+    struct cs_error err;
+
+    if (!r)
+        return NULL;
+    if (start(r, submission, &err) < 0) {
+        refuse_later(r, &err);
+        return r;
+    }
+    r->looking = true;
+    timer_set_at(heart->loop, &r->deadline, submission->deadline_ms, on_deadline, r);
+    return r;
+}
+
+void request_detach(struct request *r)
+{
+    r->detached = true;
+    if (r->looking || r->mailed) {
+        timer_clear(&r->deadline);
+        return;
+    }
+    job_leave(&r->waiter);
+    free_request(r);
+}
+
+/* ---- What became of a job ---- */
+
+struct look {
+    char job[JOB_ID_LEN + 1];
+    bool found;
+    enum cs_job_state state;
+    char *chain, *problem;
+};
+
+static void free_look(struct look *look)
+{
+    if (!look)
+        return;
+    free(look->chain);
+    free(look->problem);
+    free(look);
+}
+
+static int keep_job(void *arg, const struct cs_job *row)
+{
+    struct look *look = arg;
+
+    look->found = true;
+    look->state = row->state;
+    look->problem = text_copy(row->problem);
+    return 1;
+}
+
+static int keep_chain(void *arg, const struct cs_certificate *row)
+{
+    struct look *look = arg;
+
+    look->chain = text_copy_n(row->pem, row->pem_len);
+    return 1;
+}
+
+static int read_job(const struct store_conn *c, void *arg, struct cs_error *err)
+{
+    struct look *look = arg;
+
+    if (c->ops->job_find(c->conn, look->job, keep_job, look, err) < 0)
+        return -1;
+    if (look->found && look->state == CS_JOB_DONE)
+        return c->ops->certificate_find(c->conn, look->job, keep_chain, look, err);
+    return 0;
+}
+
+static void answer_failed(struct request *r)
+{
+    struct cs_error err = { 0 };
+    char *upstream = NULL;
+
+    job_problem_read(r->look->problem ? r->look->problem : "", &err, &upstream);
+    answer(r, &(struct answer){ .err = &err, .problem = upstream, .job = r->look->job, .step = "" });
+    free(upstream);
+}
+
+static void on_job_read(void *arg, const struct cs_error *err)
+{
+    struct request *r = arg;
+    struct look *look = r->look;
+    struct cs_error none;
+
+    r->looking = false;
+    cs_fail_as(&none, CS_ENOTFOUND, "no-such-request", "there is no such request, or its time is over");
+    if (err)
+        answer(r, &(struct answer){ .err = err, .job = "", .step = "" });
+    else if (look->found && look->state == CS_JOB_OPEN)
+        answer(r, &(struct answer){ .job = look->job, .step = "suspended", .running = true });
+    else if (look->found && look->state == CS_JOB_FAILED)
+        answer_failed(r);
+    else if (look->chain)
+        answer(r, &(struct answer){ .chain = look->chain, .chain_len = strlen(look->chain), .job = look->job, .step = "" });
+    else
+        answer(r, &(struct answer){ .err = &none, .job = "", .step = "" });
+}
+
+static void answer_running(struct mail *mail)
+{
+    struct request *r = (struct request *)((char *)mail - offsetof(struct request, mail));
+    const struct job *job = job_find(r->heart, r->look->job);
+
+    r->mailed = false;
+    if (job) {
+        answer(r, &(struct answer){ .job = job->id, .step = job_step(job), .running = true });
+        return;
+    }
+    r->looking = true;
+    store_read(r->heart->store, read_job, r->look, on_job_read, r);
+}
+
+struct request *request_look(struct heart *heart, const char *job, answer_fn *fn, void *arg)
+{
+    const struct submission none = { .front = "", .identity = "" };
+    struct request *r = make(heart, &none, fn, arg);
+
+    if (!r)
+        return NULL;
+    r->look = calloc(1, sizeof *r->look);
+    if (!r->look) {
+        free_request(r);
+        return NULL;
+    }
+    memcpy(r->look->job, job, strnlen(job, JOB_ID_LEN));
+    r->mailed = true;
+    r->mail.fn = answer_running;
+    loop_post(heart->loop, &r->mail);
+    return r;
+}

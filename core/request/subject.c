@@ -1,0 +1,287 @@
+/*
+ * The subject table as requests see it; see subject.h. One batch of look-ups is out at a time: what arrives meanwhile is the
+ * next one. While a batch is out, the cache belongs to the reader's thread; otherwise nobody touches it.
+ */
+#include "request/subject.h"
+
+#include <assert.h>
+#include <search.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_WAITING 10000 /* look-ups */
+#define MAX_CACHED  10000 /* rows, absent ones too */
+
+struct look_up {
+    struct look_up *next;
+    char *subject;
+    subject_fn *fn;
+    void *arg;
+    struct subject_row *row; /* the answer */
+};
+
+struct cached {
+    char *subject;
+    struct subject_row *row; /* NULL: there is none */
+};
+
+struct subjects {
+    struct heart *heart;
+    struct look_up *waiting, **last;
+    size_t n_waiting;
+    struct look_up *out; /* the batch that is being read */
+    /* The cache: what the connection `conn` saw while its version was `version`. */
+    void *cache;
+    size_t n_cached;
+    const void *conn;
+    int64_t version;
+};
+
+/* ---- Rows ---- */
+
+struct subject_row *subject_row_keep(struct subject_row *row)
+{
+    atomic_fetch_add(&row->refs, 1);
+    return row;
+}
+
+void subject_row_release(struct subject_row *row)
+{
+    if (!row || atomic_fetch_sub(&row->refs, 1) > 1)
+        return;
+    free(row->subject);
+    free(row->zone);
+    free(row->names);
+    free(row->profile);
+    free(row->cas);
+    free(row->dns);
+    free(row->challenge_zone);
+    free(row->servers);
+    free(row);
+}
+
+static int copy_subject(void *arg, const struct cs_subject *from)
+{
+    struct subject_row **out = arg;
+    struct subject_row *row = calloc(1, sizeof *row);
+
+    if (!row)
+        return 1;
+    row->refs = 1;
+    row->subject = text_copy(from->subject);
+    row->zone = text_copy(from->zone);
+    row->names = text_copy(from->names);
+    row->profile = text_copy(from->profile);
+    row->cas = text_copy(from->cas);
+    row->enabled = from->enabled;
+    *out = row;
+    return 1;
+}
+
+static int copy_zone(void *arg, const struct cs_zone *from)
+{
+    struct subject_row *row = arg;
+
+    row->dns = text_copy(from->dns);
+    row->challenge_zone = text_copy(from->challenge_zone);
+    row->servers = text_copy(from->servers);
+    row->parallel = from->parallel;
+    row->visible = from->visible;
+    row->zone_enabled = from->enabled;
+    return 1;
+}
+
+int subject_row_read(const struct store_conn *c, const char *subject, struct subject_row **out, struct cs_error *err)
+{
+    struct subject_row *row = NULL;
+
+    *out = NULL;
+    if (c->ops->subject_find(c->conn, subject, copy_subject, &row, err) < 0)
+        return -1;
+    if (!row)
+        return 0;
+    if (c->ops->zone_find(c->conn, row->zone, copy_zone, row, err) < 0) {
+        subject_row_release(row);
+        return -1;
+    }
+    if (!row->dns) {
+        subject_row_release(row);
+        return 0;
+    }
+    if (!row->subject || !row->zone || !row->names || !row->profile || !row->cas || !row->challenge_zone || !row->servers) {
+        subject_row_release(row);
+        return cs_fail(err, CS_EINTERNAL, "out of memory");
+    }
+    *out = row;
+    return 0;
+}
+
+/* ---- The cache ---- */
+
+static int compare_cached(const void *a, const void *b)
+{
+    return strcmp(((const struct cached *)a)->subject, ((const struct cached *)b)->subject);
+}
+
+static void free_cached(void *node)
+{
+    struct cached *cached = node;
+
+    subject_row_release(cached->row);
+    free(cached->subject);
+    free(cached);
+}
+
+static void forget_all(struct subjects *s)
+{
+    tdestroy(s->cache, free_cached);
+    s->cache = NULL;
+    s->n_cached = 0;
+}
+
+static struct cached *find_cached(const struct subjects *s, char *subject)
+{
+    const struct cached key = { .subject = subject };
+    struct cached **found = tfind(&key, &s->cache, compare_cached);
+
+    return found ? *found : NULL;
+}
+
+/* Without memory the row is simply not cached. */
+static void add_cached(struct subjects *s, const char *subject, struct subject_row *row)
+{
+    struct cached *cached = calloc(1, sizeof *cached);
+
+    if (!cached)
+        return;
+    cached->subject = text_copy(subject);
+    if (!cached->subject || !tsearch(cached, &s->cache, compare_cached)) {
+        free_cached(cached);
+        return;
+    }
+    cached->row = row ? subject_row_keep(row) : NULL;
+    s->n_cached++;
+}
+
+/* ---- A batch, in a reader's thread ---- */
+
+static int forget_what_is_stale(struct subjects *s, const struct store_conn *c, struct cs_error *err)
+{
+    int64_t version = 0;
+
+    if (c->ops->version(c->conn, &version, err) < 0)
+        return -1;
+    if (s->conn != c->conn || s->version != version || s->n_cached >= MAX_CACHED)
+        forget_all(s);
+    s->conn = c->conn;
+    s->version = version;
+    return 0;
+}
+
+static int read_batch(const struct store_conn *c, void *arg, struct cs_error *err)
+{
+    struct subjects *s = arg;
+
+    if (forget_what_is_stale(s, c, err) < 0)
+        return -1;
+    for (struct look_up *l = s->out; l; l = l->next) {
+        const struct cached *cached = find_cached(s, l->subject);
+
+        if (cached) {
+            l->row = cached->row ? subject_row_keep(cached->row) : NULL;
+            continue;
+        }
+        if (subject_row_read(c, l->subject, &l->row, err) < 0)
+            return -1;
+        add_cached(s, l->subject, l->row);
+    }
+    return 0;
+}
+
+/* ---- On the loop ---- */
+
+static void send_batch(struct subjects *s);
+
+static void on_read(void *arg, const struct cs_error *err)
+{
+    struct subjects *s = arg;
+    struct look_up *l = s->out, *next;
+
+    s->out = NULL;
+    for (; l; l = next) {
+        next = l->next;
+        l->fn(l->arg, err ? NULL : l->row, err);
+        subject_row_release(l->row);
+        free(l->subject);
+        free(l);
+    }
+    if (!s->out && s->waiting)
+        send_batch(s);
+}
+
+static void send_batch(struct subjects *s)
+{
+    s->out = s->waiting;
+    s->waiting = NULL;
+    s->last = &s->waiting;
+    s->n_waiting = 0;
+    store_read(s->heart->store, read_batch, s, on_read, s);
+}
+
+int subjects_find(struct subjects *s, const char *subject, subject_fn *fn, void *arg, struct cs_error *err)
+{
+    struct look_up *l;
+
+    if (s->n_waiting >= MAX_WAITING)
+        return cs_fail(err, CS_EBUSY, "too many requests are waiting to be looked up; try again in a moment");
+    l = calloc(1, sizeof *l);
+    if (!l)
+        return cs_fail(err, CS_EINTERNAL, "out of memory");
+    l->subject = text_copy(subject);
+    if (!l->subject) {
+        free(l);
+        return cs_fail(err, CS_EINTERNAL, "out of memory");
+    }
+    l->fn = fn;
+    l->arg = arg;
+    *s->last = l;
+    s->last = &l->next;
+    s->n_waiting++;
+    if (!s->out)
+        send_batch(s);
+    return 0;
+}
+
+struct subjects *subjects_new(struct heart *heart)
+{
+    struct subjects *s = calloc(1, sizeof *s);
+
+    if (s) {
+        s->heart = heart;
+        s->last = &s->waiting;
+    }
+    return s;
+}
+
+static void drop(struct look_up *l)
+{
+    struct look_up *next;
+
+    for (; l; l = next) {
+        next = l->next;
+        subject_row_release(l->row);
+        free(l->subject);
+        free(l);
+    }
+}
+
+void subjects_free(struct subjects *s)
+{
+    if (!s)
+        return;
+    drop(s->out);
+    drop(s->waiting);
+    forget_all(s);
+    free(s);
+}

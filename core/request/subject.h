@@ -1,0 +1,35 @@
+/*
+ * Finds the row of a subject, and its zone's, before anything is spent on a request. Called by request.c and, for jobs of an
+ * earlier run, by job.c. Look-ups are batched into one read; what was read is kept while the store's version stands.
+ */
+#ifndef REQUEST_SUBJECT_H
+#define REQUEST_SUBJECT_H
+
+#include "request/heart.h"
+
+/* Immutable and counted: a job keeps the row that it was granted by. */
+struct subject_row {
+    char *subject, *zone, *names, *profile, *cas;
+    bool enabled;
+    char *dns, *challenge_zone, *servers; /* of the zone */
+    int64_t parallel;
+    enum cs_visible visible;
+    bool zone_enabled;
+    _Atomic int refs;
+};
+
+struct subjects *subjects_new(struct heart *heart);
+void subjects_free(struct subjects *subjects); /* NULL is allowed */
+
+/* On the loop, later. `row` is NULL when the subject is unknown, or *err says why nobody knows. Valid inside the call; take a
+ * reference with subject_row_keep(). */
+typedef void subject_fn(void *arg, struct subject_row *row, const struct cs_error *err);
+/* -1: no memory, or too many wait (CS_EBUSY); `fn` is then not called. */
+int subjects_find(struct subjects *subjects, const char *subject, subject_fn *fn, void *arg, struct cs_error *err);
+
+/* In a reader's thread: *out is NULL when there is no such subject, or its zone is gone. */
+int subject_row_read(const struct store_conn *c, const char *subject, struct subject_row **out, struct cs_error *err);
+struct subject_row *subject_row_keep(struct subject_row *row);
+void subject_row_release(struct subject_row *row); /* NULL is allowed */
+
+#endif

@@ -1,0 +1,475 @@
+/*
+ * The steps of an order itself, in protocol order: account, load-order (after a restart), new-order, finalize, poll-order. The
+ * steps of its authorizations are in authorization.c, of its certificate in certificate.c; the table is in step.c.
+ */
+#include "order.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "account.h"
+#include "base/base64url.h"
+#include "base/text.h"
+#include "directory.h"
+#include "step.h"
+
+#define SAVED_ORDER "order"
+#define SAVED_FINALIZE "finalize"
+#define PATIENT_POLLS 5 /* how often an order may lag behind what was said about it */
+
+/* ---- account: directory and account are there -------------------------------------------------------------------- */
+
+static void on_account(void *arg, const struct failure *failure)
+{
+    struct order *order = arg;
+
+    if (failure)
+        failed(order, failure);
+    else
+        go(order, order->url ? LOAD_ORDER : NEW_ORDER);
+}
+
+void step_account(struct order *order)
+{
+    account_wait(order->acme->account, &order->waiter, on_account, order);
+}
+
+/* ---- what an order's own words lead to --------------------------------------------------------------------------- */
+
+static int take_order(struct order *order, const struct reply *reply, struct cs_error *err)
+{
+    struct order_object object;
+
+    if (object_order(&object, reply->json, &order->acme->rules, order->asked->names, order->asked->n_names, err) < 0)
+        return -1;
+    json_incref(reply->json);
+    json_decref(order->json);
+    order->json = reply->json;
+    order->object = object;
+    return 0;
+}
+
+static void order_refused(struct order *order)
+{
+    struct cs_error err;
+
+    if (order->object.error)
+        problem_read(&err, order->object.error, "the CA refused the order");
+    else
+        cs_fail_as(&err, CS_EREFUSED, "ca-refused", "the CA made the order invalid without saying why");
+    give_up_with(order, &err, order->object.error);
+}
+
+static void order_makes_no_sense(struct order *order, const char *when)
+{
+    struct cs_error err;
+    char status[32];
+
+    reply_quote(status, sizeof status, json_string_value(json_object_get(order->json, "status")));
+    cs_fail_as(&err, CS_EUPSTREAM, "ca-bad-reply", "the CA's order is \"%s\" %s", status, when);
+    give_up(order, &err);
+}
+
+/* ---- load-order: where is an order that an earlier run of the server left? --------------------------------------- */
+
+/* The CA does not know the order any more. */
+static void order_gone(struct order *order)
+{
+    struct cs_error err;
+
+    if (order->origin == ORIGIN_SAVED_ORDER)
+        cs_fail(&err, CS_ERESTART, "the CA does not know the order any more");
+    else
+        cs_fail_as(&err, CS_EUPSTREAM, "ca-order-gone",
+                   "the CA does not know the order any more, though its certificate was asked for already");
+    give_up(order, &err);
+}
+
+static bool means_gone(const struct failure *failure)
+{
+    return failure->type == ACME_ACCOUNT_DOES_NOT_EXIST || failure->type == ACME_MALFORMED ||
+           failure->type == ACME_UNAUTHORIZED || failure->status == 404 || failure->status == 410;
+}
+
+static void on_loaded(void *arg, const struct reply *reply, const struct failure *failure)
+{
+    struct order *order = arg;
+    struct cs_error err;
+
+    order->exchange = NULL;
+    if (failure && means_gone(failure)) {
+        if (failure->type == ACME_ACCOUNT_DOES_NOT_EXIST)
+            account_lost(order->acme->account, account_url(order->acme->account));
+        order_gone(order);
+    } else if (failure) {
+        failed(order, failure);
+    } else if (take_order(order, reply, &err) < 0) {
+        give_up(order, &err);
+    } else {
+        switch (order->object.status) {
+        case STATUS_PENDING:
+            go(order, FETCH_AUTHZ);
+            break;
+        case STATUS_READY:
+            go(order, SAVE_FINALIZE);
+            break;
+        case STATUS_PROCESSING:
+            go_in(order, POLL_ORDER, poll_wait_ms(order, reply->retry_after_ms));
+            break;
+        case STATUS_VALID:
+            go(order, DOWNLOAD);
+            break;
+        case STATUS_INVALID:
+            order_refused(order);
+            break;
+        case STATUS_UNKNOWN:
+        case STATUS_DEACTIVATED:
+        case STATUS_EXPIRED:
+        case STATUS_REVOKED:
+            order_makes_no_sense(order, "after the restart");
+            break;
+        }
+    }
+}
+
+void step_load_order(struct order *order)
+{
+    ask(order, order->url, NULL, REPLY_JSON, on_loaded);
+}
+
+/* ---- new-order --------------------------------------------------------------------------------------------------- */
+
+static const char *wanted_profile(const struct order *order)
+{
+    return order->asked->profile && order->asked->profile[0] ? order->asked->profile : order->acme->conf->profile;
+}
+
+static bool wants_replaces(const struct order *order)
+{
+    return order->asked->replaces && order->asked->replaces[0] && !order->without_replaces &&
+           directory_object(order->acme->directory)->renewal_info[0];
+}
+
+/* The body of newOrder (RFC 8555 7.4; RFC 9773 5; draft-ietf-acme-profiles 4), for free(); NULL: no memory. */
+static char *new_order_body(const struct order *order)
+{
+    json_t *identifiers = json_array(), *body;
+    char *text = NULL;
+    int rc = 0;
+
+    for (size_t i = 0; i < order->asked->n_names; i++)
+        rc |= json_array_append_new(identifiers, json_pack("{s:s, s:s}", "type", "dns", "value", order->asked->names[i]));
+    body = json_pack("{s:o}", "identifiers", identifiers);
+    if (wanted_profile(order)[0])
+        rc |= json_object_set_new(body, "profile", json_string(wanted_profile(order)));
+    if (wants_replaces(order))
+        rc |= json_object_set_new(body, "replaces", json_string(order->asked->replaces));
+    if (rc == 0)
+        text = json_dumps(body, JSON_COMPACT);
+    json_decref(body);
+    return text;
+}
+
+/* What is saved with a step, for free(): enough to find the order again. */
+static char *saved_data(const struct order *order)
+{
+    json_t *data = json_pack("{s:s}", "order", order->url);
+    char *text = json_dumps(data, JSON_COMPACT);
+
+    json_decref(data);
+    return text;
+}
+
+static void on_order_saved(void *arg, const struct cs_error *err)
+{
+    struct order *order = arg;
+
+    order->saves--;
+    if (err)
+        give_up(order, err);
+    else if (order->save_awaited && order->saves == 0)
+        step_publish(order);
+}
+
+/* The commit runs beside the next questions to the CA; publish, the first step that leaves a trace, waits for it. */
+static int save_order(struct order *order)
+{
+    char *data = saved_data(order);
+
+    if (!data)
+        return -1;
+    order->saves++;
+    cs_op_save(order->op, SAVED_ORDER, data, strlen(data), on_order_saved, order);
+    free(data);
+    return 0;
+}
+
+static int take_new_order(struct order *order, const struct reply *reply, struct cs_error *err)
+{
+    if (!reply->location[0])
+        return cs_fail_as(err, CS_EUPSTREAM, "ca-bad-reply", "the CA's newOrder gave no Location");
+    if (url_check(&order->acme->rules, reply->location, "order", err) < 0 || take_order(order, reply, err) < 0)
+        return -1;
+    order->url = text_copy(reply->location);
+    return order->url ? 0 : cs_fail(err, CS_EINTERNAL, "out of memory");
+}
+
+static void begin_order(struct order *order)
+{
+    switch (order->object.status) {
+    case STATUS_PENDING:
+        if (save_order(order) < 0)
+            no_memory(order);
+        else
+            go(order, FETCH_AUTHZ);
+        break;
+    case STATUS_READY: /* every name was validated lately: the finalize step saves the URL */
+        go(order, SAVE_FINALIZE);
+        break;
+    case STATUS_INVALID:
+        order_refused(order);
+        break;
+    case STATUS_PROCESSING:
+    case STATUS_VALID: /* somebody else's certificate: our CSR was not sent yet */
+    case STATUS_UNKNOWN:
+    case STATUS_DEACTIVATED:
+    case STATUS_EXPIRED:
+    case STATUS_REVOKED:
+        order_makes_no_sense(order, "although it is new");
+        break;
+    }
+}
+
+static void on_new_order(void *arg, const struct reply *reply, const struct failure *failure)
+{
+    struct order *order = arg;
+    struct cs_error err;
+
+    order->exchange = NULL;
+    if (failure && failure->err.code == CS_EREFUSED && wants_replaces(order)) {
+        cs_op_log(order->op, CS_LOG_WARN, "the CA did not take `replaces`, ordering without it: %s", failure->err.text);
+        order->without_replaces = true;
+        step_new_order(order);
+    } else if (failure) {
+        failed(order, failure);
+    } else if (take_new_order(order, reply, &err) < 0) {
+        give_up(order, &err);
+    } else {
+        begin_order(order);
+    }
+}
+
+void step_new_order(struct order *order)
+{
+    const struct directory_object *directory = directory_object(order->acme->directory);
+    struct cs_error err;
+    char *body;
+
+    if (wanted_profile(order)[0] && directory_check_profile(order->acme->directory, wanted_profile(order), &err) < 0) {
+        give_up(order, &err);
+        return;
+    }
+    body = new_order_body(order);
+    if (body)
+        ask(order, directory->new_order, body, REPLY_JSON, on_new_order);
+    else
+        no_memory(order);
+    free(body);
+}
+
+/* ---- save-finalize, finalize: from here on the CA may issue ------------------------------------------------------ */
+
+static void on_finalize_saved(void *arg, const struct cs_error *err)
+{
+    struct order *order = arg;
+
+    if (err) {
+        give_up(order, err);
+        return;
+    }
+    order->finalize_saved = true;
+    go(order, FINALIZE);
+}
+
+void step_save_finalize(struct order *order)
+{
+    char *data;
+
+    if (order->finalize_saved) {
+        go(order, FINALIZE);
+        return;
+    }
+    data = saved_data(order);
+    if (data)
+        cs_op_save(order->op, SAVED_FINALIZE, data, strlen(data), on_finalize_saved, order);
+    else
+        no_memory(order);
+    free(data);
+}
+
+/* For free(); NULL: no memory. */
+static char *finalize_body(const struct cs_order *asked)
+{
+    char *csr = malloc(BASE64_ENCODED_MAX(asked->csr_len)), *text = NULL;
+    json_t *body = NULL;
+
+    if (csr) {
+        base64url_encode(csr, asked->csr, asked->csr_len);
+        body = json_pack("{s:s}", "csr", csr);
+        text = json_dumps(body, JSON_COMPACT);
+    }
+    json_decref(body);
+    free(csr);
+    return text;
+}
+
+static void on_finalized(void *arg, const struct reply *reply, const struct failure *failure)
+{
+    struct order *order = arg;
+    struct cs_error err;
+
+    order->exchange = NULL;
+    order->finalize_taken = !failure;
+    order->finalize_unsure = failure && failure->transient;
+    if (failure && failure->type == ACME_ORDER_NOT_READY)
+        go_in(order, POLL_ORDER, poll_wait_ms(order, failure->err.retry_after_ms));
+    else if (failure)
+        failed(order, failure);
+    else if (take_order(order, reply, &err) < 0)
+        give_up(order, &err);
+    else if (order->object.status == STATUS_VALID)
+        go(order, DOWNLOAD);
+    else if (order->object.status == STATUS_INVALID)
+        order_refused(order);
+    else
+        go_in(order, POLL_ORDER, poll_wait_ms(order, reply->retry_after_ms));
+}
+
+void step_finalize(struct order *order)
+{
+    char *body;
+
+    if (order->finalize_unsure) { /* it may have been executed: look before sending it again */
+        order->finalize_unsure = false;
+        go(order, POLL_ORDER);
+        return;
+    }
+    body = finalize_body(order->asked);
+    order->finalize_sent = true;
+    if (body)
+        ask(order, order->object.finalize, body, REPLY_JSON, on_finalized);
+    else
+        no_memory(order);
+    free(body);
+}
+
+/* ---- poll-order: until it is valid ------------------------------------------------------------------------------- */
+
+static void move_by_status(struct order *order, const struct reply *reply)
+{
+    int64_t wait_ms = poll_wait_ms(order, reply->retry_after_ms);
+
+    switch (order->object.status) {
+    case STATUS_PROCESSING:
+        again_in(order, wait_ms);
+        break;
+    case STATUS_READY: /* finalize was not taken, or the CA has not noticed yet */
+        if (order->finalize_taken && order->polls % PATIENT_POLLS != 0)
+            again_in(order, wait_ms);
+        else
+            go(order, FINALIZE);
+        break;
+    case STATUS_PENDING: /* the CA lags behind its own authorizations, or one of them is not valid any more */
+        if (order->polls % PATIENT_POLLS != 0)
+            again_in(order, wait_ms);
+        else
+            go(order, FETCH_AUTHZ);
+        break;
+    case STATUS_VALID:
+        go(order, DOWNLOAD);
+        break;
+    case STATUS_INVALID:
+        order_refused(order);
+        break;
+    case STATUS_UNKNOWN:
+    case STATUS_DEACTIVATED:
+    case STATUS_EXPIRED:
+    case STATUS_REVOKED:
+        order_makes_no_sense(order, "after finalize");
+        break;
+    }
+}
+
+static void on_order(void *arg, const struct reply *reply, const struct failure *failure)
+{
+    struct order *order = arg;
+    struct cs_error err;
+
+    order->exchange = NULL;
+    if (failure && failure->type == ACME_ACCOUNT_DOES_NOT_EXIST) {
+        account_lost(order->acme->account, account_url(order->acme->account));
+        order_gone(order);
+    } else if (failure) {
+        failed(order, failure);
+    } else if (take_order(order, reply, &err) < 0) {
+        give_up(order, &err);
+    } else {
+        move_by_status(order, reply);
+    }
+}
+
+void step_poll_order(struct order *order)
+{
+    ask(order, order->url, NULL, REPLY_JSON, on_order);
+}
+
+/* ---- the two ways in --------------------------------------------------------------------------------------------- */
+
+void order_sign(struct acme *acme, const struct cs_order *asked, struct cs_op *op)
+{
+    struct order *order = order_new(acme, asked, op);
+
+    if (order)
+        go(order, ACCOUNT);
+}
+
+static void refuse_to_resume(struct cs_op *op)
+{
+    struct cs_error err;
+
+    cs_fail(&err, CS_ERESTART, "nothing is known of the order's saved step");
+    cs_op_err(op, &err);
+}
+
+/* The order's URL of what was saved, for free(); NULL: it cannot be used. */
+static char *read_saved(const struct acme *acme, const void *data, size_t len)
+{
+    json_t *json = data ? reply_json(data, len, NULL) : NULL;
+    const char *url = json_string_value(json_object_get(json, "order"));
+    char *copy = url && url_check(&acme->rules, url, "saved order", NULL) == 0 ? text_copy(url) : NULL;
+
+    json_decref(json);
+    return copy;
+}
+
+void order_resume(struct acme *acme, const struct cs_order *asked, const char *step, const void *data, size_t len,
+                  struct cs_op *op)
+{
+    bool finalize = strcmp(step, SAVED_FINALIZE) == 0;
+    char *url = finalize || strcmp(step, SAVED_ORDER) == 0 ? read_saved(acme, data, len) : NULL;
+    struct order *order;
+
+    if (!url) {
+        refuse_to_resume(op);
+        return;
+    }
+    order = order_new(acme, asked, op);
+    if (!order) {
+        free(url);
+        return;
+    }
+    order->url = url;
+    order->origin = finalize ? ORIGIN_SAVED_FINALIZE : ORIGIN_SAVED_ORDER;
+    order->finalize_saved = finalize;
+    go(order, ACCOUNT);
+}

@@ -1,0 +1,257 @@
+/*
+ * Moving between the steps of an order, asking, waiting, failing and ending; see step.h. The table below is the protocol.
+ */
+#include "step.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "account.h"
+#include "base/text.h"
+#include "directory.h"
+
+#define MOST_MOVES 200
+
+static void step_finished(struct order *order);
+
+static const struct {
+    const char *name;
+    void (*enter)(struct order *order);
+} steps[] = {
+    [ACCOUNT]       = { "account",       step_account       },
+    [LOAD_ORDER]    = { "load-order",    step_load_order    },
+    [NEW_ORDER]     = { "new-order",     step_new_order     },
+    [FETCH_AUTHZ]   = { "fetch-authz",   step_fetch_authz   },
+    [PUBLISH]       = { "publish",       step_publish       },
+    [ANSWER]        = { "answer",        step_answer        },
+    [POLL_AUTHZ]    = { "poll-authz",    step_poll_authz    },
+    [SAVE_FINALIZE] = { "save-finalize", step_save_finalize },
+    [FINALIZE]      = { "finalize",      step_finalize      },
+    [POLL_ORDER]    = { "poll-order",    step_poll_order    },
+    [DOWNLOAD]      = { "download",      step_download      },
+    [CHOOSE]        = { "choose-chain",  step_choose        },
+    [FINISHED]      = { "finished",      step_finished      },
+};
+
+void go(struct order *order, enum step next)
+{
+    struct cs_error err;
+
+    if (++order->moves > MOST_MOVES) {
+        cs_fail_as(&err, CS_EUPSTREAM, "ca-in-circles", "the CA leads the order in circles at %s", steps[next].name);
+        give_up(order, &err);
+        return;
+    }
+    order->step = next;
+    order->at = 0;
+    if (next > order->furthest) {
+        order->furthest = next;
+        order->polls = order->failures = 0;
+        order->poll_ms = order->acme->conf->poll_first;
+    }
+    cs_op_step(order->op, steps[next].name);
+    steps[next].enter(order);
+}
+
+static void on_go(void *arg)
+{
+    struct order *order = arg;
+
+    go(order, order->later);
+}
+
+void go_in(struct order *order, enum step next, int64_t ms)
+{
+    order->later = next;
+    cs_op_after(order->op, ms, on_go, order);
+}
+
+static void on_again(void *arg)
+{
+    struct order *order = arg;
+
+    steps[order->step].enter(order);
+}
+
+void again_in(struct order *order, int64_t ms)
+{
+    cs_op_after(order->op, ms, on_again, order);
+}
+
+int64_t poll_wait_ms(struct order *order, int64_t retry_after_ms)
+{
+    int64_t wait_ms = order->poll_ms, most_ms = order->acme->conf->poll_most;
+
+    order->polls++;
+    if (retry_after_ms > 0)
+        return retry_after_ms;
+    order->poll_ms = 2 * wait_ms < most_ms ? 2 * wait_ms : most_ms;
+    return wait_ms - wait_ms / 4 + (int64_t)arc4random_uniform((uint32_t)(wait_ms / 2 + 1));
+}
+
+void ask(struct order *order, const char *url, const char *payload, enum reply_kind kind, exchange_fn *fn)
+{
+    order->exchange = transport_ask(order->acme,
+                                    &(struct exchange_want){ .url = url,
+                                                             .sign = SIGN_ACCOUNT,
+                                                             .kid = account_url(order->acme->account),
+                                                             .payload = payload,
+                                                             .kind = kind },
+                                    fn, order);
+    if (!order->exchange)
+        no_memory(order);
+}
+
+static void order_free(struct order *order)
+{
+    waiter_leave(&order->waiter);
+    transport_cancel(order->exchange);
+    authorizations_free(order);
+    chains_free(order);
+    json_decref(order->json);
+    free(order->url);
+    free(order);
+}
+
+void give_up(struct order *order, const struct cs_error *err)
+{
+    cs_op_err(order->op, err);
+    order_free(order);
+}
+
+void give_up_with(struct order *order, const struct cs_error *err, const json_t *problem)
+{
+    char *text = problem ? json_dumps(problem, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
+
+    if (text)
+        cs_op_problem(order->op, text, strlen(text));
+    free(text);
+    give_up(order, err);
+}
+
+void give_up_failed(struct order *order, const struct failure *failure)
+{
+    struct cs_error err = failure->err;
+
+    if (failure->problem)
+        cs_op_problem(order->op, failure->problem, failure->problem_len);
+    cs_fail_in(&err, "%s", steps[order->step].name);
+    give_up(order, &err);
+}
+
+void no_memory(struct order *order)
+{
+    struct cs_error err;
+
+    cs_fail(&err, CS_EINTERNAL, "out of memory");
+    give_up(order, &err);
+}
+
+static void step_finished(struct order *order)
+{
+    struct cs_chain chain = { .size = sizeof chain,
+                              .pem = order->chain.pem,
+                              .len = order->chain.len,
+                              .url = order->object.certificate,
+                              .alternates = (const char *const *)order->alternates,
+                              .n_alternates = order->n_alternates,
+                              .profile = order->object.profile };
+
+    cs_op_ok_chain(order->op, &chain);
+    order_free(order);
+}
+
+/* Full jitter: anything up to a ceiling that doubles (1, 2, 4 … 30 s); Retry-After wins. */
+static int64_t back_off_ms(struct order *order, const struct failure *failure)
+{
+    const struct acme_settings *conf = order->acme->conf;
+    int64_t ceiling = conf->retry_first;
+
+    if (failure->err.retry_after_ms > 0)
+        return failure->err.retry_after_ms;
+    for (unsigned i = 1; i < order->failures && ceiling < conf->retry_most; i++)
+        ceiling *= 2;
+    if (ceiling > conf->retry_most)
+        ceiling = conf->retry_most;
+    return (int64_t)arc4random_uniform((uint32_t)ceiling + 1);
+}
+
+/* The account is gone, and with it the order; both are made anew, once. */
+static void start_over(struct order *order, const struct failure *failure)
+{
+    struct cs_error err;
+
+    account_lost(order->acme->account, account_url(order->acme->account));
+    if (order->account_renewed || order->finalize_sent || order->origin == ORIGIN_SAVED_FINALIZE) {
+        give_up_failed(order, failure);
+        return;
+    }
+    if (order->origin == ORIGIN_SAVED_ORDER) {
+        cs_fail(&err, CS_ERESTART, "the CA has lost the account, and the order with it");
+        give_up(order, &err);
+        return;
+    }
+    order->account_renewed = true;
+    order->save_awaited = false;
+    free(order->url);
+    order->url = NULL;
+    authorizations_free(order);
+    go(order, ACCOUNT);
+}
+
+static bool may_pass(struct order *order, const struct failure *failure, int64_t *wait_ms)
+{
+    if (!failure->transient)
+        return false;
+    order->failures++;
+    order->last = failure->err;
+    *wait_ms = back_off_ms(order, failure);
+    return cs_now_ms() + *wait_ms < cs_op_deadline_ms(order->op);
+}
+
+void failed(struct order *order, const struct failure *failure)
+{
+    int64_t wait_ms;
+
+    if (failure->status == 404 || failure->transient)
+        directory_doubt(order->acme->directory);
+    if (failure->type == ACME_ACCOUNT_DOES_NOT_EXIST)
+        start_over(order, failure);
+    else if (may_pass(order, failure, &wait_ms))
+        again_in(order, wait_ms);
+    else
+        give_up_failed(order, failure);
+}
+
+static void on_cancel(void *arg, enum cs_cancel why)
+{
+    struct order *order = arg;
+    struct cs_error err = { 0 };
+
+    switch (why) {
+    case CS_SHUTDOWN:
+        cs_fail(&err, CS_ESHUTDOWN, "the server stops while the order is at %s", steps[order->step].name);
+        break;
+    case CS_DEADLINE:
+        cs_fail(&err, CS_ETIMEDOUT, "the deadline passed while the order was at %s%s%s", steps[order->step].name,
+                order->last.code ? "; last trouble: " : "", order->last.text);
+        break;
+    }
+    give_up(order, &err);
+}
+
+struct order *order_new(struct acme *acme, const struct cs_order *asked, struct cs_op *op)
+{
+    struct order *order = calloc(1, sizeof *order);
+    struct cs_error err;
+
+    if (!order) {
+        cs_fail(&err, CS_EINTERNAL, "out of memory");
+        cs_op_err(op, &err);
+        return NULL;
+    }
+    *order = (struct order){ .acme = acme, .asked = asked, .op = op, .origin = ORIGIN_NEW };
+    order->poll_ms = acme->conf->poll_first;
+    cs_op_on_cancel(op, on_cancel, order);
+    return order;
+}

@@ -1,0 +1,123 @@
+/*
+ * What the steps of one order share: step.c (moving between steps, asking, waiting, failing) with order.c, authorization.c and
+ * certificate.c, which hold the steps. Nobody else includes this.
+ */
+#ifndef CA_ACME_STEP_H
+#define CA_ACME_STEP_H
+
+#include "object.h"
+#include "transport.h"
+#include "waiter.h"
+
+enum step {
+    ACCOUNT,
+    LOAD_ORDER,
+    NEW_ORDER,
+    FETCH_AUTHZ,
+    PUBLISH,
+    ANSWER,
+    POLL_AUTHZ,
+    SAVE_FINALIZE,
+    FINALIZE,
+    POLL_ORDER,
+    DOWNLOAD,
+    CHOOSE,
+    FINISHED
+};
+
+/* How the order came to us, and with it what may be done when the CA does not know it any more. */
+enum origin {
+    ORIGIN_NEW = 1,
+    ORIGIN_SAVED_ORDER,   /* resumed: may be started anew                                              */
+    ORIGIN_SAVED_FINALIZE /* resumed: the CA may have issued already, so it must not be started anew   */
+};
+
+struct authz {
+    struct order *order;
+    char *url;
+    json_t *json;                       /* as fetched last */
+    struct authorization_object object; /* of json */
+    const char *name;                   /* as asked for, without "*."; NULL before it was fetched */
+    char value[JOSE_THUMBPRINT_LEN + 1]; /* of the TXT record */
+    bool published, answered;
+    bool answer_unsure; /* sent once, and no answer came */
+};
+
+struct chain_kept {
+    char *pem;
+    size_t len;
+};
+
+struct order {
+    struct acme *acme;
+    const struct cs_order *asked; /* the core's, until the op ends */
+    struct cs_op *op;
+    enum origin origin;
+    enum step step, furthest, later; /* later: what go_in() will enter */
+    unsigned moves;
+
+    struct waiter waiter;      /* for the account */
+    struct exchange *exchange; /* under way, or NULL */
+    int64_t poll_ms;           /* the next wait between two polls */
+    unsigned polls, failures;  /* since the order got further */
+    struct cs_error last;      /* the last passing failure, for the day the deadline comes */
+    bool account_renewed, without_replaces;
+
+    char *url;    /* of the order, or NULL */
+    json_t *json; /* the order as read last */
+    struct order_object object; /* of json */
+    unsigned saves;             /* of the order's URL, on their way to the disk */
+    bool save_awaited;          /* publish waits for them */
+    bool finalize_saved, finalize_sent, finalize_taken;
+    bool finalize_unsure;       /* sent, and no answer came: the order is looked at before it is sent again */
+
+    struct authz *authz;
+    size_t n_authz, at; /* at: the one that this step is busy with */
+    size_t publishing;
+
+    struct chain_kept chain;
+    char **alternates;
+    size_t n_alternates;
+};
+
+/* The only place that changes order->step. Call it last: the order may be over when it returns. */
+void go(struct order *order, enum step next);
+void go_in(struct order *order, enum step next, int64_t ms); /* the same in `ms` */
+void again_in(struct order *order, int64_t ms);              /* enter the same step once more in `ms` */
+
+/* How long to wait before the next poll: Retry-After, or else from poll_first doubling to poll_most, with jitter. */
+int64_t poll_wait_ms(struct order *order, int64_t retry_after_ms);
+
+/* Ask the CA under the account; the callback first sets order->exchange = NULL. Call it last. */
+void ask(struct order *order, const char *url, const char *payload, enum reply_kind kind, exchange_fn *fn);
+
+/* What every callback does with a failure that it has no special use for: again later if it may pass, else the end. */
+void failed(struct order *order, const struct failure *failure);
+
+/* The end: the op is finished and the order released. Call them last. */
+void give_up(struct order *order, const struct cs_error *err);
+void give_up_with(struct order *order, const struct cs_error *err, const json_t *problem); /* and the CA's own words */
+void give_up_failed(struct order *order, const struct failure *failure);
+void no_memory(struct order *order);
+
+/* An order from the beginning; the first step has not been entered yet. NULL: no memory, and the op is finished. */
+struct order *order_new(struct acme *acme, const struct cs_order *asked, struct cs_op *op);
+
+/* The steps, in protocol order; each file says which are its own. */
+void step_account(struct order *order);     /* order.c */
+void step_load_order(struct order *order);  /* order.c */
+void step_new_order(struct order *order);   /* order.c */
+void step_fetch_authz(struct order *order); /* authorization.c */
+void step_publish(struct order *order);     /* authorization.c */
+void step_answer(struct order *order);      /* authorization.c */
+void step_poll_authz(struct order *order);  /* authorization.c */
+void step_save_finalize(struct order *order); /* order.c */
+void step_finalize(struct order *order);    /* order.c */
+void step_poll_order(struct order *order);  /* order.c */
+void step_download(struct order *order);    /* certificate.c */
+void step_choose(struct order *order);      /* certificate.c */
+
+void authorizations_free(struct order *order); /* authorization.c */
+void chains_free(struct order *order);         /* certificate.c */
+
+#endif

@@ -1,0 +1,16 @@
+/* Built for a newer minor version of the ABI. */
+#include "bad.h"
+
+extern CS_EXPORT const struct cs_plugin cs_plugin;
+CS_EXPORT const struct cs_plugin cs_plugin = {
+    .abi_major = CS_ABI_MAJOR,
+    .abi_minor = CS_ABI_MINOR + 1,
+    .size = sizeof(struct cs_plugin),
+    .option_size = sizeof(struct cs_option),
+    .name = "newer-minor",
+    .version = "1.0",
+    .summary = "is broken",
+    .open = bad_open,
+    .close = bad_close,
+    .dns = &bad_dns,
+};

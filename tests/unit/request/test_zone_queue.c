@@ -1,0 +1,138 @@
+/* request/zone_queue.c: one order at a time in a zone, zones independent, the line keeps its order. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+
+#include "request/zone_queue.h"
+
+static struct {
+    struct loop *loop;
+    struct zone_queues *queues;
+    struct zone_place places[5];
+    char turns[64];
+} rig;
+
+static void turn(void *arg)
+{
+    const size_t n = strlen(rig.turns);
+
+    rig.turns[n] = *(const char *)arg;
+    rig.turns[n + 1] = '\0';
+}
+
+static void join(size_t n, const char *zone, int64_t parallel)
+{
+    static const char *const names[] = { "a", "b", "c", "d", "e" };
+    struct cs_error err;
+
+    assert_int_equal(zone_queue_join(rig.queues, zone, parallel, &rig.places[n], turn, (void *)names[n], &err), 0);
+}
+
+static void run(void)
+{
+    for (int i = 0; i < 3; i++)
+        loop_run_once(rig.loop, 0);
+}
+
+static int set_up(void **state)
+{
+    struct cs_error err;
+
+    (void)state;
+    memset(&rig, 0, sizeof rig);
+    rig.loop = loop_new(&err);
+    rig.queues = zone_queues_new(rig.loop);
+    return rig.loop && rig.queues ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 5; i++)
+        zone_queue_leave(&rig.places[i]);
+    run();
+    zone_queues_free(rig.queues);
+    loop_free(rig.loop);
+    return 0;
+}
+
+static void one_at_a_time_in_order(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 3; i++)
+        join(i, "x.example", 1);
+    assert_string_equal(rig.turns, "");
+    run();
+    assert_string_equal(rig.turns, "a");
+    assert_int_equal(zone_queue_ahead(&rig.places[1]), 1);
+    assert_int_equal(zone_queue_ahead(&rig.places[2]), 2);
+    zone_queue_leave(&rig.places[0]);
+    run();
+    assert_string_equal(rig.turns, "ab");
+    zone_queue_leave(&rig.places[1]);
+    run();
+    assert_string_equal(rig.turns, "abc");
+}
+
+static void zones_do_not_wait_for_each_other(void **state)
+{
+    (void)state;
+    join(0, "x.example", 1);
+    join(1, "x.example", 1);
+    join(2, "y.example", 1);
+    run();
+    assert_string_equal(rig.turns, "ac");
+}
+
+static void as_many_as_the_row_says(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 5; i++)
+        join(i, "x.example", 3);
+    run();
+    assert_string_equal(rig.turns, "abc");
+    zone_queue_leave(&rig.places[1]);
+    run();
+    assert_string_equal(rig.turns, "abcd");
+}
+
+static void who_leaves_the_line_is_passed_over(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 4; i++)
+        join(i, "x.example", 1);
+    run();
+    zone_queue_leave(&rig.places[1]);
+    zone_queue_leave(&rig.places[1]);
+    zone_queue_leave(&rig.places[0]);
+    zone_queue_leave(&rig.places[2]);
+    run();
+    assert_string_equal(rig.turns, "ad");
+}
+
+static void a_row_that_now_allows_more_counts_at_once(void **state)
+{
+    (void)state;
+    join(0, "x.example", 1);
+    join(1, "x.example", 1);
+    run();
+    join(2, "x.example", 3);
+    run();
+    assert_string_equal(rig.turns, "abc");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(one_at_a_time_in_order, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(zones_do_not_wait_for_each_other, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(as_many_as_the_row_says, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_leaves_the_line_is_passed_over, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_row_that_now_allows_more_counts_at_once, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
