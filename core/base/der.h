@@ -16,8 +16,8 @@ struct der_span {
 int der_next(struct der_span *in, uint8_t *tag, struct der_span *content, struct der_span *whole);
 
 /* Is this one element, DER all the way down? Besides lengths: nothing behind it, no constructed strings, INTEGERs, OIDs and
- * BOOLEANs in their only form, the elements of a SET ascending (X.690 11.6), at most 32 levels. What OpenSSL decodes and encodes
- * again proves less, because it keeps the bytes of some parts. */
+ * BOOLEANs in their only form, the elements of a SET ascending (X.690 11.6), at most 32 levels. OpenSSL's decoding and
+ * encoding again proves less, because it keeps the bytes of some parts. */
 bool der_is_strict(const uint8_t *at, size_t len);
 
 /* The subject Name (whole element) of a PKCS #10 request (RFC 2986 4) that fills `csr` exactly. -1 and CS_EINPUT "bad-der". */

@@ -1,4 +1,4 @@
-/* base/pem.c: finding the CSR in what clients send, and splitting a CA's chain. The blocks hold any bytes: PEM does not look. */
+/* base/pem.c: finding the CSR in what clients send, and splitting a CA's chain. The blocks hold any bytes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
