@@ -11,32 +11,39 @@
 #include "plugin/loader.h"
 #include "plugin/options.h"
 
+struct instances;
+struct call;
+
 struct instance {
     struct cs_instance in; /* what the plugin holds a pointer to */
     struct block_settings block;
     struct plugin plugin;
     struct options *options;
-    struct workers *workers; /* NULL: not blocking in any role */
+    struct workers *workers; /* NULL: not blocking as ca or dns; store and audit run in threads of the caller's */
     void *self;
-    bool opened, started;
-    size_t calls; /* ops that are out */
+    bool opened, started, stopped;
+    bool closing;     /* no new calls */
+    size_t calls;     /* ops that are out */
+    struct call *out; /* they themselves */
 };
-
-struct instances;
 
 /* The start order, one function a step; each collects or reports with *err. */
 struct instances *instances_new(struct loop *loop, struct http_client *http, const struct settings *settings,
                                 struct config *config, struct cs_error *err);
 int instances_bind(struct instances *all, struct cs_error *err);   /* every `listen`; may need privileges          */
-/* dlopen, check, fill settings. Complaints of the settings go to the config; -1 when there was any fault. */
+/* dlopen, check, fill settings. All complaints go to the config, of plugins that were refused, too; -1 when there was any. */
 int instances_load(struct instances *all, uid_t user, uid_t starter, struct cs_error *err);
 int instances_open(struct instances *all, enum role role, struct cs_error *err); /* opens those of one role          */
-int instances_start(struct instances *all, struct cs_error *err);
-void instances_stop(struct instances *all);   /* no new calls; running ones are cancelled with CS_SHUTDOWN           */
+int instances_start(struct instances *all, struct cs_error *err); /* each that is open: store, audit, dns, ca         */
+/* No new calls: they end with CS_ESHUTDOWN; running ones are cancelled with CS_SHUTDOWN. Stops ca and dns plugins. Store and
+ * audit sinks are still needed then: they are stopped by instances_free(). */
+void instances_stop(struct instances *all);
 size_t instances_calls(const struct instances *all); /* ops that are still out */
-void instances_free(struct instances *all);   /* close each, release; every op is finished */
+/* Every op is finished, the store and the outbox are closed, the HTTP client, too. Waits for the threads of blocking plugins,
+ * stops and closes each instance in the reverse of the start order. NULL is allowed. */
+void instances_free(struct instances *all);
 
-/* NULL: there is none of that name and role. */
+/* NULL: there is none of that name and role. An instance that plays two roles is found under each of its names. */
 struct instance *instances_find(struct instances *all, enum role role, const char *name);
 /* The role's instance number `index` in the file's order; NULL behind the last. */
 struct instance *instances_at(struct instances *all, enum role role, size_t index);
@@ -47,7 +54,7 @@ void instance_set_txt(struct instance *instance, const struct cs_txt_change *cha
 
 struct sign_call {
     const struct cs_order *order;
-    const char *step; /* NULL: sign; otherwise resume from it, with data */
+    const char *step; /* NULL: sign; otherwise resume from it, with data; CS_ERESTART when the plugin cannot resume */
     const void *data;
     size_t data_len;
     void *owner; /* the job */
