@@ -18,18 +18,31 @@ struct setup {
     int state_lock;   /* fd, -1: not held */
     /* of setup_store() */
     struct loop *loop;
+    struct settings store_settings; /* a view of the settings with the store's blocks only */
+    struct block_settings store_blocks[2];
     struct instances *instances;
     struct instance *store;
 };
 
-/* Read the file and the server's own settings, look up `user`. Prints every complaint to stderr; -1 when there was any. */
+/* Read the file and the server's own settings, look up `user`. Prints every complaint to stderr; -1 when there was any, and
+ * nothing is left to free then. */
 int setup_read(struct setup *setup, const char *path);
 
-/* setgroups, setgid, setuid, when started as root and `user` is set; makes the state and runtime folders first, 0700, the
- * user's. Then no_new_privs. One thread only. */
+/* The same for `countersign check`, which goes on after a fault: complaints stay in the config, and only a file that cannot be
+ * read or parsed is an error. */
+int setup_load(struct setup *setup, const char *path, struct cs_error *err);
+
+/* setup_make_folder() for state and runtime, then setup_drop_privileges(). One thread only. */
 int setup_become_user(struct setup *setup, struct cs_error *err);
 
-/* flock on STATE/lock, with our pid in it. CS_ECONFIG naming the pid that holds it. */
+/* Makes a folder if it is not there, 0700, the user's; refuses one that is somebody else's or that others can write to. */
+int setup_make_folder(const struct setup *setup, const char *path, struct cs_error *err);
+
+/* initgroups, setgid, setuid, when started as root and `user` is set; then no_new_privs. Who is neither root nor `user` is
+ * refused. One thread only. For commands that load plugins, but write nothing. */
+int setup_drop_privileges(const struct setup *setup, struct cs_error *err);
+
+/* flock on STATE/lock, with our pid in it. CS_EBUSY naming the pid that holds it; CS_ECONFIG for any other fault. */
 int setup_lock_state(struct setup *setup, struct cs_error *err);
 
 /* NOFILE to its hard limit, SIGPIPE ignored, no core dumps of secrets, umask 077. */
@@ -39,6 +52,6 @@ void setup_process(void);
  * until setup_free), otherwise refuses a schema it does not know. Needs setup_read(). */
 int setup_store(struct setup *setup, struct cs_error *err);
 
-void setup_free(struct setup *setup);
+void setup_free(struct setup *setup); /* one that was only set to { .state_lock = -1 } is allowed */
 
 #endif

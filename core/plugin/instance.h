@@ -39,8 +39,9 @@ int instances_start(struct instances *all, struct cs_error *err); /* each that i
  * audit sinks are still needed then: they are stopped by instances_free(). */
 void instances_stop(struct instances *all);
 size_t instances_calls(const struct instances *all); /* ops that are still out */
-/* Every op is finished, the store and the outbox are closed, the HTTP client, too. Waits for the threads of blocking plugins,
- * stops and closes each instance in the reverse of the start order. NULL is allowed. */
+/* The store and the outbox are closed, the HTTP client, too. Waits for the threads of blocking plugins, stops and closes each
+ * instance in the reverse of the start order. NULL is allowed. Every op should be finished: an instance with one that is not is
+ * left as it is, with a line in the log; the process must then end without taking its loop apart. */
 void instances_free(struct instances *all);
 
 /* NULL: there is none of that name and role. An instance that plays two roles is found under each of its names. */

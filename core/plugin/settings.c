@@ -96,7 +96,6 @@ static void read_listen_block(struct config *config, const struct config_node *a
                         out->key ? "key" : "certificate", out->key ? "certificate" : "key");
     if (out->address && strncmp(out->address, "unix:", 5) == 0) {
         out->unix_path = out->address + 5;
-        out->address = NULL;
         if (*out->unix_path != '/')
             config_complain(config, at, "a unix socket needs an absolute path: write address = \"unix:/path\"");
     }

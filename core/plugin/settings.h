@@ -8,9 +8,9 @@
 #include "plugin/role.h"
 
 struct listen_settings {
-    const char *address; /* or NULL */
+    const char *address; /* as written, for address_parse(); NULL: there is none */
     int64_t port;
-    const char *unix_path; /* "unix:/path" given as address; address is then NULL */
+    const char *unix_path; /* of an address "unix:/path"; NULL for any other */
     const char *certificate, *key; /* NULL: plain HTTP */
     const struct config_node *at;
 };

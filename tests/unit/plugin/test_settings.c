@@ -99,7 +99,8 @@ static void one_listener_or_a_list(void **state)
     assert_string_equal(settings.listen[0].certificate, "c");
     assert_string_equal(settings.listen[0].key, "k");
     assert_string_equal(settings.listen[1].unix_path, "/s");
-    assert_null(settings.listen[1].address);
+    assert_string_equal(settings.listen[1].address, "unix:/s");
+    assert_null(settings.listen[0].unix_path);
     forget();
 }
 

@@ -1,0 +1,194 @@
+/*
+ * `countersign plugin list`: what is in the plugin folder, and why something there cannot be loaded.
+ * `countersign plugin help PLUGIN`: the settings of one, from its own table.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command/command.h"
+#include "command/setup.h"
+#include "plugin/plugin_file.h"
+
+static const enum role roles[] = { ROLE_CA, ROLE_DNS, ROLE_STORE, ROLE_AUDIT };
+
+static int wrong_use(void)
+{
+    fprintf(stderr, "usage: countersign [-c FILE] plugin list\n"
+                    "       countersign [-c FILE] plugin help PLUGIN\n");
+    return 2;
+}
+
+/* Without a configuration at its usual place the defaults are good enough to look around. As loading a plugin runs its code,
+ * root then becomes `nobody`. */
+static void take_defaults(struct setup *setup)
+{
+    const struct passwd *nobody = getpwnam("nobody");
+
+    *setup = (struct setup){ .state_lock = -1, .starter = getuid(), .user = geteuid(), .group = getegid() };
+    setup->settings.plugin_dir = CS_PLUGIN_DIR;
+    if (setup->user != 0 || !nobody)
+        return;
+    setup->settings.user = "nobody";
+    setup->user = nobody->pw_uid;
+    setup->group = nobody->pw_gid;
+}
+
+static int prepare(struct setup *setup, const char *config_path)
+{
+    struct cs_error err = { 0 };
+
+    if (strcmp(config_path, CS_SYSCONF_DIR "/countersign.conf") == 0 && access(config_path, F_OK) < 0)
+        take_defaults(setup);
+    else if (setup_read(setup, config_path) < 0)
+        return -1;
+    if (setup_drop_privileges(setup, &err) == 0)
+        return 0;
+    fprintf(stderr, "%s\n", err.text);
+    setup_free(setup);
+    return -1;
+}
+
+/* ---- list ---- */
+
+static const void *ops_of(const struct cs_plugin *about, enum role role)
+{
+    switch (role) {
+    case ROLE_CA:
+        return about->ca;
+    case ROLE_DNS:
+        return about->dns;
+    case ROLE_STORE:
+        return about->store;
+    case ROLE_AUDIT:
+        return about->audit;
+    }
+    return NULL;
+}
+
+/* "ca dns"; -1 when a role that the plugin claims lacks something. */
+static int roles_of(const struct plugin *plugin, struct text *out, struct cs_error *err)
+{
+    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
+        if (ops_of(&plugin->about, roles[i])) {
+            if (plugin_plays(plugin, roles[i], err) < 0)
+                return -1;
+            text_addf(out, "%s%s", out->len ? " " : "", role_name(roles[i]));
+        }
+    return 0;
+}
+
+static int list_one(const struct setup *setup, const char *name)
+{
+    struct text played = TEXT_MAX(64);
+    struct cs_error err = { 0 };
+    struct plugin plugin;
+    int rc = plugin_load(&plugin, setup->settings.plugin_dir, name, setup->user, setup->starter, &err);
+
+    if (rc == 0) {
+        rc = roles_of(&plugin, &played, &err);
+        if (rc == 0)
+            printf("%-16s %-8s %-10s %s\n", plugin.about.name, plugin.about.version, text_of(&played), plugin.about.summary);
+        plugin_release(&plugin);
+    }
+    if (rc < 0)
+        printf("%-16s cannot be loaded: %s\n", name, err.text);
+    text_free(&played);
+    return rc;
+}
+
+static int is_object(const struct dirent *entry)
+{
+    char *name = plugin_file_name(entry->d_name);
+
+    free(name);
+    return name != NULL;
+}
+
+static int list(const struct setup *setup)
+{
+    struct dirent **entries;
+    int n = scandir(setup->settings.plugin_dir, &entries, is_object, alphasort), rc = 0;
+
+    if (n < 0) {
+        fprintf(stderr, "the plugin folder %s cannot be read: %s\n", setup->settings.plugin_dir, strerror(errno));
+        return 1;
+    }
+    for (int i = 0; i < n; i++) {
+        char *name = plugin_file_name(entries[i]->d_name);
+
+        if (!name || list_one(setup, name) < 0)
+            rc = 1;
+        free(name);
+        free(entries[i]);
+    }
+    free(entries);
+    if (n == 0)
+        printf("there is no plugin in %s\n", setup->settings.plugin_dir);
+    return rc;
+}
+
+/* ---- help ---- */
+
+static void describe(const struct plugin *plugin, const char *played, struct text *out)
+{
+    static const struct cs_option words[] = {
+        { CS_OPTION_STRING, "plugin", 0, NULL, 0, 0, "this plugin's name, or the path of its file" },
+        { CS_OPTION_STRINGS, "listen", 0, "", 0, 0, "addresses that the server binds for the plugin" },
+        { CS_OPTION_INT, "max_parallel", 0, "4", 1, 256, "threads for a plugin that blocks" },
+        { CS_OPTION_BOOL, "insecure", 0, "false", 0, 0, "allow http in settings of type url" },
+        CS_SETTINGS_END,
+    };
+    static const struct cs_option ca_words[] = {
+        { CS_OPTION_BOOL, "cn_only", 0, "false", 0, 0, "ca: takes requests whose only name is the CN" },
+        CS_SETTINGS_END,
+    };
+
+    text_addf(out, "%s %s (%s): %s\n\nSettings of its block:\n", plugin->about.name, plugin->about.version, played,
+              plugin->about.summary);
+    options_describe(plugin->about.settings, plugin->about.option_size, out);
+    text_add(out, "\nWords of the server in the same block:\n");
+    options_describe(words, sizeof *words, out);
+    if (plugin->about.ca)
+        options_describe(ca_words, sizeof *ca_words, out);
+}
+
+static int help(const struct setup *setup, const char *name)
+{
+    struct text out = TEXT_MAX(64 << 10), played = TEXT_MAX(64);
+    struct cs_error err = { 0 };
+    struct plugin plugin = { 0 };
+    int rc = plugin_load(&plugin, setup->settings.plugin_dir, name, setup->user, setup->starter, &err);
+
+    if (rc == 0)
+        rc = roles_of(&plugin, &played, &err);
+    if (rc == 0) {
+        describe(&plugin, text_of(&played), &out);
+        fputs(text_of(&out), stdout);
+    } else {
+        fprintf(stderr, "%s\n", err.text);
+    }
+    text_free(&out);
+    text_free(&played);
+    plugin_release(&plugin);
+    return rc == 0 ? 0 : 1;
+}
+
+int command_plugin(const struct command_line *line)
+{
+    bool lists = line->argc == 2 && strcmp(line->argv[1], "list") == 0;
+    struct setup setup;
+    int rc;
+
+    if (!lists && !(line->argc == 3 && strcmp(line->argv[1], "help") == 0))
+        return wrong_use();
+    if (prepare(&setup, line->config_path) < 0)
+        return 1;
+    rc = lists ? list(&setup) : help(&setup, line->argv[2]);
+    setup_free(&setup);
+    return rc;
+}

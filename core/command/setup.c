@@ -1,0 +1,155 @@
+/*
+ * The common steps of the subcommands; see setup.h. Folders, user and lock stand in setup_user.c.
+ */
+#include "command/setup.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine/log.h"
+
+/* ---- The file ---- */
+
+static int find_user(struct setup *setup)
+{
+    const char *name = setup->settings.user;
+    const struct passwd *entry;
+
+    setup->starter = getuid();
+    setup->user = geteuid();
+    setup->group = getegid();
+    if (!name)
+        return 0;
+    errno = 0;
+    entry = getpwnam(name);
+    if (!entry)
+        return config_complain(setup->config, config_find(setup->config, config_root(setup->config), "user"),
+                               "there is no user \"%s\": make it with `useradd --system %s`, or name another", name, name);
+    setup->user = entry->pw_uid;
+    setup->group = entry->pw_gid;
+    return 0;
+}
+
+int setup_load(struct setup *setup, const char *path, struct cs_error *err)
+{
+    *setup = (struct setup){ .state_lock = -1 };
+    setup->config = config_load(path, err);
+    if (!setup->config)
+        return -1;
+    settings_read(setup->config, &setup->settings);
+    find_user(setup);
+    return 0;
+}
+
+int setup_read(struct setup *setup, const char *path)
+{
+    struct cs_error err = { 0 };
+
+    if (setup_load(setup, path, &err) < 0) {
+        fprintf(stderr, "%s\n", err.text);
+        return -1;
+    }
+    if (config_complaint_count(setup->config) == 0)
+        return 0;
+    fputs(config_complaints(setup->config), stderr);
+    setup_free(setup);
+    return -1;
+}
+
+/* ---- The process ---- */
+
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+void setup_process(void)
+{
+    umask(077);
+    signal(SIGPIPE, SIG_IGN);
+    raise_file_limit();
+    setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+}
+
+/* ---- The store, for commands ---- */
+
+/* A view of the settings in which there is nothing but the store; of a store that only refers to another block, both. */
+static int only_store(struct setup *setup, struct cs_error *err)
+{
+    const struct settings *settings = &setup->settings;
+    struct settings *only = &setup->store_settings;
+    const struct block_settings *store = NULL;
+
+    for (size_t i = 0; i < settings->n_blocks && !store; i++)
+        if (settings->blocks[i].role == ROLE_STORE)
+            store = &settings->blocks[i];
+    if (!store)
+        return cs_fail(err, CS_ECONFIG, "the configuration has no store: add store = { main = { plugin = \"store-sqlite\"; }; };");
+    *only = *settings;
+    only->blocks = setup->store_blocks;
+    only->n_blocks = store->same ? 2 : 1;
+    setup->store_blocks[0] = store->same ? *store->same : *store;
+    setup->store_blocks[1] = *store;
+    setup->store_blocks[1].same = &setup->store_blocks[0];
+    return 0;
+}
+
+static int load_store(struct setup *setup, struct cs_error *err)
+{
+    if (only_store(setup, err) < 0)
+        return -1;
+    setup->loop = loop_new(err);
+    if (!setup->loop)
+        return -1;
+    setup->instances = instances_new(setup->loop, NULL, &setup->store_settings, setup->config, err);
+    if (!setup->instances)
+        return -1;
+    if (instances_load(setup->instances, setup->user, setup->starter, err) < 0) {
+        fputs(config_complaints(setup->config), stderr);
+        return -1;
+    }
+    if (instances_open(setup->instances, ROLE_STORE, err) < 0)
+        return -1;
+    setup->store = instances_at(setup->instances, ROLE_STORE, 0);
+    return 0;
+}
+
+int setup_store(struct setup *setup, struct cs_error *err)
+{
+    struct cs_error in_use = { 0 };
+
+    setup_process();
+    log_setup(setup->settings.log_level);
+    if (setup_make_folder(setup, setup->settings.state, err) < 0 || setup_drop_privileges(setup, err) < 0)
+        return -1;
+    if (load_store(setup, err) < 0)
+        return -1;
+    if (setup_lock_state(setup, &in_use) < 0 && in_use.code != CS_EBUSY) {
+        *err = in_use;
+        return -1;
+    }
+    return store_migrate(setup->store, setup->state_lock >= 0, err);
+}
+
+void setup_free(struct setup *setup)
+{
+    instances_free(setup->instances);
+    if (setup->loop)
+        loop_free(setup->loop);
+    settings_free(&setup->settings);
+    config_free(setup->config);
+    if (setup->state_lock >= 0)
+        close(setup->state_lock);
+    *setup = (struct setup){ .state_lock = -1 };
+}
