@@ -95,7 +95,7 @@ static int only_store(struct setup *setup, struct cs_error *err)
         if (settings->blocks[i].role == ROLE_STORE)
             store = &settings->blocks[i];
     if (!store)
-        return cs_fail(err, CS_ECONFIG, "the configuration has no store: add store = { main = { plugin = \"store-sqlite\"; }; };");
+        return cs_fail(err, CS_ECONFIG, "the configuration has no store: add store = { main = { plugin = \"…\"; }; };");
     *only = *settings;
     only->blocks = setup->store_blocks;
     only->n_blocks = store->same ? 2 : 1;

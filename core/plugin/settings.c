@@ -87,7 +87,7 @@ static void read_listen_block(struct config *config, const struct config_node *a
 {
     *out = (struct listen_settings){ .port = port, .at = at };
     if (config_string(config, at, "address", &out->address) == CONFIG_MISSING || (out->address && !*out->address))
-        config_complain(config, at, "%s has no `address`: write address = \"0.0.0.0\", \"::\" or \"unix:/path\"", what);
+        config_complain(config, at, "%s has no `address`: write address = \"0.0.0.0\", \"[::]\" or \"unix:/path\"", what);
     config_int(config, at, "port", 1, 65535, &out->port);
     config_string(config, at, "certificate", &out->certificate);
     config_string(config, at, "key", &out->key);
