@@ -20,11 +20,11 @@ import xml.etree.ElementTree
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILDS = ROOT / "build"
 FUZZ_SECONDS = 5
-BUILD_OPTIONS = {
+BUILD_OPTIONS = {  # gcc's warnings see ghosts in what a sanitizer adds, so they are errors in the others: gcc's and clang's
     "plain": ["-Dwerror=true"],
-    "asan": ["-Dwerror=true", "-Db_sanitize=address,undefined", "-Db_lundef=false"],
-    "tsan": ["-Dwerror=true", "-Db_sanitize=thread", "-Db_lundef=false"],
-    "fuzz": ["-Dfuzz=true", "-Db_sanitize=address,undefined", "-Db_lundef=false"],
+    "asan": ["-Db_sanitize=address,undefined", "-Db_lundef=false"],
+    "tsan": ["-Db_sanitize=thread", "-Db_lundef=false"],
+    "fuzz": ["-Dfuzz=true", "-Dwerror=true", "-Db_sanitize=address,undefined", "-Db_lundef=false"],
 }
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:strict_string_checks=1:detect_stack_use_after_return=1",
