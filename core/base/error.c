@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+CS_PRINTF(4, 0)
 static void set(struct cs_error *err, enum cs_code code, const char *reason, const char *format, va_list args)
 {
     if (!err)

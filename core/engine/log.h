@@ -15,6 +15,6 @@ bool log_wants(enum cs_log_level level);
 
 /* `who`: part of the core or instance ("acme:le"); `about`: job or "" . Control characters in the text become "?". */
 void log_line(enum cs_log_level level, const char *who, const char *about, const char *format, ...) CS_PRINTF(4, 5);
-void log_linev(enum cs_log_level level, const char *who, const char *about, const char *format, va_list args);
+void log_linev(enum cs_log_level level, const char *who, const char *about, const char *format, va_list args) CS_PRINTF(4, 0);
 
 #endif

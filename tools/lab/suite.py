@@ -62,6 +62,10 @@ def run(command, timeout, env=None):
 
 
 def tail(text, lines=40):
+    """The end, or the head of a sanitizer's report, without its memory dump."""
+    report = re.search(r"^.*(ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:)", text, re.M)
+    if report:
+        return "\n".join(text[report.start():].split("Shadow bytes around")[0].strip().split("\n")[:lines])
     return "\n".join(text.strip().split("\n")[-lines:])
 
 
