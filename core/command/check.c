@@ -1,5 +1,5 @@
 /*
- * `countersign check`: would the server start with this file? Reads it, loads the plugins, fills their settings, and prints each
+ * `countersign check`: would the server start with this file? Reads it, loads the plugins, fills their settings, prints each
  * fault with file and line, not only the first. Opens nothing, binds nothing, writes nothing.
  */
 #include <stdio.h>

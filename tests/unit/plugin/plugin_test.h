@@ -60,15 +60,16 @@ static inline const char *write_text(const char *name, const char *text)
     return write_bytes(name, text, strlen(text), 0600);
 }
 
-/* A plugin of tests/bad-plugins/ as NAME.so in the test's folder, which is closed to others whatever the build's is. */
-static inline const char *copy_plugin(const char *from, const char *name)
+/* A built plugin as NAME.so in the test's folder, which is closed to others whatever the build's is. `folder`: the variable
+ * that names where it was built. */
+static inline const char *copy_built(const char *folder, const char *from, const char *name)
 {
     static char bytes[1 << 20];
     char path[PATH_MAX], target[NAME_MAX];
     size_t len;
     FILE *f;
 
-    assert_true((size_t)snprintf(path, sizeof path, "%s/%s.so", getenv("BAD_PLUGINS"), from) < sizeof path);
+    assert_true((size_t)snprintf(path, sizeof path, "%s/%s.so", getenv(folder), from) < sizeof path);
     f = fopen(path, "r");
     assert_non_null(f);
     len = fread(bytes, 1, sizeof bytes, f);
@@ -77,6 +78,12 @@ static inline const char *copy_plugin(const char *from, const char *name)
     assert_true((size_t)snprintf(target, sizeof target, "%s.so", name) < sizeof target);
     unlink(in_folder(target)); /* it may be mapped: writing over it would change loaded code */
     return write_bytes(target, bytes, len, 0644);
+}
+
+/* One of tests/bad-plugins/. */
+static inline const char *copy_plugin(const char *from, const char *name)
+{
+    return copy_built("BAD_PLUGINS", from, name);
 }
 
 /* A configuration from its text; the test fails when it does not parse. */
