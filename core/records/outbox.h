@@ -10,15 +10,18 @@
 struct outbox;
 /* `most` events are kept for slow sinks; beyond that the oldest go, counted and logged. */
 struct outbox *outbox_open(struct loop *loop, struct store *store, struct instances *all, int64_t most, struct cs_error *err);
-void outbox_close(struct outbox *outbox); /* gives the sinks a last, bounded chance */
+/* After loop_run() has returned: turns the loop itself, gives the sinks a last chance of 2 s, and waits for what a plugin has
+ * begun. Before store_close(). NULL is allowed. */
+void outbox_close(struct outbox *outbox);
 
-/* Inside a store_fn of a write: add an event to the same transaction. */
+/* Inside a store_fn of a write: add an event to the same transaction. Writes nothing while there is no sink. */
 int outbox_add(const struct store_conn *c, const char *kind, const char *json, size_t len, struct cs_error *err);
 /* On the loop, after that write's commit: there is something to deliver. */
 void outbox_wake(struct outbox *outbox);
 
 /* An event of no transaction of its own (refusals, start, stop): queued and bounded; what does not fit is counted. */
 void outbox_tell(struct outbox *outbox, const char *kind, const char *json, size_t len);
+/* Events that were lost: told too fast, not written, or older than `most`. */
 int64_t outbox_lost(const struct outbox *outbox);
 
 #endif

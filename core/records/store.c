@@ -34,6 +34,7 @@ struct store {
     pthread_t writer_thread;
     bool writer_started;
     atomic_int_fast64_t commits;
+    atomic_bool audited;
     pthread_mutex_t trouble_lock;
     struct cs_error trouble; /* code CS_OK: there is none */
     char trouble_shown[sizeof((struct cs_error *)0)->text];
@@ -106,6 +107,11 @@ const char *store_trouble(const struct store *store)
     return text;
 }
 
+void store_want_events(struct store *store, bool wanted)
+{
+    atomic_store(&store->audited, wanted);
+}
+
 int64_t store_commits(const struct store *store)
 {
     return atomic_load(&store->commits);
@@ -145,6 +151,7 @@ static void write_batch(struct store *store, struct piece *first)
     first = drop_stale(store, first);
     if (!first)
         return;
+    store->writer.audited = atomic_load(&store->audited);
     end = batch_write(&store->writer, first, &err);
     note_end(store, end, &err);
     tell(store->loop, first);

@@ -14,6 +14,7 @@ struct store;
 struct store_conn {
     const struct cs_store_ops *ops;
     void *conn;
+    bool audited; /* there is an audit sink: outbox_add() writes; otherwise it need not */
 };
 typedef int store_fn(const struct store_conn *c, void *arg, struct cs_error *err);
 
@@ -27,15 +28,18 @@ int store_migrate(struct instance *instance, bool may_change, struct cs_error *e
  * it failed: fn's own error, or the commit's. Bounded: over 10,000 waiting pieces `done` says CS_EBUSY. `arg` is the caller's
  * until `done` ran. */
 void store_write(struct store *store, store_fn *fn, void *arg, cs_done_fn *done, void *done_arg);
-/* Queue a read, in a snapshot. */
+/* Queue a read, in a snapshot. Both from any thread. Without any memory `done` runs inside the call. */
 void store_read(struct store *store, store_fn *fn, void *arg, cs_done_fn *done, void *done_arg);
+
+/* Called by outbox_open(): are there audit sinks? */
+void store_want_events(struct store *store, bool wanted);
 
 /* Has the last write failed (disk full, locked)? NULL: all is well. For /readyz. */
 const char *store_trouble(const struct store *store);
 /* Commits so far, for /metrics and the bench. */
 int64_t store_commits(const struct store *store);
 
-/* For commands: one connection, used directly in this thread. */
+/* For commands: one connection and one transaction, in this thread. */
 int store_with(struct instance *instance, enum cs_store_use use, store_fn *fn, void *arg, struct cs_error *err);
 
 #endif

@@ -93,7 +93,7 @@ int64_t store_file_number(const struct store_file *f, const char *sql)
     sqlite3_stmt *s = NULL;
     int64_t number;
 
-    must(sqlite3_prepare_v2(sq, sql, -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW, sqlite3_errmsg(sq));
+    must(sqlite3_prepare_v2(sq, sql, -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW, sql);
     number = sqlite3_column_int64(s, 0);
     sqlite3_finalize(s);
     sqlite3_close(sq);

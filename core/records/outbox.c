@@ -1,0 +1,304 @@
+/*
+ * The outbox between what happens and the audit sinks; see outbox.h. Made by command/serve.c. The delivery itself is in sink.c;
+ * here are the ways in, the cursors' saving and the bound.
+ */
+#include "records/outbox.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "engine/log.h"
+#include "engine/timer.h"
+#include "records/sink.h"
+
+/* Cursors are saved this long after a delivery: one commit for many batches. What was delivered in between comes again after a
+ * crash, which is what "at least once" is for. */
+enum { UPKEEP_MS = 1000 };
+enum { TOLD_MOST = 1000, LAST_CHANCE_MS = 2000, LOST_LOG_MS = 60000 };
+
+struct outbox {
+    struct loop *loop;
+    struct store *store;
+    int64_t most;
+    int64_t lost, lost_logged_ms;
+    size_t told;     /* outbox_tell()s under way */
+    bool upkeep_out; /* an upkeep is under way */
+    struct timer upkeep;
+    size_t n;
+    struct sink *sinks[];
+};
+
+/* ---- ways in ----------------------------------------------------------------------------------------------------- */
+
+int outbox_add(const struct store_conn *c, const char *kind, const char *json, size_t len, struct cs_error *err)
+{
+    struct cs_event event = { .size = sizeof event, .time_ms = cs_wall_ms(), .kind = kind, .json = json, .json_len = len };
+
+    return c->audited ? c->ops->outbox_put(c->conn, &event, err) : 0;
+}
+
+static void note_lost(struct outbox *outbox, int64_t n)
+{
+    outbox->lost += n;
+    if (outbox->lost_logged_ms && cs_now_ms() - outbox->lost_logged_ms < LOST_LOG_MS)
+        return;
+    outbox->lost_logged_ms = cs_now_ms();
+    log_line(CS_LOG_WARN, "outbox", "", "audit events were lost: the store or a sink cannot keep up lost=%" PRId64,
+             outbox->lost);
+}
+
+int64_t outbox_lost(const struct outbox *outbox)
+{
+    return outbox->lost;
+}
+
+/* One event of its own, from outbox_tell() to its commit. */
+struct telling {
+    struct outbox *outbox;
+    char *kind, *json;
+    size_t len;
+};
+
+static void telling_free(struct telling *t)
+{
+    if (!t)
+        return;
+    free(t->kind);
+    free(t->json);
+    free(t);
+}
+
+static int write_telling(const struct store_conn *c, void *arg, struct cs_error *err)
+{
+    const struct telling *t = arg;
+
+    return outbox_add(c, t->kind, t->json, t->len, err);
+}
+
+static void on_told(void *arg, const struct cs_error *err)
+{
+    struct telling *t = arg;
+    struct outbox *outbox = t->outbox;
+
+    outbox->told--;
+    telling_free(t);
+    if (err)
+        note_lost(outbox, 1);
+    else
+        outbox_wake(outbox);
+}
+
+void outbox_tell(struct outbox *outbox, const char *kind, const char *json, size_t len)
+{
+    struct telling *t = NULL;
+
+    assert(on_loop_thread());
+    if (!outbox->n)
+        return;
+    if (outbox->told < TOLD_MOST)
+        t = calloc(1, sizeof *t);
+    if (!t || !(t->kind = text_copy(kind)) || !(t->json = text_copy_n(json, len))) {
+        telling_free(t);
+        note_lost(outbox, 1);
+        return;
+    }
+    t->outbox = outbox;
+    t->len = strlen(t->json);
+    outbox->told++;
+    store_write(outbox->store, write_telling, t, on_told, t);
+}
+
+/* ---- upkeep: save cursors, forget what all sinks have, keep to the bound ----------------------------------------- */
+
+struct upkeep {
+    struct outbox *outbox;
+    int64_t most, dropped;
+    size_t n;
+    struct upkeep_cursor {
+        const char *sink;
+        int64_t number; /* -1: not known, nothing may be forgotten on its account */
+    } cursors[];
+};
+
+static int save_cursors(const struct store_conn *c, const struct upkeep *u, int64_t *all_have, struct cs_error *err)
+{
+    *all_have = INT64_MAX;
+    for (size_t i = 0; i < u->n; i++) {
+        if (u->cursors[i].number > 0 && c->ops->cursor_put(c->conn, u->cursors[i].sink, u->cursors[i].number, err) < 0)
+            return -1;
+        if (u->cursors[i].number < *all_have)
+            *all_have = u->cursors[i].number;
+    }
+    return 0;
+}
+
+/* In the writer's thread. */
+static int write_upkeep(const struct store_conn *c, void *arg, struct cs_error *err)
+{
+    struct upkeep *u = arg;
+    int64_t all_have, first, last;
+
+    if (save_cursors(c, u, &all_have, err) < 0)
+        return -1;
+    if (all_have > 0 && c->ops->outbox_trim(c->conn, all_have, err) < 0)
+        return -1;
+    if (c->ops->outbox_range(c->conn, &first, &last, err) < 0)
+        return -1;
+    if (!first || last - first < u->most)
+        return 0;
+    u->dropped = last - u->most - first + 1;
+    return c->ops->outbox_trim(c->conn, last - u->most, err);
+}
+
+static void on_upkeep_written(void *arg, const struct cs_error *err)
+{
+    struct upkeep *u = arg;
+    struct outbox *outbox = u->outbox;
+
+    outbox->upkeep_out = false;
+    if (!err && u->dropped)
+        note_lost(outbox, u->dropped);
+    free(u);
+}
+
+static void start_upkeep(struct outbox *outbox)
+{
+    struct upkeep *u = calloc(1, sizeof *u + outbox->n * sizeof u->cursors[0]);
+
+    if (!u)
+        return;
+    u->outbox = outbox;
+    u->most = outbox->most;
+    u->n = outbox->n;
+    for (size_t i = 0; i < outbox->n; i++)
+        u->cursors[i] = (struct upkeep_cursor){ sink_name(outbox->sinks[i]), sink_cursor(outbox->sinks[i]) };
+    outbox->upkeep_out = true;
+    store_write(outbox->store, write_upkeep, u, on_upkeep_written, u);
+}
+
+static void on_upkeep_due(void *arg)
+{
+    struct outbox *outbox = arg;
+
+    if (outbox->upkeep_out)
+        timer_set_in(outbox->loop, &outbox->upkeep, UPKEEP_MS, on_upkeep_due, outbox);
+    else
+        start_upkeep(outbox);
+}
+
+static void want_upkeep(void *arg)
+{
+    struct outbox *outbox = arg;
+
+    if (!timer_is_set(&outbox->upkeep))
+        timer_set_in(outbox->loop, &outbox->upkeep, UPKEEP_MS, on_upkeep_due, outbox);
+}
+
+void outbox_wake(struct outbox *outbox)
+{
+    assert(on_loop_thread());
+    if (!outbox->n)
+        return;
+    for (size_t i = 0; i < outbox->n; i++)
+        sink_wake(outbox->sinks[i]);
+    want_upkeep(outbox);
+}
+
+/* ---- life -------------------------------------------------------------------------------------------------------- */
+
+static size_t count_sinks(struct instances *all)
+{
+    size_t n = 0;
+
+    while (instances_at(all, ROLE_AUDIT, n))
+        n++;
+    return n;
+}
+
+static void outbox_free(struct outbox *outbox)
+{
+    timer_clear(&outbox->upkeep);
+    for (size_t i = 0; i < outbox->n; i++)
+        sink_free(outbox->sinks[i]);
+    free(outbox);
+}
+
+/* Without a sink nothing is written, and what an earlier configuration left is forgotten. */
+struct outbox *outbox_open(struct loop *loop, struct store *store, struct instances *all, int64_t most, struct cs_error *err)
+{
+    size_t n = count_sinks(all);
+    struct outbox *outbox = calloc(1, sizeof *outbox + n * sizeof outbox->sinks[0]);
+
+    if (!outbox) {
+        cs_fail(err, CS_EINTERNAL, "no memory for the outbox");
+        return NULL;
+    }
+    *outbox = (struct outbox){ .loop = loop, .store = store, .most = n ? most : 0 };
+    for (; outbox->n < n; outbox->n++) {
+        outbox->sinks[outbox->n] = sink_new(loop, store, instances_at(all, ROLE_AUDIT, outbox->n), want_upkeep, outbox, err);
+        if (!outbox->sinks[outbox->n]) {
+            outbox_free(outbox);
+            return NULL;
+        }
+    }
+    store_want_events(store, n > 0);
+    if (n)
+        outbox_wake(outbox);
+    else
+        start_upkeep(outbox);
+    return outbox;
+}
+
+static bool is_quiet(const struct outbox *outbox)
+{
+    for (size_t i = 0; i < outbox->n; i++)
+        if (!sink_is_quiet(outbox->sinks[i]))
+            return false;
+    return outbox->told == 0;
+}
+
+static bool is_out(const struct outbox *outbox)
+{
+    for (size_t i = 0; i < outbox->n; i++)
+        if (sink_is_out(outbox->sinks[i]))
+            return true;
+    return outbox->told > 0 || outbox->upkeep_out;
+}
+
+static void give_last_chance(struct outbox *outbox)
+{
+    int64_t until_ms = cs_now_ms() + LAST_CHANCE_MS;
+
+    for (size_t i = 0; i < outbox->n; i++)
+        sink_last_chance(outbox->sinks[i]);
+    while (!is_quiet(outbox) && cs_now_ms() < until_ms)
+        loop_run_once(outbox->loop, 20);
+    if (!is_quiet(outbox))
+        log_line(CS_LOG_WARN, "outbox", "", "not every audit event could be delivered before the stop: the rest is kept");
+}
+
+/* The store answers and a plugin's call ends before anything is freed. */
+static void wait_for_what_is_out(struct outbox *outbox)
+{
+    while (is_out(outbox))
+        loop_run_once(outbox->loop, 20);
+}
+
+void outbox_close(struct outbox *outbox)
+{
+    if (!outbox)
+        return;
+    give_last_chance(outbox);
+    for (size_t i = 0; i < outbox->n; i++)
+        sink_stop(outbox->sinks[i]);
+    wait_for_what_is_out(outbox);
+    timer_clear(&outbox->upkeep);
+    if (outbox->n) {
+        start_upkeep(outbox);
+        wait_for_what_is_out(outbox);
+    }
+    outbox_free(outbox);
+}

@@ -1,0 +1,433 @@
+/* records/outbox.c and sink.c over a real store: every event reaches every sink, in order, whatever the sinks do. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../../fakes/store_core.h"
+#include "engine/clock.h"
+#include "records/outbox.h"
+
+/* ---- sinks: what they were given, as "1 2 3 |4 " (a bar behind each batch); called in their own threads ---- */
+
+struct instances {
+    size_t n;
+};
+
+static struct fake_sink {
+    struct instance instance;
+    pthread_mutex_t lock;
+    char got[32768];
+    int calls, fail; /* fail: so many calls fail; -1: all */
+    int64_t called_ms[64];
+} sinks[2];
+static struct instances all;
+
+struct instance *instances_at(struct instances *instances, enum role role, size_t index)
+{
+    assert_int_equal(role, ROLE_AUDIT);
+    return index < instances->n ? &sinks[index].instance : NULL;
+}
+
+int instance_append(struct instance *instance, const struct cs_event *events, size_t n, struct cs_error *err)
+{
+    struct fake_sink *sink = instance == &sinks[0].instance ? &sinks[0] : &sinks[1];
+    int rc = 0;
+
+    pthread_mutex_lock(&sink->lock);
+    if (sink->calls < 64)
+        sink->called_ms[sink->calls] = cs_now_ms();
+    sink->calls++;
+    if (sink->fail) {
+        sink->fail -= sink->fail > 0;
+        rc = cs_fail(err, CS_EUPSTREAM, "the sink is down");
+    }
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        size_t len = strlen(sink->got);
+
+        snprintf(sink->got + len, sizeof sink->got - len, "%d%s%s%s", (int)events[i].number,
+                 strcmp(events[i].kind, "issued") ? events[i].kind : "",
+                 strcmp(events[i].json, "{}") ? events[i].json : "", i + 1 < n ? " " : "|");
+    }
+    pthread_mutex_unlock(&sink->lock);
+    return rc;
+}
+
+static struct store_core s;
+static struct outbox *outbox;
+
+static void open_outbox(size_t n_sinks, int64_t most)
+{
+    struct cs_error err = { 0 };
+
+    all.n = n_sinks;
+    outbox = outbox_open(s.loop, s.store, &all, most, &err);
+    assert_string_equal(err.text, "");
+    assert_non_null(outbox);
+}
+
+static int set_up(void **state)
+{
+    static const char *const names[] = { "siem", "file" }, *const who[] = { "audit.siem", "audit.file" };
+
+    (void)state;
+    store_core_open(&s, 1000);
+    store_core_start(&s, 2);
+    for (size_t i = 0; i < 2; i++) {
+        sinks[i] = (struct fake_sink){ .instance.in = { .name = names[i], .role = "audit", .who = who[i], .loop = s.loop } };
+        pthread_mutex_init(&sinks[i].lock, NULL);
+    }
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    outbox_close(outbox);
+    outbox = NULL;
+    store_core_close(&s);
+    return 0;
+}
+
+static bool got(struct fake_sink *sink, const char *text)
+{
+    bool same;
+
+    pthread_mutex_lock(&sink->lock);
+    same = strcmp(sink->got, text) == 0;
+    pthread_mutex_unlock(&sink->lock);
+    return same;
+}
+
+static int calls_of(struct fake_sink *sink)
+{
+    int calls;
+
+    pthread_mutex_lock(&sink->lock);
+    calls = sink->calls;
+    pthread_mutex_unlock(&sink->lock);
+    return calls;
+}
+
+static void set_fail(struct fake_sink *sink, int fail)
+{
+    pthread_mutex_lock(&sink->lock);
+    sink->fail = fail;
+    pthread_mutex_unlock(&sink->lock);
+}
+
+static void await_text(struct fake_sink *sink, const char *text)
+{
+    for (int i = 0; i < 1000 && !got(sink, text); i++)
+        loop_run_once(s.loop, 10);
+    assert_string_equal(sink->got, text);
+}
+
+static void await_calls(struct fake_sink *sink, int n)
+{
+    for (int i = 0; i < 1000 && calls_of(sink) < n; i++)
+        loop_run_once(s.loop, 10);
+    assert_int_equal(calls_of(sink), n);
+}
+
+/* The clock goes on in small steps until the sink was called `n` times, or more. */
+static void pass_time_until(struct fake_sink *sink, int n)
+{
+    for (int i = 0; i < 5000 && calls_of(sink) < n; i++) {
+        clock_move(s.loop, 200);
+        loop_run_once(s.loop, 1);
+    }
+    assert_true(calls_of(sink) >= n);
+}
+
+static void pass_time_until_text(struct fake_sink *sink, const char *text)
+{
+    for (int i = 0; i < 5000 && !got(sink, text); i++) {
+        clock_move(s.loop, 200);
+        loop_run_once(s.loop, 1);
+    }
+    assert_string_equal(sink->got, text);
+}
+
+static void turn(int64_t ms)
+{
+    int64_t until_ms = cs_now_ms() + ms;
+
+    while (cs_now_ms() < until_ms)
+        loop_run_once(s.loop, 5);
+}
+
+static int64_t count(const char *sql)
+{
+    return store_file_number(&s.f, sql);
+}
+
+/* Until the store says so; upkeep comes by itself a second after the last change. */
+static void await_number(const char *sql, int64_t number)
+{
+    for (int i = 0; i < 500 && count(sql) != number; i++) {
+        clock_move(s.loop, 100);
+        loop_run_once(s.loop, 10);
+    }
+    assert_int_equal(count(sql), number);
+}
+
+/* ---- events inside a write ---- */
+
+static int add_some(const struct store_conn *c, void *arg, struct cs_error *err)
+{
+    for (int i = 0; i < *(const int *)arg; i++)
+        if (outbox_add(c, "issued", "{}", 2, err) < 0)
+            return -1;
+    return 0;
+}
+
+static int add_and_fail(const struct store_conn *c, void *arg, struct cs_error *err)
+{
+    assert_int_equal(add_some(c, arg, err), 0);
+    return cs_fail(err, CS_ECONFLICT, "on purpose");
+}
+
+static void add(int n)
+{
+    struct answers a = { 0 };
+
+    store_write(s.store, add_some, &n, on_answer, &a);
+    await_answers(&s, &a, 1);
+    assert_int_equal(a.failed, 0);
+    outbox_wake(outbox);
+}
+
+/* ---- */
+
+static void every_sink_gets_every_event_in_order(void **state)
+{
+    (void)state;
+    open_outbox(2, 1000);
+    add(3);
+    await_text(&sinks[0], "1 2 3|");
+    await_text(&sinks[1], "1 2 3|");
+    add(1);
+    await_text(&sinks[0], "1 2 3|4|");
+    await_text(&sinks[1], "1 2 3|4|");
+    assert_int_equal(outbox_lost(outbox), 0);
+}
+
+static void an_event_of_an_undone_write_never_was(void **state)
+{
+    struct answers a = { 0 };
+    int one = 1;
+
+    (void)state;
+    open_outbox(1, 1000);
+    store_write(s.store, add_and_fail, &one, on_answer, &a);
+    await_answers(&s, &a, 1);
+    outbox_wake(outbox);
+    add(1);
+    await_text(&sinks[0], "1|");
+}
+
+static void many_events_go_in_batches(void **state)
+{
+    (void)state;
+    open_outbox(1, 10000);
+    add(1200);
+    await_calls(&sinks[0], 3);
+    await_number("SELECT max(number) FROM cursor WHERE sink = 'siem'", 1200);
+}
+
+static void what_all_sinks_have_is_forgotten(void **state)
+{
+    (void)state;
+    set_fail(&sinks[1], -1);
+    open_outbox(2, 1000);
+    add(3);
+    await_text(&sinks[0], "1 2 3|");
+    await_number("SELECT max(number) FROM cursor WHERE sink = 'siem'", 3);
+    assert_int_equal(count("SELECT count(*) FROM outbox"), 3);
+    assert_int_equal(count("SELECT count(*) FROM cursor WHERE sink = 'file'"), 0);
+    set_fail(&sinks[1], 0);
+    pass_time_until_text(&sinks[1], "1 2 3|");
+    await_number("SELECT count(*) FROM outbox", 0);
+    assert_int_equal(count("SELECT max(number) FROM cursor WHERE sink = 'file'"), 3);
+    assert_int_equal(outbox_lost(outbox), 0);
+}
+
+static void a_sink_that_is_down_delays_nobody_and_is_tried_again_with_growing_pauses(void **state)
+{
+    static const int pauses_s[] = { 1, 2, 4, 8, 16, 32, 60, 60 };
+    enum { PAUSES = sizeof pauses_s / sizeof *pauses_s };
+
+    (void)state;
+    set_fail(&sinks[0], -1);
+    open_outbox(2, 1000);
+    add(1);
+    await_text(&sinks[1], "1|");
+    pass_time_until(&sinks[0], PAUSES + 1);
+    for (int i = 0; i < PAUSES; i++) {
+        int64_t pause_ms = sinks[0].called_ms[i + 1] - sinks[0].called_ms[i];
+
+        assert_true(pause_ms >= pauses_s[i] * 1000);
+        assert_true(pause_ms < pauses_s[i] * 1000 + 50000);
+    }
+    add(1);
+    await_text(&sinks[1], "1|2|");
+    set_fail(&sinks[0], 0);
+    pass_time_until(&sinks[0], PAUSES + 2);
+    await_text(&sinks[0], "1 2|");
+    set_fail(&sinks[0], 1);
+    add(1);
+    await_calls(&sinks[0], PAUSES + 3);
+    pass_time_until(&sinks[0], PAUSES + 4);
+    await_text(&sinks[0], "1 2|3|");
+    assert_true(sinks[0].called_ms[PAUSES + 3] - sinks[0].called_ms[PAUSES + 2] < 50000);
+}
+
+static void one_line_tells_of_a_failure_and_one_of_its_end(void **state)
+{
+    char line[2000] = { 0 };
+    int pipes[2], before;
+    ssize_t n;
+
+    (void)state;
+    set_fail(&sinks[0], 4);
+    open_outbox(1, 1000);
+    assert_int_equal(pipe(pipes), 0);
+    before = dup(2);
+    dup2(pipes[1], 2);
+    add(2);
+    pass_time_until(&sinks[0], 5);
+    await_text(&sinks[0], "1 2|");
+    turn(20);
+    dup2(before, 2);
+    close(before);
+    close(pipes[1]);
+    n = read(pipes[0], line, sizeof line - 1);
+    close(pipes[0]);
+    assert_true(n > 0);
+    assert_non_null(strstr(line, "audit.siem: audit events cannot be delivered and are kept: the sink is down\n"));
+    assert_non_null(strstr(line, "audit.siem: audit events are delivered again up_to=2\n"));
+    assert_null(strstr(strstr(line, "cannot be delivered") + 1, "cannot be delivered"));
+}
+
+static void after_a_restart_delivery_goes_on_behind_the_cursor(void **state)
+{
+    (void)state;
+    open_outbox(1, 1000);
+    add(2);
+    await_text(&sinks[0], "1 2|");
+    outbox_close(outbox);
+    assert_int_equal(count("SELECT max(number) FROM cursor WHERE sink = 'siem'"), 2);
+    assert_int_equal(count("SELECT count(*) FROM outbox"), 0);
+    open_outbox(1, 1000);
+    add(1);
+    await_text(&sinks[0], "1 2|3|");
+}
+
+static void what_a_crash_left_undelivered_comes_at_the_start(void **state)
+{
+    (void)state;
+    set_fail(&sinks[0], -1);
+    open_outbox(1, 1000);
+    add(2);
+    await_calls(&sinks[0], 1);
+    outbox_close(outbox);
+    set_fail(&sinks[0], 0);
+    open_outbox(1, 1000);
+    await_text(&sinks[0], "1 2|");
+}
+
+static void beyond_the_bound_the_oldest_go(void **state)
+{
+    (void)state;
+    set_fail(&sinks[0], -1);
+    open_outbox(1, 10);
+    add(25);
+    await_calls(&sinks[0], 1);
+    await_number("SELECT count(*) FROM outbox", 10);
+    assert_int_equal(count("SELECT min(number) FROM outbox"), 16);
+    turn(20);
+    assert_int_equal(outbox_lost(outbox), 15);
+    set_fail(&sinks[0], 0);
+    pass_time_until_text(&sinks[0], "16 17 18 19 20 21 22 23 24 25|");
+}
+
+static void what_is_told_is_delivered_and_bounded(void **state)
+{
+    struct plug plug;
+
+    (void)state;
+    open_outbox(1, 10000);
+    outbox_tell(outbox, "refused", "{\"n\":1}", 7);
+    await_text(&sinks[0], "1refused{\"n\":1}|");
+    plug_writer(&s, &plug);
+    for (int i = 0; i < 1003; i++)
+        outbox_tell(outbox, "refused", "{}", 2);
+    assert_int_equal(outbox_lost(outbox), 3);
+    unplug_writer(&plug);
+    await_number("SELECT max(number) FROM cursor", 1001);
+    assert_int_equal(outbox_lost(outbox), 3);
+}
+
+static void without_a_sink_nothing_is_written(void **state)
+{
+    (void)state;
+    store_file_sql(&s.f, "INSERT INTO outbox (time_ms, kind, json) VALUES (1, 'issued', '{}'), (2, 'issued', '{}')");
+    open_outbox(0, 1000);
+    await_number("SELECT count(*) FROM outbox", 0);
+    add(5);
+    outbox_tell(outbox, "refused", "{}", 2);
+    turn(50);
+    assert_int_equal(count("SELECT count(*) FROM outbox"), 0);
+    assert_int_equal(count("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'"), 2);
+    assert_int_equal(outbox_lost(outbox), 0);
+}
+
+static void closing_gives_a_last_chance(void **state)
+{
+    int64_t began_ms = cs_now_ms();
+
+    (void)state;
+    set_fail(&sinks[0], 1);
+    set_fail(&sinks[1], -1);
+    open_outbox(2, 1000);
+    add(1);
+    await_calls(&sinks[0], 1);
+    await_calls(&sinks[1], 1);
+    turn(20);
+    outbox_tell(outbox, "stopped", "{}", 2);
+    outbox_close(outbox);
+    outbox = NULL;
+    assert_true(got(&sinks[0], "1 2stopped|") || got(&sinks[0], "1|2stopped|"));
+    assert_string_equal(sinks[1].got, "");
+    assert_true(cs_now_ms() - began_ms < 1900);
+    assert_int_equal(count("SELECT count(*) FROM outbox"), 2);
+    assert_int_equal(count("SELECT max(number) FROM cursor WHERE sink = 'siem'"), 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(every_sink_gets_every_event_in_order, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_event_of_an_undone_write_never_was, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(many_events_go_in_batches, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_all_sinks_have_is_forgotten, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_sink_that_is_down_delays_nobody_and_is_tried_again_with_growing_pauses, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(one_line_tells_of_a_failure_and_one_of_its_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(after_a_restart_delivery_goes_on_behind_the_cursor, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_a_crash_left_undelivered_comes_at_the_start, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(beyond_the_bound_the_oldest_go, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_told_is_delivered_and_bounded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(without_a_sink_nothing_is_written, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(closing_gives_a_last_chance, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
