@@ -8,8 +8,9 @@ from scene import NAME, World
 
 
 def sign(server, folder, *words):
-    return subprocess.run([str(word) for word in (server.installed.program, "sign", "--server", server.url("").rstrip("/"), *words)],
-                          capture_output=True, text=True, cwd=folder, stdin=subprocess.DEVNULL, timeout=120)
+    command = [server.installed.program, "sign", "--server", server.url("").rstrip("/"), *words]
+    return subprocess.run([str(word) for word in command], capture_output=True, text=True, cwd=folder,
+                          stdin=subprocess.DEVNULL, timeout=120)
 
 
 def test_one_command_makes_key_and_chain(world):

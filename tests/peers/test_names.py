@@ -12,7 +12,8 @@ from scene import NAME, ZONE
 
 
 def kdig(port, *words):
-    done = subprocess.run(["kdig", "@127.0.0.1", "-p", str(port), "+time=3", "+retry=0", *words], capture_output=True, text=True)
+    done = subprocess.run(["kdig", "@127.0.0.1", "-p", str(port), "+time=3", "+retry=0", *words],
+                          capture_output=True, text=True)
     assert done.returncode == 0, done.stderr + done.stdout
     return done.stdout
 
@@ -53,7 +54,8 @@ def test_kdig_finds_no_fault(world):
 def test_dnsviz_finds_no_fault(world):
     port = world.server.dns_port
     server = f"{ZONE}+:ns1.{ZONE}=127.0.0.1:{port}"
-    probe = subprocess.run(["/usr/bin/dnsviz", "probe", "-4", "-A", "-x", server, ZONE], capture_output=True, text=True, timeout=120)
+    probe = subprocess.run(["/usr/bin/dnsviz", "probe", "-4", "-A", "-x", server, ZONE],
+                           capture_output=True, text=True, timeout=120)
     assert probe.returncode == 0, probe.stderr
     grok = subprocess.run(["/usr/bin/dnsviz", "grok", "-l", "warning"], input=probe.stdout, capture_output=True, text=True)
     assert grok.returncode == 0, grok.stderr

@@ -146,8 +146,9 @@ def test_it_listens_on_tls_ipv6_and_a_unix_socket(lab):
     pki.make_server_pki(lab.folder / "tls")
     server = local(lab)
     tls, six, path = free_port(), free_port(), server.folder / "api.sock"
+    certificate, key = lab.folder / "tls/server.pem", lab.folder / "tls/server.key"
     server.config["listen"] += [
-        {"address": "127.0.0.1", "port": tls, "certificate": lab.folder / "tls/server.pem", "key": lab.folder / "tls/server.key"},
+        {"address": "127.0.0.1", "port": tls, "certificate": certificate, "key": key},
         {"address": "::1", "port": six}, {"address": f"unix:{path}"}]
     ready(server)
     csr = lab.csr()

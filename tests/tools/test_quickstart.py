@@ -9,8 +9,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 
 def quickstart(*words, env=None):
-    return subprocess.run([ROOT / "tools/quickstart", *words], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=600,
-                          env={**os.environ, **(env or {})})
+    return subprocess.run([ROOT / "tools/quickstart", *words], capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                          timeout=600, env={**os.environ, **(env or {})})
 
 
 def running_in(folder):
