@@ -99,8 +99,8 @@ int address_parse(const char *text, uint16_t default_port, struct sockaddr_stora
     if (strncmp(text, "unix:", 5) == 0)
         return parse_unix(text + 5, text, out, out_len, err);
     if (split(text, host, &port_text, &brackets) < 0)
-        return cs_fail(err, CS_ECONFIG, "\"%s\" is not an address: write \"192.0.2.1:53\", \"[2001:db8::1]:53\" or \"unix:/path\"",
-                       text);
+        return cs_fail(err, CS_ECONFIG,
+                       "\"%s\" is not an address: write \"192.0.2.1:53\", \"[2001:db8::1]:53\" or \"unix:/path\"", text);
     port = port_text ? port_of(port_text) : default_port;
     if (port < 0)
         return cs_fail(err, CS_ECONFIG, "\"%s\": the port must be a number up to 65535", text);

@@ -31,7 +31,7 @@ struct cs_http_reply {
     const char *body; /* NUL-terminated after body_len bytes */
     size_t body_len;
     const char *content_type;  /* lower case, without parameters, or "" */
-    int64_t retry_after_ms;    /* from Retry-After, seconds or date (RFC 9110 10.2.3), at most 7 days; 0: none */
+    int64_t retry_after_ms;    /* from Retry-After, seconds or date (RFC 9110 10.2.3), at most 7 days; 0: none, or over */
     int64_t date_ms;           /* the Date header on the wall clock; 0: none */
     const void *internal;
 };
@@ -43,7 +43,8 @@ CS_EXPORT const char *cs_http_header(const struct cs_http_reply *reply, const ch
 typedef void cs_http_fn(void *arg, const struct cs_http_reply *reply, const struct cs_error *err);
 
 struct cs_http;
-/* Send a request; everything is copied. `done` runs once, on the loop, later, unless cs_http_cancel() came first. */
+/* Send a request; everything is copied. `done` runs once, on the loop, later, unless cs_http_cancel() came first. A request
+ * that is wrong in itself ends in `done`, too. NULL: no memory, or the server is stopping; `done` will not run. */
 CS_EXPORT struct cs_http *cs_http_send(struct cs_instance *in, const struct cs_http_request *request, cs_http_fn *done,
                                        void *arg);
 CS_EXPORT void cs_http_cancel(struct cs_http *http); /* NULL is allowed; not inside its own callback */
