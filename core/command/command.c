@@ -38,7 +38,10 @@ static int run(const char *config_path, int argc, char **argv)
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(commands[i].name, argv[0]) == 0)
             return commands[i].run(&line);
-    fprintf(stderr, "countersign: there is no command `%s`; `countersign --help` lists them\n", argv[0]);
+    fprintf(stderr, "countersign: there is no command `%s`; there are:", argv[0]);
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        fprintf(stderr, " %s", commands[i].name);
+    fprintf(stderr, "\n");
     return 2;
 }
 
