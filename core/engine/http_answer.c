@@ -14,12 +14,14 @@
 #define HEADERS_MAX_LINES 200
 #define RETRY_AFTER_MAX_S ((int64_t)7 * 24 * 3600)
 
-struct http_answer *http_answer_new(size_t most_body)
+struct http_answer *http_answer_new(struct http_answer **owner, size_t most_body)
 {
     struct http_answer *answer = calloc(1, sizeof *answer);
 
+    *owner = answer;
     if (!answer)
         return NULL;
+    answer->owner = owner;
     answer->headers = TEXT_MAX(HEADERS_MAX_BYTES);
     answer->body = TEXT_MAX(most_body);
     return answer;
@@ -38,7 +40,7 @@ struct http_answer *http_answer_take(const struct cs_http_reply *reply)
 {
     struct http_answer *answer = (struct http_answer *)(uintptr_t)reply->internal;
 
-    answer->taken = true;
+    *answer->owner = NULL;
     return answer;
 }
 

@@ -26,11 +26,12 @@ struct http_answer {
     struct text body;
     size_t header_bytes, header_lines; /* of all blocks */
     bool in_headers, too_many_headers, too_long;
-    bool taken; /* by http_answer_take() */
+    struct http_answer **owner; /* the pointer that holds it, until it is taken */
     char content_type[128];
 };
 
-struct http_answer *http_answer_new(size_t most_body);
+/* NULL and *owner NULL: no memory. */
+struct http_answer *http_answer_new(struct http_answer **owner, size_t most_body);
 void http_answer_free(struct http_answer *answer); /* NULL is allowed */
 void http_answer_attach(struct http_answer *answer, CURL *easy);
 void http_answer_finish(struct http_answer *answer, int status); /* all is there: fill the reply */

@@ -15,6 +15,7 @@
 #define REPLY_MAX_BYTES      ((size_t)1 << 30)
 #define HEADERS_MAX          100
 #define STALLED_S            60L
+#define TRUST_KEPT_S         300L /* then the file is read again at the next connection */
 
 /* RFC 9110 5.6.2. */
 static size_t token_len(const char *text)
@@ -88,8 +89,8 @@ int http_request_copy(struct cs_http *http, const struct cs_http_request *from, 
     http->method = text_copy(request.method);
     http->url = text_copy(request.url);
     http->ca_file = text_copy(request.ca_file ? request.ca_file : "");
-    http->answer = http_answer_new(most < REPLY_MAX_BYTES ? most : REPLY_MAX_BYTES);
-    if (!http->method || !http->url || !http->ca_file || !http->answer)
+    if (!http_answer_new(&http->answer, most < REPLY_MAX_BYTES ? most : REPLY_MAX_BYTES) || !http->method || !http->url ||
+        !http->ca_file)
         return cs_fail(err, CS_EINTERNAL, "no memory for a request");
     if (request.body && copy_body(http, &request, err) < 0)
         return -1;
@@ -98,8 +99,7 @@ int http_request_copy(struct cs_http *http, const struct cs_http_request *from, 
 
 void http_request_free(struct cs_http *http)
 {
-    if (http->answer && !http->answer->taken)
-        http_answer_free(http->answer);
+    http_answer_free(http->answer);
     curl_slist_free_all(http->headers);
     free(http->method);
     free(http->url);
@@ -147,7 +147,8 @@ static bool set_trust(CURL *easy, const char *ca_file)
 
     if (!bundle)
         return true;
-    return !curl_easy_setopt(easy, CURLOPT_CAINFO, bundle) && !curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+    return !curl_easy_setopt(easy, CURLOPT_CAINFO, bundle) && !curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) &&
+           !curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, TRUST_KEPT_S);
 }
 
 /* PIPEWAIT: wait for a connection under way that may turn out to be HTTP/2. Without TLS it never is, and the others would
