@@ -159,16 +159,25 @@ static int expect(struct der_span *in, uint8_t wanted, struct der_span *content,
     return der_next(in, &tag, content, whole) == 0 && tag == wanted ? 0 : -1;
 }
 
-int der_csr_subject(const uint8_t *csr, size_t len, struct der_span *subject, struct cs_error *err)
+int der_csr_split(const uint8_t *csr, size_t len, struct der_csr *parts, struct cs_error *err)
 {
     struct der_span in = { csr, len }, request, info, content, whole;
 
-    /* CertificationRequest { info { version, subject, key, [0] attributes }, algorithm, signature } */
-    if (expect(&in, SEQUENCE, &request, &whole) != 0 || in.len != 0 || expect(&request, SEQUENCE, &info, &whole) != 0 ||
-        expect(&info, INTEGER, &content, &whole) != 0 || expect(&info, SEQUENCE, &content, subject) != 0 ||
-        expect(&info, SEQUENCE, &content, &whole) != 0 || expect(&info, CONTEXT_0, &content, &whole) != 0 || info.len != 0 ||
-        expect(&request, SEQUENCE, &content, &whole) != 0 || expect(&request, BIT_STRING, &content, &whole) != 0 ||
-        request.len != 0)
-        return cs_fail_as(err, CS_EINPUT, "bad-der", "this is not a PKCS #10 request in DER (RFC 2986 4)");
-    return 0;
+    *parts = (struct der_csr){ 0 };
+    if (expect(&in, SEQUENCE, &request, &whole) == 0 && in.len == 0 && expect(&request, SEQUENCE, &info, &whole) == 0 &&
+        expect(&info, INTEGER, &content, &parts->version) == 0 && expect(&info, SEQUENCE, &content, &parts->subject) == 0 &&
+        expect(&info, SEQUENCE, &content, &parts->key) == 0 && expect(&info, CONTEXT_0, &content, &parts->attributes) == 0 &&
+        info.len == 0 && expect(&request, SEQUENCE, &content, &parts->algorithm) == 0 &&
+        expect(&request, BIT_STRING, &content, &parts->signature) == 0 && request.len == 0)
+        return 0;
+    return cs_fail_as(err, CS_EINPUT, "bad-der", "this is not a PKCS #10 request in DER (RFC 2986 4)");
+}
+
+int der_csr_subject(const uint8_t *csr, size_t len, struct der_span *subject, struct cs_error *err)
+{
+    struct der_csr parts;
+    int rc = der_csr_split(csr, len, &parts, err);
+
+    *subject = parts.subject;
+    return rc;
 }

@@ -20,6 +20,15 @@ int der_next(struct der_span *in, uint8_t *tag, struct der_span *content, struct
  * encoding again proves less, because it keeps the bytes of some parts. */
 bool der_is_strict(const uint8_t *at, size_t len);
 
+/* The parts of a PKCS #10 request (RFC 2986 4), each a whole element in the request's bytes. */
+struct der_csr {
+    struct der_span version, subject, key, attributes; /* key: the SubjectPublicKeyInfo; attributes: [0] */
+    struct der_span algorithm, signature;
+};
+
+/* Take a request that fills `csr` exactly apart; what is inside the parts is not looked at. -1 and CS_EINPUT "bad-der". */
+int der_csr_split(const uint8_t *csr, size_t len, struct der_csr *parts, struct cs_error *err);
+
 /* The subject Name (whole element) of a PKCS #10 request (RFC 2986 4) that fills `csr` exactly. -1 and CS_EINPUT "bad-der". */
 int der_csr_subject(const uint8_t *csr, size_t len, struct der_span *subject, struct cs_error *err);
 

@@ -8,6 +8,7 @@
 #include <countersign/plugin.h>
 
 #include "base/name.h"
+#include "base/text.h"
 
 #define CSR_MAX_DER (16 * 1024)
 #define CSR_MAX_NAMES 100
@@ -20,7 +21,7 @@ struct csr {
     char **names;   /* SAN u CN, lower case, sorted, each once; owned */
     size_t n_names;
     bool cn_only;   /* there is no SAN extension */
-    char *key_type; /* "rsa2048", "p256", …: static string */
+    const char *key_type; /* "rsa2048", "p256", …: static string */
     uint8_t spki_sha256[32];
 };
 
@@ -31,9 +32,14 @@ int csr_decode(const void *body, size_t len, const char *content_type, uint8_t *
 /* The subject of a DER CSR as an RFC 4514 string (malloc'd), no public-key operation. */
 char *csr_outline(const uint8_t *der, size_t len, struct cs_error *err);
 
-/* Everything: research rules 1-4, 6, 9-13. Copies `der`. CS_EINPUT with a reason each: "bad-der", "bad-signature",
- * "key-type", "weak-key", "bad-subject", "bad-name", "san-type", "extension", "no-names", …. */
+/* Everything else, the cheap first, proof of possession last. Copies `der`. CS_EINPUT with a reason each, which docs/csr.md
+ * explains: "csr-too-large", "bad-der", "csr-version", "bad-subject", "key-type", "weak-key", "signature-algorithm",
+ * "bad-attribute", "extension", "san-type", "bad-name", "no-names", "too-many-names", "bad-signature". */
 int csr_read(struct csr *out, const uint8_t *der, size_t len, struct cs_error *err);
 void csr_free(struct csr *csr);
+
+/* Add the openssl command, ready for a shell once KEY.pem is a file, that makes a CSR with the same subject and its names as
+ * SAN. For the answer to a CSR that has none (cn_only). */
+void csr_cn_only_advice(const struct csr *csr, struct text *out);
 
 #endif

@@ -1,0 +1,161 @@
+/*
+ * CSR intake, in the order of cost: bytes, shape, subject, then for a known subject the rest; see csr.h.
+ */
+#include "request/csr.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/x509v3.h>
+
+#include "base/base64url.h"
+#include "base/der.h"
+#include "base/pem.h"
+#include "request/csr_extensions.h"
+#include "request/csr_key.h"
+#include "request/csr_names.h"
+#include "request/subject_name.h"
+
+static int too_large(size_t len, struct cs_error *err)
+{
+    return cs_fail_as(err, CS_EINPUT, "csr-too-large", "the CSR has %zu bytes, %d at most are accepted", len, CSR_MAX_DER);
+}
+
+static bool says_der(const char *content_type)
+{
+    static const char type[] = "application/pkcs10";
+
+    return content_type && strncasecmp(content_type, type, strlen(type)) == 0 && strchr("; \t", content_type[strlen(type)]);
+}
+
+int csr_decode(const void *body, size_t len, const char *content_type, uint8_t *der, size_t *der_len, struct cs_error *err)
+{
+    *der_len = 0;
+    if (len > CSR_MAX_DER)
+        return too_large(len, err);
+    if (!says_der(content_type) || (len && memchr("-\r\n\t ", *(const char *)body, 5)))
+        return pem_find_csr(body, len, der, der_len, err);
+    if (len == 0)
+        return cs_fail_as(err, CS_EINPUT, "no-csr",
+                          "the body is empty: post the CSR, for example with curl --data-binary @csr.der");
+    memcpy(der, body, len);
+    *der_len = len;
+    return 0;
+}
+
+static char *outline(struct der_span subject, struct cs_error *err)
+{
+    const unsigned char *at = subject.at;
+    X509_NAME *name = NULL;
+    char *text = NULL;
+
+    if (der_is_strict(subject.at, subject.len))
+        name = d2i_X509_NAME(NULL, &at, (long)subject.len);
+    if (name && at == subject.at + subject.len)
+        text = subject_name_text(name, err);
+    else
+        cs_fail_as(err, CS_EINPUT, "bad-subject", "the subject is not a Name in DER (RFC 5280 4.1.2.4)");
+    X509_NAME_free(name);
+    ERR_clear_error();
+    return text;
+}
+
+char *csr_outline(const uint8_t *der, size_t len, struct cs_error *err)
+{
+    struct der_span subject;
+
+    if (len > CSR_MAX_DER) {
+        too_large(len, err);
+        return NULL;
+    }
+    if (der_csr_subject(der, len, &subject, err) != 0)
+        return NULL;
+    return outline(subject, err);
+}
+
+/* Everything that needs no more than the bytes. */
+static int check_bytes(const uint8_t *der, size_t len, struct der_csr *parts, const char **key_type, struct cs_error *err)
+{
+    static const uint8_t version_0[] = { 0x02, 0x01, 0x00 };
+
+    if (len > CSR_MAX_DER)
+        return too_large(len, err);
+    if (der_csr_split(der, len, parts, err) != 0)
+        return -1;
+    if (!der_is_strict(der, len))
+        return cs_fail_as(err, CS_EINPUT, "bad-der", "the CSR is not DER (X.690): there is a second form of something in it");
+    if (parts->version.len != sizeof version_0 || memcmp(parts->version.at, version_0, sizeof version_0) != 0)
+        return cs_fail_as(err, CS_EINPUT, "csr-version", "the CSR's version is not 0, the only one there is (RFC 2986 4.1)");
+    if (csr_key_check(parts->key, key_type, err) != 0)
+        return -1;
+    return csr_key_check_algorithm(parts->algorithm, parts->signature, *key_type, err);
+}
+
+static X509_REQ *decode(const uint8_t *der, size_t len, struct cs_error *err)
+{
+    const unsigned char *at = der;
+    unsigned char *again = NULL;
+    X509_REQ *request = d2i_X509_REQ(NULL, &at, (long)len);
+    int again_len = request ? i2d_X509_REQ(request, &again) : -1;
+
+    if (again_len < 0 || (size_t)again_len != len || memcmp(again, der, len) != 0) {
+        cs_fail_as(err, CS_EINPUT, "bad-der", "the CSR does not decode and encode to the same bytes");
+        X509_REQ_free(request);
+        request = NULL;
+    }
+    OPENSSL_free(again);
+    ERR_clear_error();
+    return request;
+}
+
+static int copy_bytes(struct csr *out, const uint8_t *der, size_t len, struct der_span spki, struct cs_error *err)
+{
+    out->der = malloc(len);
+    if (!out->der || EVP_Digest(spki.at, spki.len, out->spki_sha256, NULL, EVP_sha256(), NULL) != 1)
+        return cs_fail(err, CS_EINTERNAL, "no memory");
+    memcpy(out->der, der, len);
+    out->len = len;
+    return 0;
+}
+
+int csr_read(struct csr *out, const uint8_t *der, size_t len, struct cs_error *err)
+{
+    struct der_csr parts;
+    X509_REQ *request = NULL;
+    GENERAL_NAMES *san = NULL;
+    int rc = -1;
+
+    *out = (struct csr){ 0 };
+    if (check_bytes(der, len, &parts, &out->key_type, err) != 0)
+        goto out;
+    out->subject = outline(parts.subject, err);
+    if (!out->subject)
+        goto out;
+    request = decode(der, len, err);
+    if (!request || csr_extensions_read(request, &san, err) != 0)
+        goto out;
+    if (csr_names_read(out, X509_REQ_get_subject_name(request), san, err) != 0)
+        goto out;
+    if (csr_key_prove(request, err) != 0 || copy_bytes(out, der, len, parts.key, err) != 0)
+        goto out;
+    rc = 0;
+out:
+    GENERAL_NAMES_free(san);
+    X509_REQ_free(request);
+    if (rc != 0)
+        csr_free(out);
+    return rc;
+}
+
+void csr_free(struct csr *csr)
+{
+    for (size_t i = 0; i < csr->n_names; i++)
+        free(csr->names[i]);
+    free(csr->names);
+    free(csr->subject);
+    free(csr->der);
+    *csr = (struct csr){ 0 };
+}

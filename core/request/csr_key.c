@@ -1,0 +1,220 @@
+/*
+ * The key and the signature of a CSR; see csr_key.h. Forms are compared byte by byte before OpenSSL decodes anything, so a
+ * curve of the sender's own making or a modulus of 100,000 bits never gets to it.
+ */
+#include "request/csr_key.h"
+
+#include <string.h>
+
+#include <openssl/bn.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+
+#define ALLOWED "use RSA with 2048, 3072 or 4096 bits, or EC on P-256 or P-384"
+
+enum { INTEGER = 0x02, BIT_STRING = 0x03, OBJECT = 0x06, SEQUENCE = 0x30 };
+
+#define RSA_OID  0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01
+#define EC_OID   0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01
+#define P256_OID 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07
+#define P384_OID 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22
+
+static const uint8_t rsa_oid[] = { RSA_OID }, ec_oid[] = { EC_OID };
+static const uint8_t rsa_key[] = { SEQUENCE, 0x0d, RSA_OID, 0x05, 0x00 };
+static const uint8_t p256_key[] = { SEQUENCE, 0x13, EC_OID, P256_OID };
+static const uint8_t p384_key[] = { SEQUENCE, 0x10, EC_OID, P384_OID };
+
+static int bad_type(struct cs_error *err, const char *fault)
+{
+    return cs_fail_as(err, CS_EINPUT, "key-type", "%s: " ALLOWED, fault);
+}
+
+static int weak(struct cs_error *err, const char *fault)
+{
+    return cs_fail_as(err, CS_EINPUT, "weak-key", "%s: " ALLOWED, fault);
+}
+
+static int bad_der(struct cs_error *err, const char *fault)
+{
+    return cs_fail_as(err, CS_EINPUT, "bad-der", "%s", fault);
+}
+
+static bool is(struct der_span span, const uint8_t *bytes, size_t len)
+{
+    return span.len == len && memcmp(span.at, bytes, len) == 0;
+}
+
+static bool starts_with(struct der_span span, const uint8_t *bytes, size_t len)
+{
+    return span.len >= len && memcmp(span.at, bytes, len) == 0;
+}
+
+/* A positive INTEGER's bytes without the sign's zero; -1 for others. */
+static int next_positive(struct der_span *in, struct der_span *number)
+{
+    struct der_span whole;
+    uint8_t tag;
+
+    if (der_next(in, &tag, number, &whole) != 0 || tag != INTEGER || number->len == 0 || number->at[0] >= 0x80)
+        return -1;
+    if (number->at[0] == 0) {
+        number->at++;
+        number->len--;
+    }
+    return number->len ? 0 : -1;
+}
+
+static size_t count_bits(struct der_span number)
+{
+    size_t bits = number.len * 8;
+
+    for (uint8_t top = number.at[0]; top < 0x80; top = (uint8_t)(top << 1))
+        bits--;
+    return bits;
+}
+
+/* Has it a factor up to 751, as SP 800-89 5.3.3 asks? -1: no memory. */
+static int has_small_factor(struct der_span modulus)
+{
+    BIGNUM *n = BN_bin2bn(modulus.at, (int)modulus.len, NULL);
+    int found = n ? 0 : -1;
+
+    for (BN_ULONG factor = 2; found == 0 && factor <= 751; factor += factor == 2 ? 1 : 2)
+        found = BN_mod_word(n, factor) == 0;
+    BN_free(n);
+    return found;
+}
+
+static int check_rsa(struct der_span key, const char **type, struct cs_error *err)
+{
+    static const struct {
+        size_t bits;
+        const char *type;
+    } sizes[] = { { 2048, "rsa2048" }, { 3072, "rsa3072" }, { 4096, "rsa4096" } };
+    static const uint8_t f4[] = { 0x01, 0x00, 0x01 };
+    struct der_span numbers, whole, n, e;
+    size_t bits;
+    uint8_t tag;
+
+    if (!der_is_strict(key.at, key.len) || der_next(&key, &tag, &numbers, &whole) != 0 || tag != SEQUENCE ||
+        next_positive(&numbers, &n) != 0 || next_positive(&numbers, &e) != 0 || numbers.len != 0)
+        return bad_der(err, "the RSA key is not two positive numbers in DER (RFC 8017 A.1.1)");
+    bits = count_bits(n);
+    *type = NULL;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        if (sizes[i].bits == bits)
+            *type = sizes[i].type;
+    if (!*type)
+        return cs_fail_as(err, CS_EINPUT, bits < 2048 ? "weak-key" : "key-type", "the RSA key has %zu bits: " ALLOWED, bits);
+    if (!is(e, f4, sizeof f4))
+        return weak(err, "the RSA key's public exponent is not 65537");
+    switch (has_small_factor(n)) {
+    case 0:
+        return 0;
+    case 1:
+        return weak(err, "the RSA key's modulus has a small factor");
+    default:
+        return cs_fail(err, CS_EINTERNAL, "no memory");
+    }
+}
+
+static int check_ec(struct der_span point, size_t field_bytes, struct cs_error *err)
+{
+    if (point.len == 0 || point.at[0] != 0x04)
+        return bad_type(err, "the EC key's point is compressed, and must not be");
+    if (point.len != 1 + 2 * field_bytes)
+        return bad_der(err, "the EC key's point has not the length of its curve");
+    return 0;
+}
+
+static int refuse_kind(struct der_span algorithm, struct cs_error *err)
+{
+    struct der_span content, whole;
+    uint8_t tag;
+
+    if (der_next(&algorithm, &tag, &content, &whole) != 0)
+        return bad_der(err, "the key's algorithm is not DER");
+    if (starts_with(content, rsa_oid, sizeof rsa_oid))
+        return bad_type(err, "the RSA key's parameters are not NULL (RFC 3279 2.3.1)");
+    if (!starts_with(content, ec_oid, sizeof ec_oid))
+        return bad_type(err, "keys of this kind are not accepted");
+    if (content.len > sizeof ec_oid && content.at[sizeof ec_oid] == OBJECT)
+        return bad_type(err, "the EC key is on another curve");
+    return bad_type(err, "the EC key spells its curve out instead of naming it");
+}
+
+int csr_key_check(struct der_span spki, const char **type, struct cs_error *err)
+{
+    struct der_span parts, algorithm, key, content, whole;
+    uint8_t tag;
+
+    *type = NULL;
+    if (der_next(&spki, &tag, &parts, &whole) != 0 || der_next(&parts, &tag, &content, &algorithm) != 0 || tag != SEQUENCE ||
+        der_next(&parts, &tag, &key, &whole) != 0 || tag != BIT_STRING || parts.len != 0 || key.len == 0 || key.at[0] != 0)
+        return bad_der(err, "the key is not a SubjectPublicKeyInfo in DER (RFC 5280 4.1)");
+    key.at++;
+    key.len--;
+    if (is(algorithm, rsa_key, sizeof rsa_key))
+        return check_rsa(key, type, err);
+    if (is(algorithm, p256_key, sizeof p256_key)) {
+        *type = "p256";
+        return check_ec(key, 32, err);
+    }
+    if (is(algorithm, p384_key, sizeof p384_key)) {
+        *type = "p384";
+        return check_ec(key, 48, err);
+    }
+    return refuse_kind(algorithm, err);
+}
+
+int csr_key_check_algorithm(struct der_span algorithm, struct der_span signature, const char *key_type, struct cs_error *err)
+{
+    /* sha256, sha384 and sha512WithRSAEncryption with NULL (RFC 4055 5); ecdsa-with-SHA256, 384 and 512 without (RFC 5758 3.2);
+     * the last number of the OID differs. */
+    static const uint8_t with_rsa[] = { SEQUENCE, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01 };
+    static const uint8_t with_ec[] = { SEQUENCE, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03 };
+    bool is_rsa = key_type[0] == 'r', known = false;
+    struct der_span content, whole;
+    uint8_t last, tag;
+
+    if (is_rsa && starts_with(algorithm, with_rsa, sizeof with_rsa) && algorithm.len == sizeof with_rsa + 3) {
+        last = algorithm.at[sizeof with_rsa];
+        known = last >= 0x0b && last <= 0x0d && algorithm.at[algorithm.len - 2] == 0x05;
+    } else if (!is_rsa && starts_with(algorithm, with_ec, sizeof with_ec) && algorithm.len == sizeof with_ec + 1) {
+        last = algorithm.at[sizeof with_ec];
+        known = last >= 0x02 && last <= 0x04;
+    }
+    if (!known)
+        return cs_fail_as(err, CS_EINPUT, "signature-algorithm",
+                          "the CSR is not signed with SHA-256, SHA-384 or SHA-512 and %s in its plain form: "
+                          "make it with openssl req -sha256",
+                          is_rsa ? "RSA (PKCS #1 v1.5)" : "ECDSA");
+    if (der_next(&signature, &tag, &content, &whole) != 0 || content.len < 2 || content.at[0] != 0)
+        return bad_der(err, "the signature is not a whole number of bytes");
+    return 0;
+}
+
+static bool is_point_of_group(EVP_PKEY *key)
+{
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
+    bool is_one = context && EVP_PKEY_public_check(context) == 1;
+
+    EVP_PKEY_CTX_free(context);
+    return is_one;
+}
+
+int csr_key_prove(X509_REQ *request, struct cs_error *err)
+{
+    EVP_PKEY *key = X509_REQ_get0_pubkey(request);
+    int rc = 0;
+
+    if (!key)
+        rc = weak(err, "the key is not a valid one: an EC point that is not on its curve, for example");
+    else if (EVP_PKEY_get_base_id(key) == EVP_PKEY_EC && !is_point_of_group(key))
+        rc = weak(err, "the EC key's point is not a valid one of its group");
+    else if (X509_REQ_verify(request, key) != 1)
+        rc = cs_fail_as(err, CS_EINPUT, "bad-signature",
+                        "the CSR's signature was not made with its key: was it changed after it was signed?");
+    ERR_clear_error();
+    return rc;
+}
