@@ -104,7 +104,7 @@ def test_a_wrong_subject_is_answered_exactly_as_old_clients_know_it(world):
 
 def test_a_wrong_subject_is_a_problem_document_for_who_accepts_one(world):
     answer = world.server.sign(world.csr(subject="/CN=other.trial.example"), {"Accept": "application/problem+json"})
-    problem(answer, 400, "invalid-subject")
+    problem(answer, 400, "unknown-subject")
 
 
 def test_a_broken_signature_is_refused(world):
@@ -129,7 +129,7 @@ def test_a_name_of_the_zone_that_the_row_does_not_list_is_refused(world):
 
 
 def test_a_foreign_name_is_refused(world):
-    problem(world.server.sign(world.csr(names=[NAME, "www.elsewhere.example"])), 403, "name-not-allowed")
+    problem(world.server.sign(world.csr(names=[NAME, "www.elsewhere.example"])), 403, "foreign-name")
     assert world.pebble.requests("order-plz") == 0
 
 
