@@ -1,0 +1,220 @@
+/*
+ * Is what the CA gave what was asked for? See certificate.h. No trust anchor is asked: whom to trust is the client's choice;
+ * that the chain is ours, whole and in order is our business.
+ */
+#include "request/certificate.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <openssl/bn.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/x509v3.h>
+
+#include "base/name.h"
+#include "base/pem.h"
+#include "base/text.h"
+
+#define MAX_CERTIFICATES 10
+#define MAX_CHAIN        (256 * 1024)
+#define SLACK_MS         60000
+
+struct chain {
+    X509 *v[MAX_CERTIFICATES]; /* leaf first */
+    size_t n;
+    struct text pem;
+};
+
+static int bad(struct cs_error *err, const char *fault)
+{
+    return cs_fail_as(err, CS_EUPSTREAM, "bad-chain", "%s", fault);
+}
+
+static int add_certificate(void *arg, const uint8_t *der, size_t der_len, struct cs_error *err)
+{
+    struct chain *chain = arg;
+    const unsigned char *at = der;
+    X509 *certificate = d2i_X509(NULL, &at, (long)der_len);
+
+    if (!certificate || at != der + der_len) {
+        X509_free(certificate);
+        return bad(err, "the chain has a block that is not a certificate");
+    }
+    chain->v[chain->n++] = certificate;
+    pem_add(&chain->pem, "CERTIFICATE", der, der_len);
+    return 0;
+}
+
+static int check_key(X509 *leaf, const uint8_t spki_sha256[32], struct cs_error *err)
+{
+    unsigned char *spki = NULL;
+    uint8_t hash[32];
+    int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(leaf), &spki);
+    bool same = len > 0 && EVP_Digest(spki, (size_t)len, hash, NULL, EVP_sha256(), NULL) == 1 &&
+                memcmp(hash, spki_sha256, sizeof hash) == 0;
+
+    OPENSSL_free(spki);
+    return same ? 0 : bad(err, "the certificate is for another key than the CSR's");
+}
+
+static bool find(const char *const *names, size_t n_names, const ASN1_STRING *value, size_t *at)
+{
+    char name[NAME_MAX_LEN + 1];
+    int len = ASN1_STRING_length(value);
+
+    if (len < 0 || name_check(name, (const char *)ASN1_STRING_get0_data(value), (size_t)len,
+                              NAME_WILDCARD | NAME_UNDERSCORE | NAME_ONE_LABEL, NULL) != 0)
+        return false;
+    for (*at = 0; *at < n_names; ++*at)
+        if (strcmp(names[*at], name) == 0)
+            return true;
+    return false;
+}
+
+/* Every entry of `san` is one of `names`, and every one of them is there. */
+static int check_san(const GENERAL_NAMES *san, const char *const *names, size_t n_names, struct cs_error *err)
+{
+    bool *seen = calloc(n_names + 1, sizeof *seen);
+    size_t n_seen = 0, at;
+    int n = sk_GENERAL_NAME_num(san), type;
+
+    if (!seen)
+        return cs_fail(err, CS_EINTERNAL, "no memory");
+    for (int i = 0; i < n; i++) {
+        const ASN1_STRING *value = GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(san, i), &type);
+
+        if (type != GEN_DNS || !find(names, n_names, value, &at)) {
+            free(seen);
+            return bad(err, "the certificate has a name that was not asked for");
+        }
+        n_seen += !seen[at];
+        seen[at] = true;
+    }
+    free(seen);
+    return n_seen == n_names ? 0 : bad(err, "the certificate lacks a name that was asked for");
+}
+
+static int check_cn(const X509 *leaf, const char *const *names, size_t n_names, struct cs_error *err)
+{
+    const X509_NAME *subject = X509_get_subject_name(leaf);
+    size_t at;
+
+    for (int i = -1; (i = X509_NAME_get_index_by_NID(subject, NID_commonName, i)) >= 0;)
+        if (!find(names, n_names, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, i)), &at))
+            return bad(err, "the certificate's CN is not a name that was asked for");
+    return 0;
+}
+
+static int check_names(const X509 *leaf, const char *const *names, size_t n_names, struct cs_error *err)
+{
+    GENERAL_NAMES *san = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
+    int rc;
+
+    if (!san)
+        return bad(err, "the certificate has no subjectAltName, or two");
+    rc = check_san(san, names, n_names, err);
+    GENERAL_NAMES_free(san);
+    return rc == 0 ? check_cn(leaf, names, n_names, err) : rc;
+}
+
+static int to_ms(const ASN1_TIME *at, int64_t *ms)
+{
+    struct tm tm;
+
+    if (ASN1_TIME_to_tm(at, &tm) != 1)
+        return -1;
+    *ms = (int64_t)timegm(&tm) * 1000;
+    return 0;
+}
+
+static int check_dates(struct certificate *out, const X509 *leaf, int64_t now_ms, struct cs_error *err)
+{
+    if (to_ms(X509_get0_notBefore(leaf), &out->not_before_ms) != 0 || to_ms(X509_get0_notAfter(leaf), &out->not_after_ms) != 0)
+        return bad(err, "the certificate's dates cannot be read");
+    if (out->not_before_ms > now_ms + SLACK_MS)
+        return bad(err, "the certificate is not yet valid: is this host's clock slow?");
+    if (out->not_after_ms <= now_ms)
+        return bad(err, "the certificate has expired: is this host's clock fast?");
+    return 0;
+}
+
+static int read_serial(struct certificate *out, const X509 *leaf, struct cs_error *err)
+{
+    BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(leaf), NULL);
+    char *hex = number && BN_num_bytes(number) <= 32 && !BN_is_negative(number) ? BN_bn2hex(number) : NULL;
+    size_t len = hex ? strlen(hex) : 0;
+
+    for (size_t i = 0; i < len; i++)
+        out->serial[i] = (char)(hex[i] >= 'A' && hex[i] <= 'F' ? hex[i] - 'A' + 'a' : hex[i]);
+    out->serial[len] = '\0';
+    OPENSSL_free(hex);
+    BN_free(number);
+    return len ? 0 : bad(err, "the certificate's serial number is negative or longer than 32 bytes");
+}
+
+static int check_leaf(X509 *leaf, struct cs_error *err)
+{
+    if (X509_get_version(leaf) != X509_VERSION_3)
+        return bad(err, "the certificate is not of version 3");
+    if (X509_check_ca(leaf) != 0)
+        return bad(err, "the chain does not begin with a host's certificate but with a CA's");
+    return 0;
+}
+
+static int check_links(const struct chain *chain, struct cs_error *err)
+{
+    for (size_t i = 0; i + 1 < chain->n; i++) {
+        EVP_PKEY *key = X509_get0_pubkey(chain->v[i + 1]);
+
+        if (X509_check_ca(chain->v[i + 1]) == 0)
+            return cs_fail_as(err, CS_EUPSTREAM, "bad-chain", "certificate %zu of the chain is not a CA's", i + 2);
+        if (X509_check_issued(chain->v[i + 1], chain->v[i]) != X509_V_OK || !key || X509_verify(chain->v[i], key) != 1)
+            return cs_fail_as(err, CS_EUPSTREAM, "bad-chain", "certificate %zu of the chain was not issued by the one after it",
+                              i + 1);
+    }
+    return 0;
+}
+
+static int read_chain(struct chain *chain, const char *pem, size_t len, struct cs_error *err)
+{
+    if (len > MAX_CHAIN)
+        return bad(err, "the chain is too long");
+    if (pem_each_certificate(pem, len, MAX_CERTIFICATES, add_certificate, chain, err) < 0)
+        return -1;
+    if (chain->n == 0)
+        return bad(err, "the chain has no certificate in it");
+    return text_failed(&chain->pem) ? cs_fail(err, CS_EINTERNAL, "no memory") : 0;
+}
+
+int certificate_check(struct certificate *out, const char *pem, size_t len, const uint8_t spki_sha256[32],
+                      const char *const *names, size_t n_names, int64_t now_ms, struct cs_error *err)
+{
+    struct chain chain = { .pem = TEXT_MAX(2 * MAX_CHAIN) };
+    int rc = -1;
+
+    *out = (struct certificate){ 0 };
+    if (read_chain(&chain, pem, len, err) != 0 || check_leaf(chain.v[0], err) != 0 ||
+        check_key(chain.v[0], spki_sha256, err) != 0 || check_names(chain.v[0], names, n_names, err) != 0 ||
+        check_dates(out, chain.v[0], now_ms, err) != 0 || read_serial(out, chain.v[0], err) != 0 ||
+        check_links(&chain, err) != 0)
+        goto out;
+    out->pem_len = chain.pem.len;
+    out->pem = text_take(&chain.pem);
+    rc = 0;
+out:
+    for (size_t i = 0; i < chain.n; i++)
+        X509_free(chain.v[i]);
+    text_free(&chain.pem);
+    ERR_clear_error();
+    if (rc != 0)
+        certificate_free(out);
+    return rc;
+}
+
+void certificate_free(struct certificate *certificate)
+{
+    free(certificate->pem);
+    *certificate = (struct certificate){ 0 };
+}
