@@ -1,6 +1,6 @@
 /*
- * Waits until a zone's own servers answer with a TXT value. Asks them with a DNS client of ours (ids, source and question
- * checked, UDP then TCP; packets by ldns, never its resolver). Called by challenge.c after set_txt.
+ * Waits until a zone's own servers answer with a TXT value. Who they are, name_servers.c finds out; how one is asked,
+ * dns_client.c knows. Called by challenge.c after set_txt.
  */
 #ifndef REQUEST_VISIBLE_H
 #define REQUEST_VISIBLE_H
@@ -16,12 +16,14 @@ struct visible_want {
     const char *owner;   /* absolute, trailing dot */
     const char *zone;    /* absolute, trailing dot */
     const char *value;
-    const char *servers; /* as in the zone's row; "": by NS walk from the owner */
+    const char *servers; /* as in the zone's row; "": by NS, from the zone up, then down where they refer to a zone below */
     int64_t deadline_ms; /* on cs_now_ms() */
 };
 struct visible_wait;
 /* Ask until every server has the value (first at once, then after 50 ms, doubling to 2 s), then call `done` once, on the loop,
- * later. After the deadline: CS_EUPSTREAM "not-visible", with what each server said last. Copies. NULL: no memory. */
+ * later. Servers that cannot be reached at all are passed over as long as another one has it, and named in the log. After the
+ * deadline: CS_EUPSTREAM "not-visible", with what each server said last. `servers` that are no addresses: CS_ECONFIG. Copies.
+ * NULL: no memory. */
 struct visible_wait *visible_wait(struct visible *visible, const struct visible_want *want, cs_done_fn *done, void *arg);
 void visible_cancel(struct visible_wait *wait); /* `done` is not called; NULL is allowed */
 

@@ -1,0 +1,500 @@
+/*
+ * Waits until a zone's servers have a TXT value; see visible.h.
+ */
+#include "request/visible.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/dns_packet.h"
+#include "base/text.h"
+#include "engine/log.h"
+#include "engine/sockets.h"
+#include "engine/timer.h"
+#include "request/dns_client.h"
+#include "request/name_servers.h"
+
+enum { FIRST_PAUSE_MS = 50, LONGEST_PAUSE_MS = 2000, UNREACHABLE_MS = 60000, UNREACHABLE = 64, REFERRALS = 5, ALIASES = 8 };
+
+struct visible {
+    struct loop *loop;
+    struct name_servers *name_servers;
+    struct visible_wait *waits;
+    struct {
+        struct server_address server;
+        int64_t until_ms;
+    } unreachable[UNREACHABLE]; /* not asked again for a while, when others of the zone answer */
+};
+
+enum outcome { UNASKED = 0, HAS, LACKS, SILENT };
+
+/* A server of the zone, and what it said last. */
+struct asked {
+    struct visible_wait *wait;
+    struct server_address server;
+    struct dns_query *query;
+    enum outcome outcome;
+    char said[64];
+};
+
+struct visible_wait {
+    struct visible_wait *next, **here;
+    struct visible *visible;
+    char *owner, *zone, *value;
+    bool fixed; /* the servers are the operator's, not found */
+    int64_t deadline_ms;
+    cs_done_fn *done;
+    void *arg;
+    char cut[1024];      /* the zone whose servers these are, "" while fixed */
+    char referral[1024]; /* a zone below it that they name; "": none */
+    int referrals;
+    struct name_search *search;
+    struct asked *asked;
+    size_t n, running;
+    int64_t pause_ms;
+    struct timer again, deadline;
+    struct cs_error err; /* why there are no servers to ask */
+};
+
+static void look(struct visible_wait *w);
+
+struct visible *visible_new(struct loop *loop, const char *const *resolvers, size_t n, struct cs_error *err)
+{
+    const struct name_servers_setup setup = { .resolvers = resolvers, .n_resolvers = n, .resolv_conf = "/etc/resolv.conf",
+                                              .port = 53 };
+    struct visible *visible = calloc(1, sizeof *visible);
+
+    if (!visible) {
+        cs_fail(err, CS_EINTERNAL, "no memory");
+        return NULL;
+    }
+    visible->loop = loop;
+    visible->name_servers = name_servers_new(loop, &setup, err);
+    if (!visible->name_servers) {
+        free(visible);
+        return NULL;
+    }
+    return visible;
+}
+
+/* ---- The end of a wait ---------------------------------------------------------------------------------------------- */
+
+static void drop_servers(struct visible_wait *w)
+{
+    for (size_t i = 0; i < w->n; i++)
+        dns_client_cancel(w->asked[i].query);
+    free(w->asked);
+    w->asked = NULL;
+    w->n = w->running = 0;
+}
+
+static void wait_free(struct visible_wait *w)
+{
+    if (w->here) {
+        *w->here = w->next;
+        if (w->next)
+            w->next->here = w->here;
+    }
+    timer_clear(&w->again);
+    timer_clear(&w->deadline);
+    name_servers_cancel(w->search);
+    drop_servers(w);
+    free(w->owner);
+    free(w->zone);
+    free(w->value);
+    free(w);
+}
+
+static void wait_end(struct visible_wait *w, const struct cs_error *err)
+{
+    cs_done_fn *done = w->done;
+    void *arg = w->arg;
+
+    wait_free(w);
+    done(arg, err);
+}
+
+static void add_server(struct text *text, const struct asked *a)
+{
+    char address[128];
+
+    address_text(address, (const struct sockaddr *)&a->server.at, a->server.len);
+    text_addf(text, "%s%s %s", text->len ? ", " : "", address, a->said);
+}
+
+static void on_deadline(void *arg)
+{
+    struct visible_wait *w = arg;
+    struct text text = TEXT_MAX(16384);
+    struct cs_error err;
+
+    for (size_t i = 0; i < w->n; i++)
+        add_server(&text, &w->asked[i]);
+    if (text.len == 0)
+        text_add(&text, w->err.code != CS_OK ? w->err.text : "its name servers were not found in time");
+    cs_fail_as(&err, CS_EUPSTREAM, "not-visible", "the TXT value at %.255s cannot be seen: %.200s", w->owner, text_of(&text));
+    text_free(&text);
+    wait_end(w, &err);
+}
+
+void visible_free(struct visible *visible)
+{
+    if (!visible)
+        return;
+    while (visible->waits)
+        wait_end(visible->waits, &(struct cs_error){ .code = CS_ESHUTDOWN, .text = "the server is stopping" });
+    name_servers_free(visible->name_servers);
+    free(visible);
+}
+
+void visible_cancel(struct visible_wait *wait)
+{
+    if (wait)
+        wait_free(wait);
+}
+
+/* ---- Servers that cannot be reached ---------------------------------------------------------------------------------- */
+
+static bool same_server(const struct server_address *a, const struct server_address *b)
+{
+    return a->len == b->len && memcmp(&a->at, &b->at, a->len) == 0;
+}
+
+static bool is_unreachable(const struct visible *visible, const struct server_address *server)
+{
+    for (size_t i = 0; i < UNREACHABLE; i++)
+        if (visible->unreachable[i].until_ms > cs_now_ms() && same_server(&visible->unreachable[i].server, server))
+            return true;
+    return false;
+}
+
+static void set_unreachable(struct visible *visible, const struct server_address *server)
+{
+    size_t place = 0;
+
+    for (size_t i = 0; i < UNREACHABLE; i++) {
+        if (same_server(&visible->unreachable[i].server, server)) {
+            place = i;
+            break;
+        }
+        if (visible->unreachable[i].until_ms < visible->unreachable[place].until_ms)
+            place = i;
+    }
+    visible->unreachable[place].server = *server;
+    visible->unreachable[place].until_ms = cs_now_ms() + UNREACHABLE_MS;
+}
+
+/* All that answered have the value: those that did not are named, and left alone for a while. */
+static void succeed(struct visible_wait *w)
+{
+    struct text silent = TEXT_MAX(4096);
+
+    for (size_t i = 0; i < w->n; i++) {
+        if (w->asked[i].outcome != SILENT || is_unreachable(w->visible, &w->asked[i].server))
+            continue;
+        set_unreachable(w->visible, &w->asked[i].server);
+        add_server(&silent, &w->asked[i]);
+    }
+    if (silent.len > 0)
+        log_line(CS_LOG_WARN, "visible", "",
+                 "name servers cannot be reached from here, the others have it zone=%s servers=\"%s\"", w->zone,
+                 text_of(&silent));
+    text_free(&silent);
+    wait_end(w, NULL);
+}
+
+/* ---- What a server says ---------------------------------------------------------------------------------------------- */
+
+static bool read_name(char out[1024], const ldns_rdf *rdf)
+{
+    return rdf && dns_name_from_wire(out, ldns_rdf_data(rdf), ldns_rdf_size(rdf)) == 0;
+}
+
+/* Where the aliases of `owner` lead within this answer. */
+static void follow_aliases(char name[1024], const ldns_rr_list *list)
+{
+    for (int hops = 0; hops < ALIASES; hops++) {
+        bool followed = false;
+
+        for (size_t i = 0; i < ldns_rr_list_rr_count(list) && !followed; i++) {
+            const ldns_rr *rr = ldns_rr_list_rr(list, i);
+            char owner[1024], target[1024];
+
+            if (ldns_rr_get_type(rr) != LDNS_RR_TYPE_CNAME || !read_name(owner, ldns_rr_owner(rr)) ||
+                strcmp(owner, name) != 0 || !read_name(target, ldns_rr_rdf(rr, 0)))
+                continue;
+            memcpy(name, target, sizeof target);
+            followed = true;
+        }
+        if (!followed)
+            return;
+    }
+}
+
+/* RFC 1035 3.3.14, RFC 8555 8.4: the value is the character-strings one after the other. */
+static bool is_value(const ldns_rr *rr, const char *value)
+{
+    size_t left = strlen(value);
+
+    for (size_t i = 0; i < ldns_rr_rd_count(rr); i++) {
+        const ldns_rdf *rdf = ldns_rr_rdf(rr, i);
+        size_t n = ldns_rdf_size(rdf) - 1;
+
+        if (ldns_rdf_size(rdf) == 0 || n > left || memcmp(ldns_rdf_data(rdf) + 1, value, n) != 0)
+            return false;
+        value += n;
+        left -= n;
+    }
+    return left == 0;
+}
+
+static void read_values(struct asked *a, const ldns_pkt *pkt)
+{
+    const ldns_rr_list *list = ldns_pkt_answer(pkt);
+    size_t others = 0;
+    char name[1024];
+
+    snprintf(name, sizeof name, "%s", a->wait->owner);
+    follow_aliases(name, list);
+    for (size_t i = 0; i < ldns_rr_list_rr_count(list); i++) {
+        const ldns_rr *rr = ldns_rr_list_rr(list, i);
+        char owner[1024];
+
+        if (ldns_rr_get_type(rr) != LDNS_RR_TYPE_TXT || !read_name(owner, ldns_rr_owner(rr)) || strcmp(owner, name) != 0)
+            continue;
+        if (is_value(rr, a->wait->value)) {
+            a->outcome = HAS;
+            return;
+        }
+        others++;
+    }
+    if (others > 0)
+        snprintf(a->said, sizeof a->said, "%zu other value%s", others, others > 1 ? "s" : "");
+    else if (strcmp(name, a->wait->owner) != 0)
+        snprintf(a->said, sizeof a->said, "an alias to %.40s", name);
+    else
+        snprintf(a->said, sizeof a->said, "no TXT record");
+}
+
+static bool is_below(const char *name, const char *zone)
+{
+    size_t name_len = strlen(name), zone_len = strlen(zone);
+
+    if (strcmp(zone, ".") == 0)
+        return name_len > 1;
+    return name_len > zone_len && strcmp(name + name_len - zone_len, zone) == 0 && name[name_len - zone_len - 1] == '.';
+}
+
+/* RFC 1034 4.3.2 3b: not theirs; the zone that is asked for lies below, and this is its name. */
+static void read_referral(struct visible_wait *w, const ldns_pkt *pkt)
+{
+    const ldns_rr_list *list = ldns_pkt_authority(pkt);
+
+    for (size_t i = 0; i < ldns_rr_list_rr_count(list) && !w->fixed; i++) {
+        const ldns_rr *rr = ldns_rr_list_rr(list, i);
+        char owner[1024];
+
+        if (ldns_rr_get_type(rr) == LDNS_RR_TYPE_NS && read_name(owner, ldns_rr_owner(rr)) && is_below(owner, w->cut) &&
+            (strcmp(owner, w->owner) == 0 || is_below(w->owner, owner)))
+            memcpy(w->referral, owner, sizeof owner);
+    }
+}
+
+static void read_answer(struct asked *a, const struct dns_answer *answer)
+{
+    char rcode[16];
+
+    a->outcome = LACKS;
+    dns_client_rcode(rcode, answer->rcode);
+    if (answer->err) {
+        a->outcome = SILENT;
+        snprintf(a->said, sizeof a->said, "%.60s", answer->err->text);
+    } else if (!answer->pkt || answer->rcode != LDNS_RCODE_NOERROR) {
+        snprintf(a->said, sizeof a->said, "%s", rcode);
+    } else {
+        read_values(a, answer->pkt);
+        if (a->outcome == LACKS && !ldns_pkt_aa(answer->pkt))
+            read_referral(a->wait, answer->pkt);
+    }
+}
+
+/* ---- Rounds ---------------------------------------------------------------------------------------------------------- */
+
+static void on_again(void *arg)
+{
+    look(arg);
+}
+
+static void pause_then_look(struct visible_wait *w)
+{
+    timer_set_in(w->visible->loop, &w->again, w->pause_ms, on_again, w);
+    w->pause_ms = w->pause_ms * 2 < LONGEST_PAUSE_MS ? w->pause_ms * 2 : LONGEST_PAUSE_MS;
+}
+
+static size_t count(const struct visible_wait *w, enum outcome outcome)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < w->n; i++)
+        n += w->asked[i].outcome == outcome;
+    return n;
+}
+
+static void round_over(struct visible_wait *w)
+{
+    if (w->referral[0] && w->referrals < REFERRALS) {
+        w->referrals++;
+        drop_servers(w);
+        look(w);
+    } else if (count(w, HAS) > 0 && count(w, LACKS) == 0) {
+        succeed(w);
+    } else {
+        pause_then_look(w);
+    }
+}
+
+static void on_answer(void *arg, const struct dns_answer *answer)
+{
+    struct asked *a = arg;
+
+    a->query = NULL;
+    read_answer(a, answer);
+    if (--a->wait->running == 0)
+        round_over(a->wait);
+}
+
+static void ask(struct asked *a)
+{
+    const struct dns_ask question = { .server = a->server.at, .server_len = a->server.len, .name = a->wait->owner,
+                                      .type = LDNS_RR_TYPE_TXT, .deadline_ms = a->wait->deadline_ms };
+    struct cs_error err;
+
+    a->query = dns_client_ask(a->wait->visible->loop, &question, on_answer, a, &err);
+    if (a->query)
+        a->wait->running++;
+    else
+        snprintf(a->said, sizeof a->said, "%.60s", err.text);
+}
+
+/* Ask all that do not have it yet. */
+static void ask_all(struct visible_wait *w)
+{
+    size_t skipped = 0;
+
+    for (size_t i = 0; i < w->n; i++)
+        skipped += is_unreachable(w->visible, &w->asked[i].server);
+    for (size_t i = 0; i < w->n; i++) {
+        struct asked *a = &w->asked[i];
+
+        if (a->outcome == HAS)
+            continue;
+        if (skipped == w->n || !is_unreachable(w->visible, &a->server)) {
+            ask(a);
+            continue;
+        }
+        a->outcome = SILENT;
+        snprintf(a->said, sizeof a->said, "no answer a moment ago");
+    }
+    if (w->running == 0)
+        pause_then_look(w);
+}
+
+static int take_servers(struct visible_wait *w, const struct server_list *list)
+{
+    w->asked = calloc(list->n, sizeof *w->asked);
+    if (!w->asked)
+        return cs_fail(&w->err, CS_EINTERNAL, "no memory");
+    w->n = list->n;
+    for (size_t i = 0; i < list->n; i++)
+        w->asked[i] = (struct asked){ .wait = w, .server = list->servers[i], .said = "no answer yet" };
+    memcpy(w->cut, list->zone, sizeof w->cut);
+    w->referral[0] = '\0';
+    return 0;
+}
+
+static void on_found(void *arg, const struct server_list *list, const struct cs_error *err)
+{
+    struct visible_wait *w = arg;
+
+    w->search = NULL;
+    if (err)
+        w->err = *err;
+    if (!err && take_servers(w, list) == 0)
+        ask_all(w);
+    else
+        pause_then_look(w);
+}
+
+/* Find out whom to ask, then ask. */
+static void look(struct visible_wait *w)
+{
+    const char *zone = w->referral[0] ? w->referral : w->zone;
+    const struct server_list *known;
+
+    if (w->asked) {
+        ask_all(w);
+        return;
+    }
+    known = name_servers_known(w->visible->name_servers, zone);
+    if (known) {
+        if (take_servers(w, known) == 0)
+            ask_all(w);
+        else
+            pause_then_look(w);
+        return;
+    }
+    w->search = name_servers_find(w->visible->name_servers, zone, w->deadline_ms, on_found, w, &w->err);
+    if (!w->search)
+        pause_then_look(w);
+}
+
+static void on_bad_servers(void *arg)
+{
+    struct visible_wait *w = arg;
+    struct cs_error err = w->err;
+
+    wait_end(w, &err);
+}
+
+/* The zone's row names the servers. */
+static void take_fixed(struct visible_wait *w, const char *servers)
+{
+    struct server_list *list = name_servers_parse(servers, &w->err);
+
+    w->fixed = true;
+    if (list && list->n > 0 && take_servers(w, list) == 0) {
+        ask_all(w);
+    } else {
+        cs_fail_in(&w->err, "the `servers` of zone %.255s", w->zone);
+        timer_set_in(w->visible->loop, &w->again, 0, on_bad_servers, w);
+    }
+    free(list);
+}
+
+struct visible_wait *visible_wait(struct visible *visible, const struct visible_want *want, cs_done_fn *done, void *arg)
+{
+    struct visible_wait *w = calloc(1, sizeof *w);
+
+    if (!w)
+        return NULL;
+    *w = (struct visible_wait){ .visible = visible, .deadline_ms = want->deadline_ms, .done = done, .arg = arg,
+                                .pause_ms = FIRST_PAUSE_MS };
+    w->owner = text_copy(want->owner);
+    w->zone = text_copy(want->zone);
+    w->value = text_copy(want->value);
+    if (!w->owner || !w->zone || !w->value) {
+        wait_free(w);
+        return NULL;
+    }
+    w->next = visible->waits;
+    w->here = &visible->waits;
+    if (w->next)
+        w->next->here = &w->next;
+    visible->waits = w;
+    timer_set_at(visible->loop, &w->deadline, w->deadline_ms, on_deadline, w);
+    if (want->servers && want->servers[strspn(want->servers, " \t")])
+        take_fixed(w, want->servers);
+    else
+        look(w);
+    return w;
+}
