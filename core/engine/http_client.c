@@ -36,6 +36,14 @@ struct http_client {
 
 /* ---- rows -------------------------------------------------------------------------------------------------------- */
 
+static struct cs_http *first_of(struct http_client *client, enum http_state state)
+{
+    struct cs_http *first = client->rows[state].first;
+
+    assert(!first || (first->client == client && first->state == state && !first->before));
+    return first;
+}
+
 static void leave_row(struct cs_http *http)
 {
     struct row *row = &http->client->rows[http->state];
@@ -98,11 +106,11 @@ static void end_transfer(struct cs_http *http)
     http->easy = NULL;
 }
 
+/* It has left its row. */
 static void http_free(struct cs_http *http)
 {
     end_transfer(http);
     timer_clear(&http->timer);
-    leave_row(http);
     http_request_free(http);
     free(http);
 }
@@ -111,6 +119,7 @@ static void tell(struct cs_http *http)
 {
     bool whole = http->err.code == CS_OK;
 
+    leave_row(http);
     http->in_callback = true;
     loop_blame(http->who);
     http->done(http->arg, whole ? &http->answer->reply : NULL, whole ? NULL : &http->err);
@@ -188,8 +197,10 @@ static void go_on(struct http_client *client)
 /* What the callbacks send, and what thereby fails at once, is told in the next turn. */
 static void tell_finished(struct http_client *client)
 {
-    for (size_t n = client->rows[HTTP_FINISHED].n; n > 0 && client->rows[HTTP_FINISHED].first; n--)
-        tell(client->rows[HTTP_FINISHED].first);
+    struct cs_http *http;
+
+    for (size_t n = client->rows[HTTP_FINISHED].n; n > 0 && (http = first_of(client, HTTP_FINISHED)); n--)
+        tell(http);
     go_on(client);
 }
 
@@ -297,9 +308,9 @@ struct http_client *http_client_new(struct loop *loop, const char *user_agent, s
 
 static void end_all(struct http_client *client, enum http_state state)
 {
-    while (client->rows[state].first) {
-        struct cs_http *http = client->rows[state].first;
+    struct cs_http *http;
 
+    while ((http = first_of(client, state))) {
         if (state != HTTP_FINISHED)
             cs_fail(&http->err, CS_ESHUTDOWN, "the server is stopping");
         tell(http);
@@ -356,6 +367,7 @@ void cs_http_cancel(struct cs_http *http)
         return;
     assert(on_loop_thread());
     client = http->client;
+    leave_row(http);
     http_free(http);
     go_on(client);
 }

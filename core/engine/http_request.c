@@ -71,30 +71,35 @@ static int copy_body(struct cs_http *http, const struct cs_http_request *request
     return 0;
 }
 
-int http_request_copy(struct cs_http *http, const struct cs_http_request *from, struct cs_error *err)
+static int copy_all(struct cs_http *http, const struct cs_http_request *request, struct cs_error *err)
 {
-    struct cs_http_request request = { 0 };
-    size_t most;
-
-    memcpy(&request, from, from->size < sizeof request ? from->size : sizeof request);
-    most = request.max_reply ? request.max_reply : REPLY_DEFAULT_BYTES;
-    http->timeout_ms = request.timeout_ms > 0 ? request.timeout_ms : TIMEOUT_DEFAULT_MS;
+    size_t most = request->max_reply ? request->max_reply : REPLY_DEFAULT_BYTES;
+    http->timeout_ms = request->timeout_ms > 0 ? request->timeout_ms : TIMEOUT_DEFAULT_MS;
     if (http->timeout_ms > INT32_MAX)
         http->timeout_ms = INT32_MAX;
     http->deadline_ms = cs_now_ms() + http->timeout_ms;
-    if (!request.method || !request.method[0] || request.method[token_len(request.method)])
+    if (!request->method || !request->method[0] || request->method[token_len(request->method)])
         return cs_fail(err, CS_EINTERNAL, "a request has no valid method");
-    if (http_url_read(request.url, request.insecure, &http->about, err) < 0)
+    if (http_url_read(request->url, request->insecure, &http->about, err) < 0)
         return -1;
-    http->method = text_copy(request.method);
-    http->url = text_copy(request.url);
-    http->ca_file = text_copy(request.ca_file ? request.ca_file : "");
+    http->method = text_copy(request->method);
+    http->url = text_copy(request->url);
+    http->ca_file = text_copy(request->ca_file ? request->ca_file : "");
     if (!http_answer_new(&http->answer, most < REPLY_MAX_BYTES ? most : REPLY_MAX_BYTES) || !http->method || !http->url ||
         !http->ca_file)
         return cs_fail(err, CS_EINTERNAL, "no memory for a request");
-    if (request.body && copy_body(http, &request, err) < 0)
+    if (request->body && copy_body(http, request, err) < 0)
         return -1;
-    return copy_headers(http, &request, err);
+    return copy_headers(http, request, err);
+}
+
+/* No more than what the plugin's version of the struct had. */
+int http_request_copy(struct cs_http *http, const struct cs_http_request *request, struct cs_error *err)
+{
+    struct cs_http_request known = { 0 };
+
+    memcpy(&known, request, request->size < sizeof known ? request->size : sizeof known);
+    return copy_all(http, &known, err);
 }
 
 void http_request_free(struct cs_http *http)

@@ -37,9 +37,16 @@ static bool stderr_is_journal(void)
     const char *stream = getenv("JOURNAL_STREAM");
     uintmax_t device, inode;
     struct stat st;
+    char *end;
 
-    return stream && sscanf(stream, "%ju:%ju", &device, &inode) == 2 && fstat(STDERR_FILENO, &st) == 0 &&
-           st.st_dev == device && st.st_ino == inode;
+    if (!stream || fstat(STDERR_FILENO, &st) < 0)
+        return false;
+    device = strtoumax(stream, &end, 10);
+    if (end == stream || *end != ':')
+        return false;
+    stream = end + 1;
+    inode = strtoumax(stream, &end, 10);
+    return end != stream && *end == '\0' && st.st_dev == device && st.st_ino == inode;
 }
 
 void log_setup(enum cs_log_level level)

@@ -141,12 +141,12 @@ void metrics_count(struct metrics *metrics, const char *name, const char *help, 
         *value += by;
 }
 
-void metrics_gauge(struct metrics *metrics, const char *name, const char *help, const char *labels, int64_t to)
+void metrics_gauge(struct metrics *metrics, const char *name, const char *help, const char *labels, int64_t value)
 {
-    int64_t *value = value_of(metrics, name, help, "gauge", labels);
+    int64_t *kept = value_of(metrics, name, help, "gauge", labels);
 
-    if (value)
-        *value = to;
+    if (kept)
+        *kept = value;
 }
 
 /* A line break would begin another metric; in help text it is written \n, in labels the caller has escaped it. */

@@ -240,7 +240,7 @@ void waits_free(struct waits *waits)
     while (waits->first) {
         struct wait *wait = waits->first;
 
-        assert(wait->worker_left);
+        assert(wait->worker_left && !wait->before);
         leave_loop(waits, wait);
         destroy(wait);
     }

@@ -147,8 +147,8 @@ static void *accept_all(void *arg)
         connection->server = server;
         connection->fd = fd;
         server->open++;
-        must(pthread_create(&connection->thread, NULL, serve, connection) == 0, "pthread_create");
         server->accepted++;
+        must(pthread_create(&connection->thread, NULL, serve, connection) == 0, "pthread_create");
     }
     return NULL;
 }

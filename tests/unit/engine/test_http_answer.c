@@ -8,12 +8,12 @@
 #include "engine/http_parts.h"
 #include "exchange.h"
 
+static char filler[70000];
+
 static bool answer(struct web_connection *connection, const struct web_request *request)
 {
-    static char filler[70000];
     const char *path = request->path;
 
-    memset(filler, 'x', sizeof filler - 1);
     if (strncmp(path, "/fields ", 8) == 0)
         return web_say(connection, "HTTP/1.1 201 Created\r\nContent-Type:  Application/Problem+JSON ; charset=utf-8\r\n"
                                    "X-Test: one\r\nRetry-After: 120\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
@@ -179,6 +179,7 @@ int main(void)
         cmocka_unit_test(retry_after_is_read_strictly),
     };
 
+    memset(filler, 'x', sizeof filler - 1);
     curl_global_init(CURL_GLOBAL_DEFAULT);
     return cmocka_run_group_tests_name("http_answer", tests, NULL, NULL);
 }
