@@ -1,0 +1,342 @@
+/*
+ * `countersign subject add|list|show|remove`: who may ask for certificates, and for which names. What people type is brought
+ * into the table's form here and checked against zone and configuration; the stored form is printed, as it is what a CSR's
+ * subject is compared with.
+ */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/name.h"
+#include "command/columns.h"
+#include "command/table.h"
+#include "request/subject_name.h"
+
+static const char usage[] =
+    "usage: countersign subject add SUBJECT [--zone ZONE] [--names \"a.x *.x .x\"] [--profile PROFILE] [--ca INSTANCE]…\n"
+    "                               [--disabled]\n"
+    "       countersign subject list [--zone ZONE] [--json]\n"
+    "       countersign subject show SUBJECT [--json]\n"
+    "       countersign subject remove SUBJECT\n"
+    "SUBJECT is CN=a.x,O=Lab,C=IT or, as for openssl, /C=IT/O=Lab/CN=a.x\n";
+
+/* ---- rows -------------------------------------------------------------------------------------------------------- */
+
+static const char *const names[] = { "subject", "zone", "names", "cas", "profile", "enabled", NULL };
+
+/* What list, show and remove were asked. */
+struct question {
+    bool json;
+    char *subject;               /* NULL: all */
+    char zone[NAME_MAX_LEN + 1]; /* "": of every zone */
+    struct columns columns;
+};
+
+static int on_subject(void *arg, const struct cs_subject *s)
+{
+    struct question *q = arg;
+
+    if (q->zone[0] && strcmp(q->zone, s->zone) != 0)
+        return 0;
+    return columns_add(&q->columns, json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "subject", s->subject, "zone", s->zone, "names",
+                                              s->names, "cas", s->cas, "profile", s->profile, "enabled", s->enabled));
+}
+
+static int find(const struct store_conn *c, void *arg, struct cs_error *err)
+{
+    struct question *q = arg;
+
+    if (!q->subject)
+        return c->ops->subject_list(c->conn, on_subject, q, err);
+    if (c->ops->subject_find(c->conn, q->subject, on_subject, q, err) < 0)
+        return -1;
+    if (json_array_size(q->columns.rows) == 0)
+        return cs_fail(err, CS_ENOTFOUND, "there is no subject %s; `countersign subject list` shows all", q->subject);
+    return 0;
+}
+
+static int remove_it(const struct store_conn *c, void *arg, struct cs_error *err)
+{
+    return c->ops->subject_remove(c->conn, ((struct question *)arg)->subject, err);
+}
+
+/* Reads "[--json] [--zone ZONE] [SUBJECT]". Returns an exit code, or -1 to go on. */
+static int read_question(struct question *q, int argc, char **argv, bool wants_subject)
+{
+    static const struct option options[] = { { "json", no_argument, NULL, 'j' },
+                                             { "zone", required_argument, NULL, 'z' },
+                                             { NULL, 0, NULL, 0 } };
+    struct cs_error err = { 0 };
+    int option;
+
+    optind = 0;
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (option == 'j')
+            q->json = true;
+        else if (option != 'z' || wants_subject)
+            return table_wrong_use(usage, "%s: what it takes:", argv[0]);
+        else if (table_name(q->zone, optarg, NAME_ONE_LABEL, "--zone", &err) < 0)
+            return table_wrong_use(usage, "%s: %s", argv[0], err.text);
+    }
+    if (argc - optind != (wants_subject ? 1 : 0))
+        return table_wrong_use(usage, "%s: %s", argv[0], wants_subject ? "name one subject" : "no more is needed");
+    if (wants_subject && subject_name_parse(argv[optind], &q->subject, &err) < 0)
+        return table_wrong_use(usage, "%s: %s", argv[0], err.text);
+    return -1;
+}
+
+static int list_or_show(const struct command_line *line, int argc, char **argv, bool one)
+{
+    struct question q = { 0 };
+    int code;
+
+    columns_open(&q.columns, names);
+    code = read_question(&q, argc, argv, one);
+    if (code < 0) {
+        code = table_work(line, NULL, CS_STATE_READER, find, &q);
+        if (code == 0 && one)
+            columns_print_row(&q.columns, 0, q.json, stdout);
+        else if (code == 0)
+            columns_print(&q.columns, q.json, stdout);
+    }
+    columns_close(&q.columns);
+    free(q.subject);
+    return code;
+}
+
+static int list(const struct command_line *line, int argc, char **argv)
+{
+    return list_or_show(line, argc, argv, false);
+}
+
+static int show(const struct command_line *line, int argc, char **argv)
+{
+    return list_or_show(line, argc, argv, true);
+}
+
+static int remove_subject(const struct command_line *line, int argc, char **argv)
+{
+    struct question q = { 0 };
+    int code = read_question(&q, argc, argv, true);
+
+    if (code < 0) {
+        code = table_work(line, NULL, CS_STATE_WRITER, remove_it, &q);
+        if (code == 0)
+            printf("subject %s removed\n", q.subject);
+    }
+    free(q.subject);
+    return code;
+}
+
+/* ---- add: what is typed ------------------------------------------------------------------------------------------ */
+
+struct addition {
+    struct cs_subject row;
+    char *subject;
+    char zone[NAME_MAX_LEN + 1]; /* "": that of the CN */
+    char cn[NAME_MAX_LEN + 1];   /* "": none that is a name */
+    struct text names, cas;
+    bool replaced;
+};
+
+/* "a.x", "*.x" or ".x". */
+static int read_entry(struct addition *a, const char *word, struct cs_error *err)
+{
+    char entry[NAME_MAX_LEN + 1];
+    bool below = word[0] == '.';
+
+    if (table_name(entry, word + below, below ? NAME_ONE_LABEL : NAME_WILDCARD, word, err) < 0)
+        return -1;
+    text_addf(&a->names, "%s%s%s", a->names.len ? " " : "", below ? "." : "", entry);
+    return 0;
+}
+
+static int read_names(struct addition *a, const char *typed, struct cs_error *err)
+{
+    char *words = text_copy(typed), *rest = words, *word;
+    int rc = words ? 0 : cs_fail(err, CS_EINTERNAL, "no memory");
+
+    while (rc == 0 && (word = strsep(&rest, " ,")))
+        if (*word)
+            rc = read_entry(a, word, err);
+    if (rc == 0 && text_failed(&a->names))
+        rc = cs_fail(err, CS_EINPUT, "--names is too long");
+    free(words);
+    return rc < 0 ? cs_fail_in(err, "--names") : 0;
+}
+
+static int read_option(struct addition *a, int option, const char *value, struct cs_error *err)
+{
+    switch (option) {
+    case 'z':
+        return table_name(a->zone, value, NAME_ONE_LABEL, "--zone", err);
+    case 'n':
+        return read_names(a, value, err);
+    case 'p':
+        a->row.profile = value;
+        return 0;
+    case 'c':
+        text_addf(&a->cas, "%s%s", a->cas.len ? " " : "", value);
+        return strchr(value, ' ') ? cs_fail(err, CS_EINPUT, "--ca takes one instance; say it again for the next") : 0;
+    case 'x':
+        a->row.enabled = false;
+        return 0;
+    default:
+        return cs_fail(err, CS_EINPUT, "what it takes:");
+    }
+}
+
+static int read_subject(struct addition *a, const char *typed, struct cs_error *err)
+{
+    char *cn;
+
+    if (subject_name_parse(typed, &a->subject, err) < 0)
+        return -1;
+    cn = subject_name_cn(a->subject);
+    if (cn && name_check(a->cn, cn, strlen(cn), NAME_WILDCARD, NULL) < 0)
+        a->cn[0] = '\0';
+    free(cn);
+    return 0;
+}
+
+/* Returns an exit code, or -1 to go on. */
+static int read_addition(struct addition *a, int argc, char **argv)
+{
+    static const struct option options[] = {
+        { "zone", required_argument, NULL, 'z' },    { "names", required_argument, NULL, 'n' },
+        { "profile", required_argument, NULL, 'p' }, { "ca", required_argument, NULL, 'c' },
+        { "disabled", no_argument, NULL, 'x' },      { NULL, 0, NULL, 0 },
+    };
+    struct cs_error err = { 0 };
+    int option;
+
+    optind = 0;
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
+        if (read_option(a, option, optarg, &err) < 0)
+            return table_wrong_use(usage, "%s: %s", argv[0], err.text);
+    if (argc - optind != 1)
+        return table_wrong_use(usage, "%s: name one subject, in quotes when it has spaces", argv[0]);
+    if (read_subject(a, argv[optind], &err) < 0)
+        return table_wrong_use(usage, "%s: %s", argv[0], err.text);
+    a->row.subject = a->subject;
+    a->row.names = text_of(&a->names);
+    a->row.cas = text_of(&a->cas);
+    a->row.zone = a->zone;
+    return -1;
+}
+
+/* ---- add: what must fit together --------------------------------------------------------------------------------- */
+
+static int check_cas(const struct settings *settings, void *arg, struct cs_error *err)
+{
+    char *words = text_copy(((const struct addition *)arg)->row.cas), *rest = words, *word;
+    int rc = words ? 0 : cs_fail(err, CS_EINTERNAL, "no memory");
+
+    while (rc == 0 && (word = strsep(&rest, " ")))
+        if (*word)
+            rc = table_check_instance(settings, ROLE_CA, word, err);
+    free(words);
+    return rc;
+}
+
+/* The longest zone of the table that the CN lies in. */
+static int choose_zone(void *arg, const struct cs_zone *row)
+{
+    struct addition *a = arg;
+
+    if (name_in_zone(a->cn, row->zone) && strlen(row->zone) > strlen(a->zone))
+        snprintf(a->zone, sizeof a->zone, "%s", row->zone);
+    return 0;
+}
+
+static int note_zone(void *arg, const struct cs_zone *row)
+{
+    (void)row;
+    *(bool *)arg = true;
+    return 0;
+}
+
+static int find_zone(const struct store_conn *c, struct addition *a, struct cs_error *err)
+{
+    bool there = false;
+
+    if (!a->zone[0] && !a->cn[0])
+        return cs_fail(err, CS_EINPUT, "the CN of this subject is no DNS name: say --zone and --names");
+    if (!a->zone[0] && c->ops->zone_list(c->conn, choose_zone, a, err) < 0)
+        return -1;
+    if (!a->zone[0])
+        return cs_fail(err, CS_EINPUT, "%s lies in no zone of the table: add one with `countersign zone add`", a->cn);
+    if (c->ops->zone_find(c->conn, a->zone, note_zone, &there, err) < 0)
+        return -1;
+    return there ? 0 : cs_fail(err, CS_EINPUT, "there is no zone %s: add it first with `countersign zone add %s`", a->zone, a->zone);
+}
+
+static int check_entry(const struct addition *a, const char *entry, struct cs_error *err)
+{
+    if (name_in_zone(entry[0] == '.' ? entry + 1 : entry, a->zone))
+        return 0;
+    return cs_fail(err, CS_EINPUT, "%s does not lie in the zone %s", entry, a->zone);
+}
+
+static int check_names(const struct addition *a, struct cs_error *err)
+{
+    char *words, *rest, *word;
+    int rc = 0;
+
+    if (!a->names.len && !a->cn[0])
+        return cs_fail(err, CS_EINPUT, "without --names the CN must be a DNS name, as exactly that may be asked for");
+    if (!a->names.len)
+        return check_entry(a, a->cn, err);
+    rest = words = text_copy(a->row.names);
+    while (rc == 0 && (word = strsep(&rest, " ")))
+        rc = check_entry(a, word, err);
+    free(words);
+    return rc;
+}
+
+static int note_old(void *arg, const struct cs_subject *old)
+{
+    (void)old;
+    ((struct addition *)arg)->replaced = true;
+    return 0;
+}
+
+static int put(const struct store_conn *c, void *arg, struct cs_error *err)
+{
+    struct addition *a = arg;
+
+    if (find_zone(c, a, err) < 0 || check_names(a, err) < 0 ||
+        c->ops->subject_find(c->conn, a->subject, note_old, a, err) < 0)
+        return -1;
+    return c->ops->subject_put(c->conn, &a->row, err);
+}
+
+static int add(const struct command_line *line, int argc, char **argv)
+{
+    struct addition a = {
+        .row = { .size = sizeof a.row, .profile = "", .enabled = true },
+        .names = TEXT_MAX(16384),
+        .cas = TEXT_MAX(1000),
+    };
+    int code = read_addition(&a, argc, argv);
+
+    if (code < 0) {
+        code = table_work(line, check_cas, CS_STATE_WRITER, put, &a);
+        if (code == 0)
+            printf("subject %s %s in zone %s: may ask for %s%s\n", a.subject, a.replaced ? "replaced" : "added", a.zone,
+                   a.names.len ? a.row.names : a.cn, a.row.enabled ? "" : "; it is disabled");
+    }
+    free(a.subject);
+    text_free(&a.names);
+    text_free(&a.cas);
+    return code;
+}
+
+int command_subject(const struct command_line *line)
+{
+    static const struct table_verb verbs[] = {
+        { "add", add }, { "list", list }, { "show", show }, { "remove", remove_subject }, { NULL, NULL },
+    };
+
+    return table_run(line, verbs, usage);
+}

@@ -1,0 +1,98 @@
+/*
+ * What `countersign zone` and `countersign subject` share, see table.h.
+ */
+#include "command/table.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/name.h"
+
+int table_wrong_use(const char *usage, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fprintf(stderr, "\n%s", usage);
+    return 2;
+}
+
+/* The verb gets the whole name as argv[0], for its complaints and those of getopt. */
+static int run_verb(const struct command_line *line, const struct table_verb *verb)
+{
+    struct text name = TEXT_MAX(100);
+    char **argv = line->argv + 1;
+    int code;
+
+    text_addf(&name, "countersign %s %s", line->argv[0], verb->name);
+    argv[0] = name.at;
+    code = verb->run(line, line->argc - 1, argv);
+    text_free(&name);
+    return code;
+}
+
+int table_run(const struct command_line *line, const struct table_verb *verbs, const char *usage)
+{
+    const char *name = line->argc > 1 ? line->argv[1] : "";
+
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+        fputs(usage, stdout);
+        return 0;
+    }
+    for (; verbs->name; verbs++)
+        if (strcmp(verbs->name, name) == 0)
+            return run_verb(line, verbs);
+    if (!*name)
+        return table_wrong_use(usage, "countersign %s: say what to do", line->argv[0]);
+    return table_wrong_use(usage, "countersign %s: `%s` is not one of these", line->argv[0], name);
+}
+
+int table_work(const struct command_line *line, int (*check)(const struct settings *settings, void *arg, struct cs_error *err),
+               enum cs_store_use use, store_fn *work, void *arg)
+{
+    struct cs_error err = { 0 };
+    struct setup setup;
+    int rc;
+
+    if (setup_read(&setup, line->config_path) < 0)
+        return 1;
+    rc = check ? check(&setup.settings, arg, &err) : 0;
+    if (rc == 0)
+        rc = setup_store(&setup, &err);
+    if (rc == 0)
+        rc = store_with(setup.store, use, work, arg, &err);
+    if (rc < 0 && err.text[0])
+        fprintf(stderr, "countersign %s: %s\n", line->argv[0], err.text);
+    setup_free(&setup);
+    return rc == 0 ? 0 : 1;
+}
+
+int table_check_instance(const struct settings *settings, enum role role, const char *name, struct cs_error *err)
+{
+    struct text known = TEXT_MAX(300);
+
+    if (settings_block(settings, role, name))
+        return 0;
+    for (size_t i = 0; i < settings->n_blocks; i++)
+        if (settings->blocks[i].role == role)
+            text_addf(&known, "%s%s", known.len ? ", " : "", settings->blocks[i].name);
+    if (known.len)
+        cs_fail(err, CS_EINPUT, "the configuration has no %s instance `%s`; it has: %s", role_name(role), name, text_of(&known));
+    else
+        cs_fail(err, CS_EINPUT, "the configuration has no %s instance: add one under `%s`", role_name(role), role_name(role));
+    text_free(&known);
+    return -1;
+}
+
+int table_name(char out[254], const char *typed, unsigned flags, const char *what, struct cs_error *err)
+{
+    size_t len = strlen(typed);
+
+    if (len > 1 && typed[len - 1] == '.')
+        len--;
+    if (name_check(out, typed, len, flags, err) == 0)
+        return 0;
+    return cs_fail_in(err, "%s", what);
+}

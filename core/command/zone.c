@@ -1,0 +1,290 @@
+/*
+ * `countersign zone add|list|show|remove`: the zones that certificates are issued in. What people type is brought into the
+ * table's form and checked against the configuration here; the table's own rules speak for themselves.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/name.h"
+#include "command/columns.h"
+#include "command/table.h"
+#include "engine/sockets.h"
+
+static const char usage[] =
+    "usage: countersign zone add ZONE [--dns INSTANCE] [--parallel N] [--challenge-zone ZONE] [--servers \"ADDRESS[:PORT] …\"]\n"
+    "                            [--visible require|warn|off] [--disabled]\n"
+    "       countersign zone list [--json]\n"
+    "       countersign zone show ZONE [--json]\n"
+    "       countersign zone remove ZONE\n";
+
+/* ---- rows -------------------------------------------------------------------------------------------------------- */
+
+static const char *const names[] = { "zone",    "dns",     "parallel", "challenge_zone", "servers",
+                                     "visible", "enabled", NULL };
+static const char *const visible_words[] = { [CS_VISIBLE_REQUIRE] = "require", [CS_VISIBLE_WARN] = "warn",
+                                             [CS_VISIBLE_OFF] = "off" };
+
+static int on_zone(void *arg, const struct cs_zone *z)
+{
+    return columns_add(arg, json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:b}", "zone", z->zone, "dns", z->dns, "parallel",
+                                      (json_int_t)z->parallel, "challenge_zone", z->challenge_zone, "servers", z->servers,
+                                      "visible", visible_words[z->visible], "enabled", z->enabled));
+}
+
+/* What list, show and remove were asked. */
+struct question {
+    bool json;
+    char zone[NAME_MAX_LEN + 1]; /* "": all */
+    struct columns columns;
+};
+
+static int find(const struct store_conn *c, void *arg, struct cs_error *err)
+{
+    struct question *q = arg;
+
+    if (!q->zone[0])
+        return c->ops->zone_list(c->conn, on_zone, &q->columns, err);
+    if (c->ops->zone_find(c->conn, q->zone, on_zone, &q->columns, err) < 0)
+        return -1;
+    if (json_array_size(q->columns.rows) == 0)
+        return cs_fail(err, CS_ENOTFOUND, "there is no zone %s; `countersign zone list` shows all", q->zone);
+    return 0;
+}
+
+static int remove_it(const struct store_conn *c, void *arg, struct cs_error *err)
+{
+    return c->ops->zone_remove(c->conn, ((struct question *)arg)->zone, err);
+}
+
+/* Reads "[--json] [ZONE]". Returns an exit code, or -1 to go on. */
+static int read_question(struct question *q, int argc, char **argv, bool wants_zone)
+{
+    static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
+    struct cs_error err = { 0 };
+    int option;
+
+    *q = (struct question){ 0 };
+    optind = 0;
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (option != 'j')
+            return table_wrong_use(usage, "%s takes --json only", argv[0]);
+        q->json = true;
+    }
+    if (argc - optind != (wants_zone ? 1 : 0))
+        return table_wrong_use(usage, "%s: %s", argv[0], wants_zone ? "name one zone" : "no more is needed");
+    if (wants_zone && table_name(q->zone, argv[optind], NAME_ONE_LABEL, "ZONE", &err) < 0)
+        return table_wrong_use(usage, "%s: %s", argv[0], err.text);
+    return -1;
+}
+
+static int list_or_show(const struct command_line *line, int argc, char **argv, bool one)
+{
+    struct question q;
+    int code = read_question(&q, argc, argv, one);
+
+    if (code >= 0)
+        return code;
+    columns_open(&q.columns, names);
+    code = table_work(line, NULL, CS_STATE_READER, find, &q);
+    if (code == 0 && one)
+        columns_print_row(&q.columns, 0, q.json, stdout);
+    else if (code == 0)
+        columns_print(&q.columns, q.json, stdout);
+    columns_close(&q.columns);
+    return code;
+}
+
+static int list(const struct command_line *line, int argc, char **argv)
+{
+    return list_or_show(line, argc, argv, false);
+}
+
+static int show(const struct command_line *line, int argc, char **argv)
+{
+    return list_or_show(line, argc, argv, true);
+}
+
+static int remove_zone(const struct command_line *line, int argc, char **argv)
+{
+    struct question q;
+    int code = read_question(&q, argc, argv, true);
+
+    if (code >= 0)
+        return code;
+    code = table_work(line, NULL, CS_STATE_WRITER, remove_it, &q);
+    if (code == 0)
+        printf("zone %s removed\n", q.zone);
+    return code;
+}
+
+/* ---- add --------------------------------------------------------------------------------------------------------- */
+
+struct addition {
+    struct cs_zone zone;
+    char name[NAME_MAX_LEN + 1], challenge_zone[NAME_MAX_LEN + 1];
+    struct text servers;
+    char *only_dns; /* the one of the configuration, when none was named */
+    bool replaced;
+};
+
+static int read_number(const char *typed, int64_t *number, struct cs_error *err)
+{
+    char *end;
+
+    errno = 0;
+    *number = strtoll(typed, &end, 10);
+    if (errno || end == typed || *end || *number < 1 || *number > 1000)
+        return cs_fail(err, CS_EINPUT, "--parallel takes a number from 1 to 1000, not `%s`", typed);
+    return 0;
+}
+
+static int read_visible(const char *typed, enum cs_visible *visible, struct cs_error *err)
+{
+    for (enum cs_visible v = CS_VISIBLE_REQUIRE; v <= CS_VISIBLE_OFF; v++)
+        if (strcmp(visible_words[v], typed) == 0) {
+            *visible = v;
+            return 0;
+        }
+    return cs_fail(err, CS_EINPUT, "--visible takes require, warn or off, not `%s`", typed);
+}
+
+static int read_server(struct text *servers, const char *word, struct cs_error *err)
+{
+    struct sockaddr_storage address;
+    socklen_t len;
+
+    if (address_parse(word, 53, &address, &len, err) < 0)
+        return cs_fail_in(err, "--servers");
+    if (address.ss_family != AF_INET && address.ss_family != AF_INET6)
+        return cs_fail(err, CS_EINPUT, "--servers takes addresses such as 192.0.2.53 or [2001:db8::53]:5353, not `%s`", word);
+    text_addf(servers, "%s%s", servers->len ? " " : "", word);
+    return 0;
+}
+
+static int read_servers(struct text *servers, const char *typed, struct cs_error *err)
+{
+    char *words = text_copy(typed), *rest = words, *word;
+    int rc = words ? 0 : cs_fail(err, CS_EINTERNAL, "no memory");
+
+    text_clear(servers);
+    while (rc == 0 && (word = strsep(&rest, " ,")))
+        if (*word)
+            rc = read_server(servers, word, err);
+    if (rc == 0 && text_failed(servers))
+        rc = cs_fail(err, CS_EINPUT, "--servers is too long");
+    free(words);
+    return rc;
+}
+
+static int read_option(struct addition *a, int option, const char *value, struct cs_error *err)
+{
+    switch (option) {
+    case 'd':
+        a->zone.dns = value;
+        return 0;
+    case 'p':
+        return read_number(value, &a->zone.parallel, err);
+    case 'c':
+        return table_name(a->challenge_zone, value, NAME_ONE_LABEL | NAME_UNDERSCORE, "--challenge-zone", err);
+    case 's':
+        return read_servers(&a->servers, value, err);
+    case 'v':
+        return read_visible(value, &a->zone.visible, err);
+    case 'x':
+        a->zone.enabled = false;
+        return 0;
+    default:
+        return cs_fail(err, CS_EINPUT, "what it takes:");
+    }
+}
+
+/* Returns an exit code, or -1 to go on. */
+static int read_addition(struct addition *a, int argc, char **argv)
+{
+    static const struct option options[] = {
+        { "dns", required_argument, NULL, 'd' },     { "parallel", required_argument, NULL, 'p' },
+        { "challenge-zone", required_argument, NULL, 'c' }, { "servers", required_argument, NULL, 's' },
+        { "visible", required_argument, NULL, 'v' }, { "disabled", no_argument, NULL, 'x' },
+        { NULL, 0, NULL, 0 },
+    };
+    struct cs_error err = { 0 };
+    int option;
+
+    optind = 0;
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
+        if (read_option(a, option, optarg, &err) < 0)
+            return table_wrong_use(usage, "%s: %s", argv[0], err.text);
+    if (argc - optind != 1)
+        return table_wrong_use(usage, "%s: name one zone", argv[0]);
+    if (table_name(a->name, argv[optind], NAME_ONE_LABEL, "ZONE", &err) < 0)
+        return table_wrong_use(usage, "%s: %s", argv[0], err.text);
+    a->zone.zone = a->name;
+    a->zone.challenge_zone = a->challenge_zone;
+    a->zone.servers = text_of(&a->servers);
+    return -1;
+}
+
+/* With one DNS instance in the configuration there is nothing to choose. */
+static int check_dns(const struct settings *settings, void *arg, struct cs_error *err)
+{
+    struct addition *a = arg;
+    size_t n = 0;
+
+    if (a->zone.dns)
+        return table_check_instance(settings, ROLE_DNS, a->zone.dns, err);
+    for (size_t i = 0; i < settings->n_blocks; i++)
+        if (settings->blocks[i].role == ROLE_DNS && n++ == 0)
+            a->only_dns = text_copy(settings->blocks[i].name);
+    if (n > 1)
+        return cs_fail(err, CS_EINPUT, "the configuration has %zu dns instances: say which with --dns", n);
+    a->zone.dns = a->only_dns;
+    return table_check_instance(settings, ROLE_DNS, a->zone.dns ? a->zone.dns : "", err);
+}
+
+static int note_old(void *arg, const struct cs_zone *old)
+{
+    (void)old;
+    *(bool *)arg = true;
+    return 0;
+}
+
+static int put(const struct store_conn *c, void *arg, struct cs_error *err)
+{
+    struct addition *a = arg;
+
+    if (c->ops->zone_find(c->conn, a->name, note_old, &a->replaced, err) < 0)
+        return -1;
+    return c->ops->zone_put(c->conn, &a->zone, err);
+}
+
+static int add(const struct command_line *line, int argc, char **argv)
+{
+    struct addition a = {
+        .zone = { .size = sizeof a.zone, .parallel = 1, .visible = CS_VISIBLE_REQUIRE, .enabled = true },
+        .servers = TEXT_MAX(1000),
+    };
+    int code = read_addition(&a, argc, argv);
+
+    if (code < 0) {
+        code = table_work(line, check_dns, CS_STATE_WRITER, put, &a);
+        if (code == 0)
+            printf("zone %s %s: challenges are answered by dns.%s%s\n", a.name, a.replaced ? "replaced" : "added", a.zone.dns,
+                   a.zone.enabled ? "" : "; it is disabled");
+    }
+    text_free(&a.servers);
+    free(a.only_dns);
+    return code;
+}
+
+int command_zone(const struct command_line *line)
+{
+    static const struct table_verb verbs[] = {
+        { "add", add }, { "list", list }, { "show", show }, { "remove", remove_zone }, { NULL, NULL },
+    };
+
+    return table_run(line, verbs, usage);
+}
