@@ -192,6 +192,8 @@ static int read_subject(struct addition *a, const char *typed, struct cs_error *
 
     if (subject_name_parse(typed, &a->subject, err) < 0)
         return -1;
+    if (!a->subject[0])
+        return cs_fail(err, CS_EINPUT, "the subject must not be empty");
     cn = subject_name_cn(a->subject);
     if (cn && name_check(a->cn, cn, strlen(cn), NAME_WILDCARD, NULL) < 0)
         a->cn[0] = '\0';
@@ -268,7 +270,9 @@ static int find_zone(const struct store_conn *c, struct addition *a, struct cs_e
         return cs_fail(err, CS_EINPUT, "%s lies in no zone of the table: add one with `countersign zone add`", a->cn);
     if (c->ops->zone_find(c->conn, a->zone, note_zone, &there, err) < 0)
         return -1;
-    return there ? 0 : cs_fail(err, CS_EINPUT, "there is no zone %s: add it first with `countersign zone add %s`", a->zone, a->zone);
+    return there
+               ? 0
+               : cs_fail(err, CS_EINPUT, "there is no zone %s: add it first with `countersign zone add %s`", a->zone, a->zone);
 }
 
 static int check_entry(const struct addition *a, const char *entry, struct cs_error *err)

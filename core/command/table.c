@@ -79,7 +79,8 @@ int table_check_instance(const struct settings *settings, enum role role, const 
         if (settings->blocks[i].role == role)
             text_addf(&known, "%s%s", known.len ? ", " : "", settings->blocks[i].name);
     if (known.len)
-        cs_fail(err, CS_EINPUT, "the configuration has no %s instance `%s`; it has: %s", role_name(role), name, text_of(&known));
+        cs_fail(err, CS_EINPUT, "the configuration has no %s instance `%s`; it has: %s", role_name(role), name,
+                text_of(&known));
     else
         cs_fail(err, CS_EINPUT, "the configuration has no %s instance: add one under `%s`", role_name(role), role_name(role));
     text_free(&known);

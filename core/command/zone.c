@@ -14,12 +14,12 @@
 #include "command/table.h"
 #include "engine/sockets.h"
 
-static const char usage[] =
-    "usage: countersign zone add ZONE [--dns INSTANCE] [--parallel N] [--challenge-zone ZONE] [--servers \"ADDRESS[:PORT] …\"]\n"
-    "                            [--visible require|warn|off] [--disabled]\n"
-    "       countersign zone list [--json]\n"
-    "       countersign zone show ZONE [--json]\n"
-    "       countersign zone remove ZONE\n";
+static const char usage[] = "usage: countersign zone add ZONE [--dns INSTANCE] [--parallel N] [--challenge-zone ZONE] "
+                            "[--servers \"ADDRESS[:PORT] …\"]\n"
+                            "                            [--visible require|warn|off] [--disabled]\n"
+                            "       countersign zone list [--json]\n"
+                            "       countersign zone show ZONE [--json]\n"
+                            "       countersign zone remove ZONE\n";
 
 /* ---- rows -------------------------------------------------------------------------------------------------------- */
 
