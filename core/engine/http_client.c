@@ -36,14 +36,6 @@ struct http_client {
 
 /* ---- rows -------------------------------------------------------------------------------------------------------- */
 
-static struct cs_http *first_of(struct http_client *client, enum http_state state)
-{
-    struct cs_http *first = client->rows[state].first;
-
-    assert(!first || (first->client == client && first->state == state && !first->before));
-    return first;
-}
-
 static void leave_row(struct cs_http *http)
 {
     struct row *row = &http->client->rows[http->state];
@@ -72,6 +64,23 @@ static void enter_row(struct cs_http *http, enum http_state state)
         row->first = http;
     row->last = http;
     row->n++;
+}
+
+/* The first leaves its row; NULL: there is none. */
+static struct cs_http *take_first(struct row *row)
+{
+    struct cs_http *http = row->first;
+
+    if (!http)
+        return NULL;
+    row->first = http->next;
+    if (http->next)
+        http->next->before = NULL;
+    else
+        row->last = NULL;
+    http->next = NULL;
+    row->n--;
+    return http;
 }
 
 static void move(struct cs_http *http, enum http_state state)
@@ -115,11 +124,11 @@ static void http_free(struct cs_http *http)
     free(http);
 }
 
+/* It has left its row. */
 static void tell(struct cs_http *http)
 {
     bool whole = http->err.code == CS_OK;
 
-    leave_row(http);
     http->in_callback = true;
     loop_blame(http->who);
     http->done(http->arg, whole ? &http->answer->reply : NULL, whole ? NULL : &http->err);
@@ -197,9 +206,10 @@ static void go_on(struct http_client *client)
 /* What the callbacks send, and what thereby fails at once, is told in the next turn. */
 static void tell_finished(struct http_client *client)
 {
+    struct row *finished = &client->rows[HTTP_FINISHED];
     struct cs_http *http;
 
-    for (size_t n = client->rows[HTTP_FINISHED].n; n > 0 && (http = first_of(client, HTTP_FINISHED)); n--)
+    for (size_t n = finished->n; n > 0 && (http = take_first(finished)); n--)
         tell(http);
     go_on(client);
 }
@@ -310,7 +320,7 @@ static void end_all(struct http_client *client, enum http_state state)
 {
     struct cs_http *http;
 
-    while ((http = first_of(client, state))) {
+    while ((http = take_first(&client->rows[state]))) {
         if (state != HTTP_FINISHED)
             cs_fail(&http->err, CS_ESHUTDOWN, "the server is stopping");
         tell(http);

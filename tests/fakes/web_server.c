@@ -85,8 +85,14 @@ void web_wait_for_hang_up(struct web_connection *connection)
 static size_t body_len_of(const char *head)
 {
     const char *line = strcasestr(head, "\r\nContent-Length:");
+    size_t len;
+    char *end;
 
-    return line ? strtoul(line + 17, NULL, 10) : 0;
+    if (!line)
+        return 0;
+    len = strtoul(line + 17, &end, 10);
+    must(*end == '\r', "a Content-Length that is no number");
+    return len;
 }
 
 /* Reads head and body into `buffer`; false: the client is gone. */

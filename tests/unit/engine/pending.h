@@ -30,7 +30,7 @@ struct outcome {
     size_t n_alternates, len;
     char data[64];
     char problem[64];
-    bool late, had_chain, had_data;
+    bool late, cancelled, had_chain, had_data;
 };
 
 struct pending {
@@ -58,7 +58,10 @@ static inline void pending_done(void *arg, const struct op_result *result)
     struct pending *pending = arg;
     struct outcome *out = &pending->outcome[pending->told++ % 4];
 
-    *out = (struct outcome){ .late = result->late, .had_chain = result->chain, .had_data = result->data };
+    *out = (struct outcome){ .late = result->late,
+                             .cancelled = result->cancelled,
+                             .had_chain = result->chain,
+                             .had_data = result->data };
     if (result->err) {
         out->code = result->err->code;
         snprintf(out->error, sizeof out->error, "%s", result->err->text);

@@ -107,6 +107,7 @@ static void at_the_deadline_the_call_ends_and_a_late_answer_is_told(void **state
     assert_int_equal(p.told, 1);
     assert_int_equal(p.outcome[0].code, CS_ETIMEDOUT);
     assert_string_equal(p.outcome[0].error, "ca.test did not finish in time");
+    assert_true(p.outcome[0].cancelled);
     assert_false(p.outcome[0].late);
     assert_int_equal(p.inputs_freed, 0);
     assert_int_equal(op_cancelled(p.op), CS_DEADLINE);
@@ -117,6 +118,7 @@ static void at_the_deadline_the_call_ends_and_a_late_answer_is_told(void **state
     loop_run_once(*state, 1000);
     assert_int_equal(p.told, 2);
     assert_true(p.outcome[1].late);
+    assert_false(p.outcome[1].cancelled);
     assert_int_equal(p.outcome[1].code, CS_OK);
     assert_string_equal(p.outcome[1].pem, "late");
     assert_int_equal(p.inputs_freed, 1);
