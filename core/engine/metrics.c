@@ -26,6 +26,8 @@ struct metric {
 
 struct metrics {
     struct metric *first, **end;
+    void (*refresh)(void *arg);
+    void *arg;
 };
 
 struct metrics *metrics_new(void)
@@ -173,8 +175,16 @@ static void write_value(const struct metric *metric, const struct value *value, 
     text_addf(out, " %" PRId64 "\n", value->value);
 }
 
+void metrics_on_write(struct metrics *metrics, void (*refresh)(void *arg), void *arg)
+{
+    metrics->refresh = refresh;
+    metrics->arg = arg;
+}
+
 void metrics_write(const struct metrics *metrics, struct text *out)
 {
+    if (metrics->refresh)
+        metrics->refresh(metrics->arg);
     for (const struct metric *metric = metrics->first; metric; metric = metric->next) {
         text_addf(out, "# HELP %s ", metric->name);
         add_line_safe(out, metric->help, true);

@@ -1,0 +1,243 @@
+/*
+ * fake-ca: a CA plugin for tests of core/request. What it does with an order is the order's profile, word by word (save:order+put+ok):
+ *
+ *   save:NAME      save a step of that name              put         publish a challenge for the first name
+ *   pause          hang, but go on after a resume         hang        wait for the cancellation, then fail
+ *   ok             finish with a chain                   late        wait for the cancellation, then finish with a chain
+ *   foreign        finish with a chain for another key   fail:CODE   finish with that cs_code (a number)
+ *   wait:MS        go on after so many milliseconds      problem     keep a problem document
+ *
+ * `resume` goes on behind the word `save:NAME`; a step that the profile does not have is CS_ERESTART. Every call is written to
+ * `log` as a line "sign ID" or "resume ID STEP".
+ */
+#include <countersign/ca.h>
+
+#include <fcntl.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct conf {
+    const char *log;
+};
+
+static const struct cs_option settings[] = {
+    CS_SETTING(STRING, struct conf, log, "", "file that calls are written to"),
+    CS_SETTINGS_END,
+};
+
+struct order {
+    const struct cs_order *in;
+    struct cs_op *op;
+    const char *rest; /* of the profile */
+    bool late_chain, hanging, resumed;
+};
+
+static void go_on(struct order *o);
+
+static void finish(struct order *o, enum cs_code code)
+{
+    struct cs_op *op = o->op;
+    struct cs_error err;
+
+    free(o);
+    if (code == CS_OK) {
+        cs_op_ok(op);
+        return;
+    }
+    cs_fail(&err, code, "fake failure %d", (int)code);
+    cs_op_err(op, &err);
+}
+
+static char *make_pem(const struct cs_order *in, bool foreign, size_t *len)
+{
+    const unsigned char *der = in->csr;
+    X509_REQ *req = d2i_X509_REQ(NULL, &der, (long)in->csr_len);
+    EVP_PKEY *key = EVP_EC_gen("P-256"), *theirs = X509_REQ_get_pubkey(req);
+    X509 *leaf = X509_new();
+    BIO *out = BIO_new(BIO_s_mem());
+    char *data = NULL, *copy;
+    STACK_OF(X509_EXTENSION) *extensions = X509_REQ_get_extensions(req);
+
+    X509_set_version(leaf, X509_VERSION_3);
+    ASN1_INTEGER_set(X509_get_serialNumber(leaf), 4711);
+    X509_gmtime_adj(X509_getm_notBefore(leaf), -60);
+    X509_gmtime_adj(X509_getm_notAfter(leaf), 90 * 24 * 3600);
+    X509_set_subject_name(leaf, X509_REQ_get_subject_name(req));
+    X509_NAME_add_entry_by_txt(X509_get_issuer_name(leaf), "CN", MBSTRING_ASC, (const unsigned char *)"fake", -1, -1, 0);
+    X509_set_pubkey(leaf, foreign ? key : theirs);
+    for (int i = 0; i < sk_X509_EXTENSION_num(extensions); i++)
+        X509_add_ext(leaf, sk_X509_EXTENSION_value(extensions, i), -1);
+    X509_sign(leaf, key, EVP_sha256());
+    PEM_write_bio_X509(out, leaf);
+    *len = (size_t)BIO_get_mem_data(out, &data);
+    copy = malloc(*len + 1);
+    memcpy(copy, data, *len);
+    copy[*len] = '\0';
+    sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+    BIO_free(out);
+    X509_free(leaf);
+    EVP_PKEY_free(theirs);
+    EVP_PKEY_free(key);
+    X509_REQ_free(req);
+    return copy;
+}
+
+static void finish_chain(struct order *o, bool foreign)
+{
+    struct cs_chain chain = { .size = sizeof chain, .url = "https://fake/chain", .profile = "" };
+    struct cs_op *op = o->op;
+    char *pem = make_pem(o->in, foreign, &chain.len);
+
+    chain.pem = pem;
+    free(o);
+    cs_op_ok_chain(op, &chain);
+    free(pem);
+}
+
+static void on_cancel(void *arg, enum cs_cancel why)
+{
+    struct order *o = arg;
+
+    if (!o->hanging)
+        o->rest = "hang";
+    else if (o->late_chain)
+        finish_chain(o, false);
+    else
+        finish(o, why == CS_SHUTDOWN ? CS_ESHUTDOWN : CS_ETIMEDOUT);
+}
+
+static void on_done(void *arg, const struct cs_error *err)
+{
+    struct order *o = arg;
+
+    if (err) {
+        struct cs_op *op = o->op;
+
+        free(o);
+        cs_op_err(op, err);
+        return;
+    }
+    go_on(o);
+}
+
+static void on_waited(void *arg)
+{
+    go_on(arg);
+}
+
+static void put(struct order *o)
+{
+    const char *name = o->in->names[0];
+    struct cs_challenge challenge = { .size = sizeof challenge, .type = CS_DNS_01, .token = "token",
+                                      .value = "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0" };
+
+    challenge.name = strncmp(name, "*.", 2) == 0 ? name + 2 : name;
+    cs_challenge_put(o->op, &challenge, on_done, o);
+}
+
+static bool next(struct order *o, char word[64])
+{
+    size_t len = strcspn(o->rest, "+");
+
+    if (!len)
+        return false;
+    snprintf(word, 64, "%.*s", (int)len, o->rest);
+    o->rest += len + (o->rest[len] == '+');
+    return true;
+}
+
+static void go_on(struct order *o)
+{
+    char word[64];
+
+    if (!next(o, word)) {
+        finish_chain(o, false);
+        return;
+    }
+    cs_op_step(o->op, word);
+    if (strncmp(word, "save:", 5) == 0)
+        cs_op_save(o->op, word + 5, "data", 4, on_done, o);
+    else if (strcmp(word, "put") == 0)
+        put(o);
+    else if (strncmp(word, "wait:", 5) == 0)
+        cs_op_after(o->op, strtol(word + 5, NULL, 10), on_waited, o);
+    else if (strncmp(word, "fail:", 5) == 0)
+        finish(o, (enum cs_code)strtol(word + 5, NULL, 10));
+    else if (strcmp(word, "ok") == 0 || strcmp(word, "foreign") == 0)
+        finish_chain(o, word[0] == 'f');
+    else if (strcmp(word, "pause") == 0 && o->resumed)
+        go_on(o);
+    else if (strcmp(word, "problem") == 0) {
+        cs_op_problem(o->op, "{\"type\":\"fake\"}", 15);
+        go_on(o);
+    } else {
+        o->hanging = true;
+        o->late_chain = strcmp(word, "late") == 0;
+    }
+}
+
+static void write_log(const struct conf *conf, const char *what, const char *id, const char *step)
+{
+    char line[128];
+    int fd, n = snprintf(line, sizeof line, "%s %s%s%s\n", what, id, step[0] ? " " : "", step);
+
+    if (!conf->log[0])
+        return;
+    fd = open(conf->log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    if (fd >= 0 && write(fd, line, (size_t)n) == n)
+        close(fd);
+}
+
+static struct order *make(const struct cs_order *in, struct cs_op *op)
+{
+    struct order *o = calloc(1, sizeof *o);
+
+    o->in = in;
+    o->op = op;
+    o->rest = in->profile;
+    cs_op_on_cancel(op, on_cancel, o);
+    return o;
+}
+
+static void fake_sign(void *self, const struct cs_order *in, struct cs_op *op)
+{
+    write_log(self, "sign", in->id, "");
+    go_on(make(in, op));
+}
+
+static void fake_resume(void *self, const struct cs_order *in, const char *step, const void *data, size_t len, struct cs_op *op)
+{
+    struct order *o = make(in, op);
+    char word[64];
+
+    (void)data, (void)len;
+    write_log(self, "resume", in->id, step);
+    o->resumed = true;
+    while (next(o, word))
+        if (strncmp(word, "save:", 5) == 0 && strcmp(word + 5, step) == 0) {
+            go_on(o);
+            return;
+        }
+    finish(o, CS_ERESTART);
+}
+
+static int fake_open(struct cs_instance *in, const void *conf, void **self, struct cs_error *err)
+{
+    (void)in, (void)err;
+    *self = (void *)conf;
+    return 0;
+}
+
+static void fake_close(void *self)
+{
+    (void)self;
+}
+
+static const struct cs_ca_ops ca = { .size = sizeof ca, .sign = fake_sign, .resume = fake_resume };
+
+CS_PLUGIN("fake-ca", "1.0", "a CA for tests: does what the profile says", .settings = settings,
+          .settings_size = sizeof(struct conf), .open = fake_open, .close = fake_close, .ca = &ca);

@@ -1,0 +1,352 @@
+/*
+ * A whole server without HTTP, for tests; see rig.h. The folders of the built plugins come from the environment (BUILD_ROOT).
+ */
+#include "rig.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <ftw.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine/http_client.h"
+#include "engine/log.h"
+#include "records/keep.h"
+
+static const char *build_root(void)
+{
+    const char *root = getenv("BUILD_ROOT");
+
+    assert_non_null(root);
+    return root;
+}
+
+static void write_config(const struct rig *rig, const char *path, const char *dns_words)
+{
+    FILE *f = fopen(path, "w");
+
+    assert_non_null(f);
+    fprintf(f, "state = \"%s/state\"; runtime = \"%s/run\"; log_level = \"error\";\n", rig->folder, rig->folder);
+    fprintf(f, "ca = { fake = { plugin = \"%s/tests/fakes/fake-ca.so\"; log = \"%s/calls\"; }; };\n", build_root(), rig->folder);
+    fprintf(f, "dns = { fake = { plugin = \"%s/tests/fakes/fake-dns.so\"; folder = \"%s/dns\"; %s }; };\n", build_root(), rig->folder,
+            dns_words);
+    fprintf(f, "store = { main = { plugin = \"%s/plugins/store-sqlite/store-sqlite.so\"; }; };\n", build_root());
+    assert_int_equal(fclose(f), 0);
+}
+
+static void make_folders(struct rig *rig)
+{
+    static const char *const names[] = { "state", "run", "dns" };
+    char path[128];
+
+    if (!rig->folder[0]) {
+        snprintf(rig->folder, sizeof rig->folder, "/tmp/countersign-rig.XXXXXX");
+        assert_non_null(mkdtemp(rig->folder));
+    }
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%s/%s", rig->folder, names[i]);
+        mkdir(path, 0700);
+    }
+}
+
+static void must(int rc, const struct cs_error *err)
+{
+    if (rc < 0)
+        fail_msg("%s", err->text);
+}
+
+static void on_resumed(void *arg, const struct cs_error *err)
+{
+    struct rig *rig = arg;
+
+    assert_null(err);
+    rig->resumed = true;
+}
+
+static void give_keep(struct rig *rig)
+{
+    struct instance *instance;
+
+    for (enum role role = ROLE_CA; role <= ROLE_AUDIT; role++)
+        for (size_t i = 0; (instance = instances_at(rig->instances, role, i)); i++)
+            instance->in.keep = rig->keep;
+}
+
+void rig_up(struct rig *rig, const char *dns_words)
+{
+    char path[128];
+    struct cs_error err = { 0 };
+    struct heart with = { 0 };
+
+    make_folders(rig);
+    snprintf(path, sizeof path, "%s/countersign.conf", rig->folder);
+    write_config(rig, path, dns_words);
+    log_setup(CS_LOG_ERROR);
+    rig->setup = (struct setup){ .state_lock = -1 };
+    assert_int_equal(setup_read(&rig->setup, path), 0);
+    rig->loop = loop_new(&err);
+    rig->client = http_client_new(rig->loop, "test", 8, &err);
+    rig->metrics = metrics_new();
+    rig->instances = instances_new(rig->loop, rig->client, &rig->setup.settings, rig->setup.config, &err);
+    assert_non_null(rig->instances);
+    must(instances_load(rig->instances, geteuid(), geteuid(), &err), &err);
+    must(instances_open(rig->instances, ROLE_STORE, &err), &err);
+    must(store_migrate(instances_at(rig->instances, ROLE_STORE, 0), true, &err), &err);
+    rig->store = store_open(rig->loop, instances_at(rig->instances, ROLE_STORE, 0), 2, &err);
+    assert_non_null(rig->store);
+    rig->keep = keep_new(rig->store);
+    give_keep(rig);
+    rig->outbox = outbox_open(rig->loop, rig->store, rig->instances, 1000, &err);
+    must(instances_open(rig->instances, ROLE_DNS, &err), &err);
+    must(instances_open(rig->instances, ROLE_CA, &err), &err);
+    must(instances_start(rig->instances, &err), &err);
+    with.loop = rig->loop;
+    with.store = rig->store;
+    with.instances = rig->instances;
+    with.outbox = rig->outbox;
+    with.metrics = rig->metrics;
+    with.settings = &rig->setup.settings;
+    rig->heart = heart_new(&with, &err);
+    assert_non_null(rig->heart);
+    rig->resumed = false;
+    heart_resume(rig->heart, on_resumed, rig);
+    rig_until(rig, &rig->resumed);
+}
+
+void rig_down(struct rig *rig)
+{
+    heart_stop(rig->heart);
+    instances_stop(rig->instances);
+    for (int i = 0; i < 500 && (heart_busy(rig->heart) || instances_calls(rig->instances)); i++)
+        loop_run_once(rig->loop, 10);
+    assert_int_equal(instances_calls(rig->instances), 0);
+    outbox_close(rig->outbox);
+    store_close(rig->store);
+    loop_run_once(rig->loop, 0);
+    http_client_free(rig->client);
+    instances_free(rig->instances);
+    heart_free(rig->heart);
+    keep_free(rig->keep);
+    metrics_free(rig->metrics);
+    loop_free(rig->loop);
+    setup_free(&rig->setup);
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    (void)st, (void)type, (void)at;
+    return remove(path);
+}
+
+void rig_remove(struct rig *rig)
+{
+    nftw(rig->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    rig->folder[0] = '\0';
+}
+
+/* ---- Rows ---- */
+
+static int put_zone(const struct store_conn *c, void *arg, struct cs_error *err)
+{
+    return c->ops->zone_put(c->conn, arg, err);
+}
+
+static int put_subject(const struct store_conn *c, void *arg, struct cs_error *err)
+{
+    return c->ops->subject_put(c->conn, arg, err);
+}
+
+static void write_row(struct rig *rig, store_fn *fn, void *row)
+{
+    struct cs_error err = { 0 };
+
+    must(store_with(instances_at(rig->instances, ROLE_STORE, 0), CS_STATE_WRITER, fn, row, &err), &err);
+}
+
+void rig_zone(struct rig *rig, const char *zone, int64_t parallel)
+{
+    struct cs_zone row = { .size = sizeof row, .zone = zone, .dns = "fake", .parallel = parallel, .challenge_zone = "", .servers = "",
+                           .visible = CS_VISIBLE_OFF, .enabled = true };
+
+    write_row(rig, put_zone, &row);
+}
+
+void rig_subject(struct rig *rig, const char *subject, const char *zone, const char *names, const char *profile)
+{
+    struct cs_subject row = { .size = sizeof row, .subject = subject, .zone = zone, .names = names, .profile = profile, .cas = "",
+                              .enabled = true };
+
+    write_row(rig, put_subject, &row);
+}
+
+/* ---- Requests ---- */
+
+char *rig_csr(const char *name)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509_REQ *req = X509_REQ_new();
+    STACK_OF(X509_EXTENSION) *extensions = sk_X509_EXTENSION_new_null();
+    BIO *out = BIO_new(BIO_s_mem());
+    char san[300], *data = NULL, *copy;
+    size_t len;
+
+    snprintf(san, sizeof san, "DNS:%s", name);
+    X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(req), "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
+    sk_X509_EXTENSION_push(extensions, X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, san));
+    X509_REQ_add_extensions(req, extensions);
+    X509_REQ_set_pubkey(req, key);
+    assert_true(X509_REQ_sign(req, key, EVP_sha256()) > 0);
+    PEM_write_bio_X509_REQ(out, req);
+    len = (size_t)BIO_get_mem_data(out, &data);
+    copy = calloc(1, len + 1);
+    assert_non_null(copy);
+    memcpy(copy, data, len);
+    BIO_free(out);
+    sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+    X509_REQ_free(req);
+    EVP_PKEY_free(key);
+    return copy;
+}
+
+static void on_answer(void *arg, const struct answer *from)
+{
+    struct rig_answer *to = arg;
+
+    assert_false(to->came);
+    to->came = true;
+    if (from->err) {
+        to->code = from->err->code;
+        memcpy(to->reason, from->err->reason, sizeof to->reason);
+        memcpy(to->text, from->err->text, sizeof to->text);
+    }
+    to->chain = from->chain ? text_copy_n(from->chain, from->chain_len) : NULL;
+    to->problem = from->problem ? text_copy(from->problem) : NULL;
+    snprintf(to->job, sizeof to->job, "%s", from->job);
+    snprintf(to->step, sizeof to->step, "%s", from->step);
+    to->running = from->running;
+}
+
+struct request *rig_submit(struct rig *rig, const char *csr, int64_t wait_ms, bool detach, bool fresh, struct rig_answer *answer)
+{
+    const struct submission submission = {
+        .front = "test",
+        .identity = "",
+        .body = csr,
+        .body_len = strlen(csr),
+        .content_type = "",
+        .deadline_ms = cs_now_ms() + wait_ms,
+        .detach = detach,
+        .fresh = fresh,
+    };
+
+    *answer = (struct rig_answer){ 0 };
+    return request_submit(rig->heart, &submission, on_answer, answer);
+}
+
+struct request *rig_post(struct rig *rig, const char *csr, struct rig_answer *answer)
+{
+    return rig_submit(rig, csr, 300 * 1000, false, false, answer);
+}
+
+struct request *rig_look(struct rig *rig, const char *job, struct rig_answer *answer)
+{
+    *answer = (struct rig_answer){ 0 };
+    return request_look(rig->heart, job, on_answer, answer);
+}
+
+void rig_answer_free(struct rig_answer *answer)
+{
+    free(answer->chain);
+    free(answer->problem);
+    *answer = (struct rig_answer){ 0 };
+}
+
+/* ---- Time ---- */
+
+void rig_until(struct rig *rig, const bool *flag)
+{
+    for (int i = 0; i < 500 && !*flag; i++)
+        loop_run_once(rig->loop, 10);
+    assert_true(*flag);
+}
+
+void rig_turn(struct rig *rig, int64_t ms)
+{
+    const int64_t until_ms = cs_now_ms() + ms;
+
+    do
+        loop_run_once(rig->loop, 5);
+    while (cs_now_ms() < until_ms);
+}
+
+void rig_rest(struct rig *rig)
+{
+    for (int i = 0; i < 500 && heart_busy(rig->heart); i++)
+        loop_run_once(rig->loop, 10);
+    assert_int_equal(heart_busy(rig->heart), 0);
+}
+
+/* ---- What the fakes did ---- */
+
+static char *read_file(const char *path)
+{
+    FILE *f = fopen(path, "r");
+    char *text = NULL;
+    size_t room = 0;
+    ssize_t n;
+
+    if (!f)
+        return NULL;
+    n = getdelim(&text, &room, '\0', f);
+    fclose(f);
+    if (n >= 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
+char *rig_calls(struct rig *rig)
+{
+    char path[128], *text;
+
+    snprintf(path, sizeof path, "%s/calls", rig->folder);
+    text = read_file(path);
+    return text ? text : text_copy("");
+}
+
+char *rig_served(struct rig *rig, const char *owner)
+{
+    char path[400];
+
+    snprintf(path, sizeof path, "%s/dns/%s", rig->folder, owner);
+    return read_file(path);
+}
+
+static int count(void *arg, const struct cs_job_challenge *row)
+{
+    (void)row;
+    ++*(size_t *)arg;
+    return 0;
+}
+
+static int count_challenges(const struct store_conn *c, void *arg, struct cs_error *err)
+{
+    return c->ops->challenge_list(c->conn, count, arg, err);
+}
+
+size_t rig_challenges(struct rig *rig)
+{
+    size_t n = 0;
+
+    write_row(rig, count_challenges, &n);
+    return n;
+}

@@ -1,0 +1,172 @@
+/* request/grant.c: who may have which names from which CA. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+
+#include "request/grant.h"
+
+/* The configuration: CAs "le" and, when two_cas, "other" (which takes CN-only CSRs); DNS "builtin". */
+static struct instance le, other, builtin;
+static bool two_cas;
+
+struct instance *instances_find(struct instances *all, enum role role, const char *name)
+{
+    (void)all;
+    if (role == ROLE_CA && strcmp(name, "le") == 0)
+        return &le;
+    if (role == ROLE_CA && two_cas && strcmp(name, "other") == 0)
+        return &other;
+    return role == ROLE_DNS && strcmp(name, "builtin") == 0 ? &builtin : NULL;
+}
+
+struct instance *instances_at(struct instances *all, enum role role, size_t index)
+{
+    (void)all, (void)role;
+    return index == 0 ? &le : index == 1 && two_cas ? &other : NULL;
+}
+
+#define TEXT(s) ((char *)(s)) /* nothing here writes to it */
+
+static struct subject_row row;
+static struct csr csr;
+static char *names[3];
+static struct heart heart;
+static struct grant grant;
+static struct cs_error err;
+static const struct asker asker = { .front = "http", .identity = "" };
+
+static int set_up(void **state)
+{
+    (void)state;
+    row = (struct subject_row){ .subject = TEXT("CN=a.x.example"), .zone = TEXT("x.example"), .names = TEXT(""), .profile = TEXT("short"), .cas = TEXT(""),
+                                .enabled = true, .dns = TEXT("builtin"), .zone_enabled = true };
+    names[0] = TEXT("a.x.example");
+    csr = (struct csr){ .subject = TEXT("CN=a.x.example"), .cn = "a.x.example", .names = names, .n_names = 1, .key_type = "p256" };
+    other.block.cn_only = true;
+    two_cas = false;
+    memset(&err, 0, sizeof err);
+    return 0;
+}
+
+static int ask(void)
+{
+    return grant_names(&heart, &asker, &row, &csr, &grant, &err);
+}
+
+static void assert_refused(enum cs_code code, const char *reason)
+{
+    assert_int_equal(ask(), -1);
+    assert_int_equal(err.code, code);
+    assert_string_equal(err.reason, reason);
+}
+
+static void disabled_rows_look_like_none(void **state)
+{
+    (void)state;
+    assert_int_equal(grant_subject(&asker, &row, &err), 0);
+    assert_int_equal(grant_subject(&asker, NULL, &err), -1);
+    assert_string_equal(err.reason, "unknown-subject");
+    row.enabled = false;
+    assert_int_equal(grant_subject(&asker, &row, &err), -1);
+    row.enabled = true;
+    row.zone_enabled = false;
+    assert_int_equal(grant_subject(&asker, &row, &err), -1);
+    assert_string_equal(err.text, "Invalid subject");
+}
+
+static void exactly_the_cn_by_default(void **state)
+{
+    (void)state;
+    assert_int_equal(ask(), 0);
+    assert_ptr_equal(grant.ca, &le);
+    assert_string_equal(grant.profile, "short");
+    names[0] = TEXT("b.x.example");
+    assert_refused(CS_EDENIED, "name-not-allowed");
+    names[0] = TEXT("a.x.example");
+    names[1] = TEXT("*.a.x.example");
+    csr.n_names = 2;
+    assert_refused(CS_EDENIED, "name-not-allowed");
+}
+
+static void only_what_the_row_lists(void **state)
+{
+    (void)state;
+    row.names = TEXT("b.x.example *.c.x.example .d.x.example");
+    assert_refused(CS_EDENIED, "name-not-allowed");
+    names[0] = TEXT("b.x.example");
+    assert_int_equal(ask(), 0);
+    names[0] = TEXT("*.c.x.example");
+    assert_int_equal(ask(), 0);
+    names[0] = TEXT("e.c.x.example");
+    assert_refused(CS_EDENIED, "name-not-allowed");
+    names[0] = TEXT("e.f.d.x.example");
+    assert_int_equal(ask(), 0);
+    names[0] = TEXT("d.x.example");
+    assert_refused(CS_EDENIED, "name-not-allowed");
+}
+
+static void names_of_other_zones_are_foreign(void **state)
+{
+    (void)state;
+    row.names = TEXT(".example");
+    names[0] = TEXT("a.y.example");
+    assert_refused(CS_EDENIED, "foreign-name");
+    names[0] = TEXT("axx.example");
+    assert_refused(CS_EDENIED, "foreign-name");
+}
+
+static void every_name_is_looked_at(void **state)
+{
+    (void)state;
+    row.names = TEXT("a.x.example");
+    names[1] = TEXT("b.x.example");
+    csr.n_names = 2;
+    assert_refused(CS_EDENIED, "name-not-allowed");
+    assert_non_null(strstr(err.text, "b.x.example"));
+}
+
+static void the_row_picks_the_ca(void **state)
+{
+    (void)state;
+    two_cas = true;
+    assert_refused(CS_ECONFIG, "");
+    row.cas = TEXT("other le");
+    assert_int_equal(ask(), 0);
+    assert_ptr_equal(grant.ca, &other);
+    row.cas = TEXT("gone");
+    assert_refused(CS_ECONFIG, "");
+}
+
+static void cn_only_is_the_cas_choice(void **state)
+{
+    (void)state;
+    csr.cn_only = true;
+    assert_refused(CS_EINPUT, "cn-only");
+    assert_non_null(strstr(err.text, "subjectAltName=DNS:a.x.example"));
+    two_cas = true;
+    row.cas = TEXT("other");
+    assert_int_equal(ask(), 0);
+}
+
+static void a_dns_instance_that_is_not_configured(void **state)
+{
+    (void)state;
+    row.dns = TEXT("gone");
+    assert_refused(CS_ECONFIG, "");
+}
+
+#define TEST(f) cmocka_unit_test_setup(f, set_up)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(disabled_rows_look_like_none),     TEST(exactly_the_cn_by_default), TEST(only_what_the_row_lists),
+        TEST(names_of_other_zones_are_foreign), TEST(every_name_is_looked_at),   TEST(the_row_picks_the_ca),
+        TEST(cn_only_is_the_cas_choice),        TEST(a_dns_instance_that_is_not_configured),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
