@@ -6,15 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/dns_packet.h"
 #include "base/text.h"
 #include "engine/log.h"
 #include "engine/sockets.h"
 #include "engine/timer.h"
 #include "request/dns_client.h"
 #include "request/name_servers.h"
+#include "request/txt_reply.h"
 
-enum { FIRST_PAUSE_MS = 50, LONGEST_PAUSE_MS = 2000, UNREACHABLE_MS = 60000, UNREACHABLE = 64, REFERRALS = 5, ALIASES = 8 };
+enum { FIRST_PAUSE_MS = 50, LONGEST_PAUSE_MS = 2000, UNREACHABLE_MS = 60000, UNREACHABLE = 64, REFERRALS = 5 };
 
 struct visible {
     struct loop *loop;
@@ -34,7 +34,7 @@ struct asked {
     struct server_address server;
     struct dns_query *query;
     enum outcome outcome;
-    char said[64];
+    char said[TXT_REPLY_SAID];
 };
 
 struct visible_wait {
@@ -205,117 +205,21 @@ static void succeed(struct visible_wait *w)
 
 /* ---- What a server says ---------------------------------------------------------------------------------------------- */
 
-static bool read_name(char out[1024], const ldns_rdf *rdf)
-{
-    return rdf && dns_name_from_wire(out, ldns_rdf_data(rdf), ldns_rdf_size(rdf)) == 0;
-}
-
-/* Where the aliases of `owner` lead within this answer. */
-static void follow_aliases(char name[1024], const ldns_rr_list *list)
-{
-    for (int hops = 0; hops < ALIASES; hops++) {
-        bool followed = false;
-
-        for (size_t i = 0; i < ldns_rr_list_rr_count(list) && !followed; i++) {
-            const ldns_rr *rr = ldns_rr_list_rr(list, i);
-            char owner[1024], target[1024];
-
-            if (ldns_rr_get_type(rr) != LDNS_RR_TYPE_CNAME || !read_name(owner, ldns_rr_owner(rr)) ||
-                strcmp(owner, name) != 0 || !read_name(target, ldns_rr_rdf(rr, 0)))
-                continue;
-            memcpy(name, target, sizeof target);
-            followed = true;
-        }
-        if (!followed)
-            return;
-    }
-}
-
-/* RFC 1035 3.3.14, RFC 8555 8.4: the value is the character-strings one after the other. */
-static bool is_value(const ldns_rr *rr, const char *value)
-{
-    size_t left = strlen(value);
-
-    for (size_t i = 0; i < ldns_rr_rd_count(rr); i++) {
-        const ldns_rdf *rdf = ldns_rr_rdf(rr, i);
-        size_t n = ldns_rdf_size(rdf) - 1;
-
-        if (ldns_rdf_size(rdf) == 0 || n > left || memcmp(ldns_rdf_data(rdf) + 1, value, n) != 0)
-            return false;
-        value += n;
-        left -= n;
-    }
-    return left == 0;
-}
-
-static void read_values(struct asked *a, const ldns_pkt *pkt)
-{
-    const ldns_rr_list *list = ldns_pkt_answer(pkt);
-    size_t others = 0;
-    char name[1024];
-
-    snprintf(name, sizeof name, "%s", a->wait->owner);
-    follow_aliases(name, list);
-    for (size_t i = 0; i < ldns_rr_list_rr_count(list); i++) {
-        const ldns_rr *rr = ldns_rr_list_rr(list, i);
-        char owner[1024];
-
-        if (ldns_rr_get_type(rr) != LDNS_RR_TYPE_TXT || !read_name(owner, ldns_rr_owner(rr)) || strcmp(owner, name) != 0)
-            continue;
-        if (is_value(rr, a->wait->value)) {
-            a->outcome = HAS;
-            return;
-        }
-        others++;
-    }
-    if (others > 0)
-        snprintf(a->said, sizeof a->said, "%zu other value%s", others, others > 1 ? "s" : "");
-    else if (strcmp(name, a->wait->owner) != 0)
-        snprintf(a->said, sizeof a->said, "an alias to %.40s", name);
-    else
-        snprintf(a->said, sizeof a->said, "no TXT record");
-}
-
-static bool is_below(const char *name, const char *zone)
-{
-    size_t name_len = strlen(name), zone_len = strlen(zone);
-
-    if (strcmp(zone, ".") == 0)
-        return name_len > 1;
-    return name_len > zone_len && strcmp(name + name_len - zone_len, zone) == 0 && name[name_len - zone_len - 1] == '.';
-}
-
-/* RFC 1034 4.3.2 3b: not theirs; the zone that is asked for lies below, and this is its name. */
-static void read_referral(struct visible_wait *w, const ldns_pkt *pkt)
-{
-    const ldns_rr_list *list = ldns_pkt_authority(pkt);
-
-    for (size_t i = 0; i < ldns_rr_list_rr_count(list) && !w->fixed; i++) {
-        const ldns_rr *rr = ldns_rr_list_rr(list, i);
-        char owner[1024];
-
-        if (ldns_rr_get_type(rr) == LDNS_RR_TYPE_NS && read_name(owner, ldns_rr_owner(rr)) && is_below(owner, w->cut) &&
-            (strcmp(owner, w->owner) == 0 || is_below(w->owner, owner)))
-            memcpy(w->referral, owner, sizeof owner);
-    }
-}
-
 static void read_answer(struct asked *a, const struct dns_answer *answer)
 {
-    char rcode[16];
+    const struct txt_question question = { .owner = a->wait->owner, .value = a->wait->value, .zone = a->wait->cut };
+    struct txt_reply reply;
 
-    a->outcome = LACKS;
-    dns_client_rcode(rcode, answer->rcode);
     if (answer->err) {
         a->outcome = SILENT;
         snprintf(a->said, sizeof a->said, "%.60s", answer->err->text);
-    } else if (!answer->pkt || answer->rcode != LDNS_RCODE_NOERROR) {
-        snprintf(a->said, sizeof a->said, "%s", rcode);
-    } else {
-        read_values(a, answer->pkt);
-        if (a->outcome == LACKS && !ldns_pkt_aa(answer->pkt))
-            read_referral(a->wait, answer->pkt);
+        return;
     }
+    txt_reply_read(&reply, answer->rcode, answer->pkt, &question);
+    a->outcome = reply.has ? HAS : LACKS;
+    memcpy(a->said, reply.said, sizeof reply.said);
+    if (reply.referral[0] && !a->wait->fixed)
+        memcpy(a->wait->referral, reply.referral, sizeof reply.referral);
 }
 
 /* ---- Rounds ---------------------------------------------------------------------------------------------------------- */
