@@ -1,6 +1,7 @@
 /* A fake core: ops, saves, challenges; see host.h. */
 #include "host.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,26 +83,27 @@ static void op_free(struct cs_op *op)
     free(op);
 }
 
+static void note_left(const char *what)
+{
+    if (what)
+        snprintf(left_behind, sizeof left_behind, "%s", what);
+}
+
 const char *host_end(void)
 {
-    const char *left = host_http_end();
-
     left_behind[0] = '\0';
-    if (left)
-        snprintf(left_behind, sizeof left_behind, "%s", left);
+    for (struct cs_op *op = ops; op; op = op->next)
+        note_left(op->result.finished ? NULL : "an op that was never finished");
+    note_left(host_http_end());
+    note_left(host_event_end());
     while (ops) {
         struct cs_op *op = ops;
 
         ops = op->next;
-        if (!op->result.finished)
-            snprintf(left_behind, sizeof left_behind, "an op that was never finished, at %s", op->step);
         op_free(op);
     }
     waiting_free_all(&saves);
     waiting_free_all(&challenges);
-    left = host_event_end();
-    if (left)
-        snprintf(left_behind, sizeof left_behind, "%s", left);
     free(last_saved.data);
     last_saved = (struct host_save){ 0 };
     free(state_dir);
@@ -161,6 +163,12 @@ void host_cancel(struct cs_op *op, enum cs_cancel why)
         fn(op->cancel_arg, why);
 }
 
+void host_cancel_all(enum cs_cancel why)
+{
+    for (struct cs_op *op = ops; op; op = op->next)
+        host_cancel(op, why);
+}
+
 const struct host_result *host_result(const struct cs_op *op)
 {
     return &op->result;
@@ -186,16 +194,20 @@ int64_t cs_op_deadline_ms(const struct cs_op *op)
     return op->deadline_ms;
 }
 
-/* Nothing that belongs to the op is called any more. */
+/* Nothing that belongs to the op is called any more. Workers may come here at once. */
 static void finish(struct cs_op *op)
 {
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
     host_must_be_open(op, "a finish");
+    pthread_mutex_lock(&lock);
     op->result.finished = true;
     host_event_drop(op);
     for (struct waiting *w = saves; w; w = w->next)
         w->done = w->op == op ? NULL : w->done;
     for (struct waiting *w = challenges; w; w = w->next)
         w->done = w->op == op ? NULL : w->done;
+    pthread_mutex_unlock(&lock);
 }
 
 void cs_op_ok(struct cs_op *op)

@@ -59,6 +59,7 @@ void host_step_wall(int64_t ms); /* the wall clock alone is set                 
 /* `job`: one of sign or resume, so that steps can be saved and challenges put. At its deadline it is cancelled. */
 struct cs_op *host_op(int64_t deadline_in_ms, bool job);
 void host_cancel(struct cs_op *op, enum cs_cancel why);
+void host_cancel_all(enum cs_cancel why);
 const struct host_result *host_result(const struct cs_op *op);
 const char *host_step(const struct cs_op *op);    /* as told last, or ""            */
 const char *host_problem(const struct cs_op *op); /* as told last, or NULL          */
