@@ -140,11 +140,14 @@ static void describe(const struct plugin *plugin, const char *played, struct tex
         { CS_OPTION_STRING, "plugin", 0, NULL, 0, 0, "this plugin's name, or the path of its file" },
         { CS_OPTION_STRINGS, "listen", 0, "", 0, 0, "addresses that the server binds for the plugin" },
         { CS_OPTION_INT, "max_parallel", 0, "4", 1, 256, "threads for a plugin that blocks" },
-        { CS_OPTION_BOOL, "insecure", 0, "false", 0, 0, "allow http in settings of type url" },
         CS_SETTINGS_END,
     };
-    static const struct cs_option ca_words[] = {
-        { CS_OPTION_BOOL, "cn_only", 0, "false", 0, 0, "ca: takes requests whose only name is the CN" },
+    static const struct cs_option of_urls[] = {
+        { CS_OPTION_BOOL, "insecure", 0, "false", 0, 0, "allow http to any host in settings of type url" },
+        CS_SETTINGS_END,
+    };
+    static const struct cs_option of_ca[] = {
+        { CS_OPTION_BOOL, "cn_only", 0, "false", 0, 0, "the CA takes requests whose only name is the CN" },
         CS_SETTINGS_END,
     };
 
@@ -153,8 +156,10 @@ static void describe(const struct plugin *plugin, const char *played, struct tex
     options_describe(plugin->about.settings, plugin->about.option_size, out);
     text_add(out, "\nWords of the server in the same block:\n");
     options_describe(words, sizeof *words, out);
+    if (options_allow_insecure(plugin->about.settings, plugin->about.option_size))
+        options_describe(of_urls, sizeof *of_urls, out);
     if (plugin->about.ca)
-        options_describe(ca_words, sizeof *ca_words, out);
+        options_describe(of_ca, sizeof *of_ca, out);
 }
 
 static int help(const struct setup *setup, const char *name)

@@ -263,7 +263,7 @@ static void complain_unknown(struct filling *f)
     struct cs_option option;
 
     memcpy(known, words, n * sizeof *known);
-    if (has_url(options))
+    if (options_allow_insecure(options->table, options->stride))
         known[n++] = "insecure";
     for (size_t i = 0; i < options->n && entry(options->table, options->stride, i, &option); i++)
         known[n++] = option.name;

@@ -16,6 +16,9 @@ struct options *options_fill(struct config *config, const struct block_settings 
 const void *options_struct(const struct options *options);
 void options_free(struct options *options); /* secrets are overwritten first; NULL is allowed */
 
+/* Is `insecure` the core's word beside this table: has it a URL, and no `insecure` of its own? */
+bool options_allow_insecure(const struct cs_option *table, size_t stride);
+
 /* One line for each setting: name, type, default, help. */
 void options_describe(const struct cs_option *table, size_t stride, struct text *out);
 

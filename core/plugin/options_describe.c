@@ -62,6 +62,23 @@ static void describe_range(const struct cs_option *option, char out[80])
     }
 }
 
+bool options_allow_insecure(const struct cs_option *table, size_t stride)
+{
+    struct cs_option option;
+    bool url = false;
+
+    for (const unsigned char *at = (const unsigned char *)table; at; at += stride) {
+        option = (struct cs_option){ 0 };
+        memcpy(&option, at, stride < sizeof option ? stride : sizeof option);
+        if (option.type == CS_OPTION_END)
+            break;
+        if (strcmp(option.name, "insecure") == 0)
+            return false;
+        url = url || option.type == CS_OPTION_URL;
+    }
+    return url;
+}
+
 void options_describe(const struct cs_option *table, size_t stride, struct text *out)
 {
     char fallback[64], range[80];

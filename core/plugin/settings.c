@@ -82,12 +82,28 @@ static void read_log_level(struct config *config, enum cs_log_level *out)
 
 /* ---- Listeners ---- */
 
+/* "::" -> "[::]": with a port of its own beside it, an IPv6 address needs no brackets in the file. */
+static void put_brackets(struct config *config, struct listen_settings *listen)
+{
+    const char *colon = listen->address ? strchr(listen->address, ':') : NULL;
+    struct text text = TEXT_MAX(256);
+
+    if (!colon || !strchr(colon + 1, ':') || listen->address[0] == '[' || listen->unix_path)
+        return;
+    text_addf(&text, "[%s]", listen->address);
+    listen->bracketed = text_take(&text);
+    if (listen->bracketed)
+        listen->address = listen->bracketed;
+    else
+        config_complain(config, listen->at, "the address is too long");
+}
+
 static void read_listen_block(struct config *config, const struct config_node *at, const char *what, int64_t port,
                               struct listen_settings *out)
 {
     *out = (struct listen_settings){ .port = port, .at = at };
     if (config_string(config, at, "address", &out->address) == CONFIG_MISSING || (out->address && !*out->address))
-        config_complain(config, at, "%s has no `address`: write address = \"0.0.0.0\", \"[::]\" or \"unix:/path\"", what);
+        config_complain(config, at, "%s has no `address`: write address = \"0.0.0.0\", \"::\" or \"unix:/path\"", what);
     config_int(config, at, "port", 1, 65535, &out->port);
     config_string(config, at, "certificate", &out->certificate);
     config_string(config, at, "key", &out->key);
@@ -99,6 +115,7 @@ static void read_listen_block(struct config *config, const struct config_node *a
         if (*out->unix_path != '/')
             config_complain(config, at, "a unix socket needs an absolute path: write address = \"unix:/path\"");
     }
+    put_brackets(config, out);
     config_complain_unused(config, at, listen_keys, COUNT(listen_keys));
 }
 
@@ -163,6 +180,9 @@ int settings_read(struct config *config, struct settings *out)
 void settings_free(struct settings *settings)
 {
     settings_blocks_free(settings);
+    for (size_t i = 0; i < settings->n_listen; i++)
+        free(settings->listen[i].bracketed);
+    free(settings->admin.bracketed);
     free(settings->listen);
     free(settings->resolvers);
     *settings = (struct settings){ 0 };

@@ -8,10 +8,11 @@
 #include "plugin/role.h"
 
 struct listen_settings {
-    const char *address; /* as written, for address_parse(); NULL: there is none */
+    const char *address; /* for address_parse(); an IPv6 address got its brackets here; NULL: there is none */
     int64_t port;
     const char *unix_path; /* of an address "unix:/path"; NULL for any other */
     const char *certificate, *key; /* NULL: plain HTTP */
+    char *bracketed;               /* what `address` points to, if it had to be made */
     const struct config_node *at;
 };
 

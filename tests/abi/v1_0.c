@@ -102,7 +102,8 @@ static void frozen_sign(void *self, const struct v1_order *order, void *op)
     (void)self;
     cs_op_step(op, "frozen-step");
     snprintf(url, sizeof url, "%s/%zu:%.*s/%zu:%s/%s/%s/%02x", order->id, order->csr_len, (int)order->csr_len,
-             (const char *)order->csr, order->n_names, order->names[0], order->profile, order->replaces, order->spki_sha256[31]);
+             (const char *)order->csr, order->n_names, order->names[0], order->profile, order->replaces,
+             order->spki_sha256[31]);
     cs_op_ok_chain(op, &(struct v1_chain){ .size = sizeof(struct v1_chain), .pem = pem, .len = sizeof pem - 1, .url = url,
                                            .alternates = alternates, .n_alternates = 1, .profile = "granted" });
 }

@@ -64,7 +64,7 @@ static inline const char *write_text(const char *name, const char *text)
  * that names where it was built. */
 static inline const char *copy_built(const char *folder, const char *from, const char *name)
 {
-    static char bytes[1 << 20];
+    static char bytes[8 << 20];
     char path[PATH_MAX], target[NAME_MAX];
     size_t len;
     FILE *f;

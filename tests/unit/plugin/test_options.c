@@ -249,6 +249,9 @@ static void the_table_is_described_for_people(void **state)
     assert_has(text_of(&text), "api                  url      \"https://x.example\"  where the API is\n");
     assert_has(text_of(&text), "tries                number   3                    how often (1 to 10)\n");
     assert_has(text_of(&text), "timeout              seconds  15                   how long (1s to 1m)\n");
+    assert_true(options_allow_insecure(table, sizeof *table));
+    assert_false(options_allow_insecure(table + 3, sizeof *table)); /* no URL */
+    assert_false(options_allow_insecure(NULL, sizeof *table));
     text_clear(&text);
     options_describe(NULL, sizeof *table, &text);
     assert_string_equal(text_of(&text), "");

@@ -104,6 +104,64 @@ static void one_listener_or_a_list(void **state)
     forget();
 }
 
+static void an_ipv6_address_needs_no_brackets(void **state)
+{
+    (void)state;
+    read_settings("listen = ( { address = \"::\"; }, { address = \"[::1]\"; }, { address = \"2001:db8::1\"; },"
+                  "{ address = \"192.0.2.1:53\"; } ); admin = { address = \"::1\"; };");
+    assert_string_equal(config_complaints(config), "");
+    assert_string_equal(settings.listen[0].address, "[::]");
+    assert_string_equal(settings.listen[1].address, "[::1]");
+    assert_string_equal(settings.listen[2].address, "[2001:db8::1]");
+    assert_string_equal(settings.listen[3].address, "192.0.2.1:53");
+    assert_string_equal(settings.admin.address, "[::1]");
+    forget();
+}
+
+/* etc/countersign.conf as it is installed, and with every setting in it that is commented out. */
+static void assert_sample(bool all)
+{
+    struct text text = TEXT_MAX(64 << 10);
+    FILE *f = fopen(getenv("SAMPLE_CONF"), "r");
+    char line[512];
+
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f))
+        text_add(&text, line + (all && line[0] == '#' && line[1] != ' ' && line[1] != '\n' ? 1 : 0));
+    fclose(f);
+    read_settings(text_of(&text));
+    text_free(&text);
+    assert_string_equal(config_complaints(config), "");
+    assert_int_equal(settings_check_complete(config, &settings), 0);
+}
+
+static void the_sample_is_right_and_shows_the_defaults(void **state)
+{
+    struct settings sample;
+
+    (void)state;
+    assert_sample(false);
+    assert_int_equal(settings.n_listen, 1);
+    assert_int_equal(settings.n_blocks, 3);
+    sample = settings;
+    config_free(config);
+    assert_sample(true);
+    assert_int_equal(settings.n_blocks, 4); /* the audit sink */
+    assert_int_equal(settings.n_resolvers, 1);
+    assert_string_equal(settings.state, "/var/lib/countersign");
+    assert_string_equal(settings.runtime, "/run/countersign");
+    assert_int_equal(settings.log_level, sample.log_level);
+    assert_int_equal(settings.wait_ms, sample.wait_ms);
+    assert_int_equal(settings.job_deadline_ms, sample.job_deadline_ms);
+    assert_int_equal(settings.visible_ms, sample.visible_ms);
+    assert_int_equal(settings.stop_ms, sample.stop_ms);
+    assert_int_equal(settings.max_in_flight, sample.max_in_flight);
+    assert_int_equal(settings.max_connections, sample.max_connections);
+    assert_int_equal(settings.outbox_max, sample.outbox_max);
+    forget();
+    settings_free(&sample);
+}
+
 static void a_listener_that_makes_no_sense_is_a_complaint(void **state)
 {
     (void)state;
@@ -159,6 +217,8 @@ int main(void)
         cmocka_unit_test(an_empty_file_gives_the_defaults),
         cmocka_unit_test(what_the_file_says_is_taken),
         cmocka_unit_test(one_listener_or_a_list),
+        cmocka_unit_test(an_ipv6_address_needs_no_brackets),
+        cmocka_unit_test(the_sample_is_right_and_shows_the_defaults),
         cmocka_unit_test(a_listener_that_makes_no_sense_is_a_complaint),
         cmocka_unit_test(wrong_values_are_complaints),
         cmocka_unit_test(every_fault_is_told_not_only_the_first),
