@@ -1,5 +1,5 @@
 /*
- * Decodes a chunked body; see chunked.h. Called by connection.c. Pure.
+ * Decodes a chunked body; see chunked.h. Called by exchange.c. Pure.
  */
 #include "http/chunked.h"
 

@@ -1,6 +1,6 @@
 /*
- * The chunked transfer coding of a request body (RFC 9112 7.1): extensions are skipped, trailers are checked and dropped. A pure
- * function over bytes, fuzzed with message.c. Called by connection.c.
+ * The chunked transfer coding of a request body (RFC 9112 7.1): extensions are skipped, trailers are checked and dropped. A
+ * pure function over bytes, fuzzed with message.c. Called by exchange.c.
  */
 #ifndef HTTP_CHUNKED_H
 #define HTTP_CHUNKED_H

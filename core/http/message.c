@@ -1,6 +1,6 @@
 /*
  * Reads the head of a request line by line; see message.h. Bytes are looked at once, however they drip in. Called by
- * connection.c. Pure.
+ * exchange.c. Pure.
  */
 #include "http/message.h"
 

@@ -1,6 +1,6 @@
 /*
  * The head of an HTTP/1.x request, strictly as RFC 9112 has it: request line, fields, and what they say about the body. A pure
- * function over bytes, fuzzed (tests/fuzz/fuzz_http_message.c). Called by connection.c; the handlers read the result.
+ * function over bytes, fuzzed (tests/fuzz/fuzz_http_message.c). Called by exchange.c; the handlers read the result.
  */
 #ifndef HTTP_MESSAGE_H
 #define HTTP_MESSAGE_H

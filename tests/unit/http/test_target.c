@@ -97,11 +97,13 @@ static void bad_targets_are_refused(void **state)
 static void host_is_a_name_or_an_address_with_an_optional_port(void **state)
 {
     static const char *const good[] = { "a", "a.example", "a.example.", "A.Example:80", "a:", "127.0.0.1", "127.0.0.1:65535",
-                                        "[::1]", "[::1]:8443", "[fe80::1]:", "[::ffff:1.2.3.4]", "a_b", "a%2db", "x:00080", "a,b" };
+                                        "[::1]", "[::1]:8443", "[fe80::1]:", "[::ffff:1.2.3.4]", "a_b", "a%2db",
+                                        "x:00080", "a,b" };
     static const char *const bad[] = { "",           ":80",    "a b",  "a/b",    "a:b",     "a:80:80", "a:65536", "a:123456",
                                        "a:-1",       "[::1",   "::1",  "[::1]x", "[::g]",   "[]",      "u@a",     "a, b",
                                        "a?b",        "a#b",    "a%2",  "a\x80",  "[::1]80", "a\\b",    "a:8 0",   "a<b",
-                                       "[::1%eth0]", "\"a\"", "a\x7f", "[12345678901234567890123456789012345678901234567890]" };
+                                       "[::1%eth0]", "\"a\"", "a\x7f",
+                                       "[12345678901234567890123456789012345678901234567890]" };
 
     (void)state;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
