@@ -1,0 +1,326 @@
+/*
+ * Routes the public API's requests, asks the heart, and turns its answers into HTTP; see api.h. Called by connection.c.
+ */
+#include "http/api.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/log.h"
+#include "http/connection.h"
+#include "http/labels.h"
+#include "http/preferences.h"
+
+#define REQUESTS_PATH  "/v1/requests/"
+#define JOB_LEN        26 /* characters of a job's id, RFC 4648 6 in lower case */
+#define LOOK_MS        30000 /* for the store to say what became of a job */
+#define OVERTIME_MS    5000  /* the heart keeps the deadline; should it fail to, the connection answers */
+#define ACCEPTED_RETRY 2     /* seconds */
+#define ALLOW_ANY      "GET, HEAD, OPTIONS, POST"
+
+/* A request whose answer comes later. */
+struct pending {
+    struct connection *c;
+    struct request *request;
+    const char *route;
+    bool respond_async, accepts_problems;
+    char wait[32]; /* "wait=N", or "" */
+};
+
+/* ---- What the head alone decides --------------------------------------------------------------------------------------- */
+
+enum route { ROUTE_NONE = 0, ROUTE_SIGN, ROUTE_REQUEST, ROUTE_SERVER };
+
+static const struct {
+    const char *name, *allow;
+} routes[] = {
+    [ROUTE_NONE] = { "other", NULL },
+    [ROUTE_SIGN] = { "sign", "POST" },
+    [ROUTE_REQUEST] = { "request", "GET, HEAD" },
+    [ROUTE_SERVER] = { "server", ALLOW_ANY },
+};
+
+static bool is_job(struct span s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (!((s.at[i] >= 'a' && s.at[i] <= 'z') || (s.at[i] >= '2' && s.at[i] <= '7')))
+            return false;
+    return s.len == JOB_LEN;
+}
+
+static struct span job_of(const struct message *m)
+{
+    struct span path = message_path(m);
+
+    return (struct span){ path.at + strlen(REQUESTS_PATH), path.len - strlen(REQUESTS_PATH) };
+}
+
+/* Paths are compared as they came, nothing is decoded. */
+static enum route route_of(const struct message *m)
+{
+    struct span path = message_path(m);
+
+    if (syntax_same(path, "/v1/sign") || syntax_same(path, "/v1/sign/"))
+        return ROUTE_SIGN;
+    if (path.len > strlen(REQUESTS_PATH) && memcmp(path.at, REQUESTS_PATH, strlen(REQUESTS_PATH)) == 0 && is_job(job_of(m)))
+        return ROUTE_REQUEST;
+    return syntax_same(path, "*") || m->method == METHOD_CONNECT ? ROUTE_SERVER : ROUTE_NONE;
+}
+
+static bool method_fits(enum route route, enum method method)
+{
+    switch (route) {
+    case ROUTE_SIGN:
+        return method == METHOD_POST;
+    case ROUTE_REQUEST:
+        return method == METHOD_GET || method == METHOD_HEAD;
+    case ROUTE_SERVER:
+        return method == METHOD_OPTIONS;
+    case ROUTE_NONE:
+        break;
+    }
+    return true;
+}
+
+static void answer_http(struct connection *c, enum route route, int status, const char *detail)
+{
+    struct problem problem = problem_of_http(status, detail);
+
+    connection_answer_problem(c, &problem,
+                              &(struct reply){ .route = routes[route].name,
+                                               .allow = status == 405 ? routes[route].allow : NULL });
+}
+
+static void answer_error(struct connection *c, enum route route, const struct cs_error *err)
+{
+    struct problem problem = problem_of_error(err, "", NULL, false);
+
+    connection_answer_problem(c, &problem, &(struct reply){ .route = routes[route].name,
+                                                            .retry_after_s = problem_retry_after_s(err, false) });
+}
+
+/* False: it has been answered. */
+static bool accept_sign(struct connection *c, const struct message *m, struct preferences *wishes, struct labels *labels)
+{
+    struct cs_error err = { 0 };
+
+    preferences_read(wishes, m);
+    if (wishes->coded) {
+        answer_http(c, ROUTE_SIGN, 415, "Send the CSR as it is, without a Content-Encoding.");
+        return false;
+    }
+    if (labels_read(labels, m, &err) < 0) {
+        answer_error(c, ROUTE_SIGN, &err);
+        return false;
+    }
+    return true;
+}
+
+static bool accept_route(struct connection *c, const struct message *m, enum route route)
+{
+    if (m->method == METHOD_OTHER)
+        answer_http(c, route, 501, "This server does not know this method.");
+    else if (route == ROUTE_NONE)
+        answer_http(c, route, 404, "There is nothing at this path. Certificates are signed at /v1/sign.");
+    else if (!method_fits(route, m->method))
+        answer_http(c, route, 405, "The Allow field of this answer lists the methods of this path.");
+    else
+        return true;
+    return false;
+}
+
+bool api_check(void *arg, struct connection *c, const struct message *m)
+{
+    enum route route = route_of(m);
+    struct preferences wishes;
+    struct labels labels;
+
+    (void)arg;
+    return accept_route(c, m, route) && (route != ROUTE_SIGN || accept_sign(c, m, &wishes, &labels));
+}
+
+/* ---- The heart's answers ----------------------------------------------------------------------------------------------- */
+
+static void answer_chain(const struct pending *p, const struct answer *answer)
+{
+    connection_answer(p->c, &(struct reply){ .status = 200,
+                                             .route = p->route,
+                                             .content_type = "application/pem-certificate-chain",
+                                             .body = answer->chain,
+                                             .body_len = answer->chain_len,
+                                             .preference_applied = p->wait[0] ? p->wait : NULL });
+}
+
+/* 202: where the job is, and where to ask for it. */
+static void answer_running(const struct pending *p, const struct answer *answer, const char *location)
+{
+    json_t *json = json_pack("{s:s, s:s}", "status", "running", "request", location);
+    char applied[sizeof "respond-async, " + sizeof p->wait];
+    char *text;
+
+    if (json && answer->step && answer->step[0])
+        json_object_set_new(json, "step", json_string(answer->step));
+    text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+    snprintf(applied, sizeof applied, "%s%s%s", p->respond_async ? "respond-async" : "",
+             p->respond_async && p->wait[0] ? ", " : "", p->wait);
+    connection_answer(p->c, &(struct reply){ .status = 202,
+                                             .route = p->route,
+                                             .content_type = text ? "application/json" : NULL,
+                                             .body = text,
+                                             .body_len = text ? strlen(text) : 0,
+                                             .location = location,
+                                             .preference_applied = applied[0] ? applied : NULL,
+                                             .retry_after_s = ACCEPTED_RETRY });
+    free(text);
+    json_decref(json);
+}
+
+static void answer_failure(const struct pending *p, const struct answer *answer, const char *location)
+{
+    const struct cs_error *err = answer->err;
+    struct problem problem = problem_of_error(err, answer->job, answer->problem, answer->running);
+    struct reply reply = { .route = p->route,
+                           .location = answer->running ? location : NULL,
+                           .preference_applied = p->wait[0] ? p->wait : NULL,
+                           .retry_after_s = problem_retry_after_s(err, answer->running) };
+
+    if (problem_is_internal(err))
+        log_line(CS_LOG_ERROR, "http", answer->job, "a request failed: %s", err->text);
+    if (strcmp(err->reason, "unknown-subject") != 0 || p->accepts_problems) {
+        connection_answer_problem(p->c, &problem, &reply);
+        return;
+    }
+    /* What clients of the scheme's first server look for: these 15 bytes. */
+    reply.status = 400;
+    reply.content_type = "text/plain; charset=utf-8";
+    reply.body = "Invalid subject";
+    reply.body_len = strlen("Invalid subject");
+    connection_answer(p->c, &reply);
+}
+
+static void on_answer(void *arg, const struct answer *answer)
+{
+    struct pending *p = arg;
+    char location[sizeof REQUESTS_PATH + JOB_LEN] = "";
+
+    if (answer->job && is_job(syntax_span(answer->job)))
+        snprintf(location, sizeof location, REQUESTS_PATH "%s", answer->job);
+    if (answer->chain)
+        answer_chain(p, answer);
+    else if (!answer->err || (answer->running && p->respond_async))
+        answer_running(p, answer, location);
+    else
+        answer_failure(p, answer, location);
+    free(p);
+}
+
+static void on_gone(void *arg)
+{
+    struct pending *p = arg;
+
+    request_detach(p->request);
+    free(p);
+}
+
+/* `request` NULL: there was no memory for it. */
+static void wait_for_heart(struct pending *p, struct request *request, int64_t deadline_ms)
+{
+    p->request = request;
+    connection_wait(p->c, deadline_ms, on_gone, p);
+}
+
+static void no_memory(struct connection *c, enum route route, struct pending *p)
+{
+    struct cs_error err = { 0 };
+
+    free(p);
+    cs_fail(&err, CS_EBUSY, "The server has no room for another request at the moment.");
+    answer_error(c, route, &err);
+}
+
+static struct pending *pending_new(struct connection *c, enum route route)
+{
+    struct pending *p = calloc(1, sizeof *p);
+
+    if (p)
+        *p = (struct pending){ .c = c, .route = routes[route].name };
+    return p;
+}
+
+static int64_t wait_of(const struct api *api, const struct preferences *wishes)
+{
+    return wishes->wait_s >= 0 && wishes->wait_s * 1000 < api->wait_ms ? wishes->wait_s * 1000 : api->wait_ms;
+}
+
+static void sign(struct api *api, struct connection *c, const struct message *m, const char *body, size_t body_len)
+{
+    struct preferences wishes;
+    struct labels labels;
+    struct submission submission;
+    struct request *request;
+    struct pending *p;
+
+    if (!accept_sign(c, m, &wishes, &labels))
+        return;
+    submission = (struct submission){ .front = "http",
+                                      .identity = "",
+                                      .body = body,
+                                      .body_len = body_len,
+                                      .content_type = wishes.content_type,
+                                      .labels = labels.v,
+                                      .n_labels = labels.n,
+                                      .deadline_ms = cs_now_ms() + wait_of(api, &wishes),
+                                      .detach = wishes.respond_async && wishes.wait_s <= 0,
+                                      .fresh = wishes.fresh };
+    p = pending_new(c, ROUTE_SIGN);
+    request = p ? request_submit(api->heart, &submission, on_answer, p) : NULL;
+    if (!request) {
+        no_memory(c, ROUTE_SIGN, p);
+        return;
+    }
+    p->respond_async = wishes.respond_async;
+    p->accepts_problems = wishes.accepts_problems;
+    if (wishes.wait_s >= 0)
+        snprintf(p->wait, sizeof p->wait, "wait=%" PRId64, wait_of(api, &wishes) / 1000);
+    wait_for_heart(p, request, submission.deadline_ms + OVERTIME_MS);
+}
+
+static void look(struct api *api, struct connection *c, const struct message *m)
+{
+    struct span id = job_of(m);
+    char job[JOB_LEN + 1] = "";
+    struct pending *p = pending_new(c, ROUTE_REQUEST);
+    struct request *request;
+
+    memcpy(job, id.at, id.len);
+    request = p ? request_look(api->heart, job, on_answer, p) : NULL;
+    if (request)
+        wait_for_heart(p, request, cs_now_ms() + LOOK_MS);
+    else
+        no_memory(c, ROUTE_REQUEST, p);
+}
+
+void api_handle(void *arg, struct connection *c, const struct message *m, const char *body, size_t body_len)
+{
+    struct api *api = arg;
+    enum route route = route_of(m);
+
+    if (!accept_route(c, m, route))
+        return;
+    switch (route) {
+    case ROUTE_SIGN:
+        sign(api, c, m, body, body_len);
+        break;
+    case ROUTE_REQUEST:
+        look(api, c, m);
+        break;
+    case ROUTE_SERVER:
+        connection_answer(c, &(struct reply){ .status = 204, .route = routes[route].name, .allow = ALLOW_ANY });
+        break;
+    case ROUTE_NONE:
+        break;
+    }
+}

@@ -1,0 +1,20 @@
+/*
+ * The public API, version 1: POST /v1/sign and GET /v1/requests/ID (docs/api.md). Everything that takes long is asked of
+ * request/request.h. server.c joins it to the public listeners.
+ */
+#ifndef HTTP_API_H
+#define HTTP_API_H
+
+#include "http/service.h"
+#include "request/request.h"
+
+struct api {
+    struct heart *heart;
+    int64_t wait_ms; /* how long a client waits by default, and at most */
+};
+
+/* service_check_fn and service_handle_fn; `arg` is a struct api. */
+bool api_check(void *arg, struct connection *c, const struct message *m);
+void api_handle(void *arg, struct connection *c, const struct message *m, const char *body, size_t body_len);
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * What the two halves of a connection share: connection.c (its life and its answers) and connection_events.c (what arrives, and
+ * what does not). Nobody else includes this.
+ */
+#ifndef HTTP_CONNECTION_PARTS_H
+#define HTTP_CONNECTION_PARTS_H
+
+#include <event2/bufferevent.h>
+
+#include "engine/timer.h"
+#include "http/connection.h"
+#include "http/exchange.h"
+
+enum connection_state {
+    HANDSHAKE = 1,
+    IDLE,    /* nothing of a request is there */
+    HEAD,    /* some of a request's head is */
+    BODY,
+    WAITING, /* for the handler's answer */
+    WRITING,
+    LINGER,  /* after the last answer, until the client has closed: a reset would take the answer away from it */
+    CLOSED   /* connection_leave() frees it */
+};
+
+struct connection {
+    struct service_link link;
+    struct service *service;
+    struct bufferevent *bev;
+    bool tls;
+    bool ended;  /* the client will send nothing more */
+    bool last;   /* no request is read after this one */
+    bool paused; /* enough of further requests has come in */
+    enum connection_state state;
+    unsigned entered;
+    int64_t header_by_ms; /* 0: counts from the first byte */
+    struct timer deadline, probe;
+    unsigned probes;
+    size_t discarded;
+    struct exchange *exchange;
+};
+
+/* Every callback enters before it touches the connection, and leaves at its end: leaving frees a closed one. */
+struct connection *connection_enter(void *arg);
+void connection_leave(struct connection *c);
+
+/* The one setter of the state. It sets the state's deadline, too, but that of HEAD and WAITING. */
+void connection_move(struct connection *c, enum connection_state state);
+void connection_close(struct connection *c);
+
+struct evbuffer *connection_input(const struct connection *c);
+struct evbuffer *connection_output(const struct connection *c);
+bool connection_has_input(const struct connection *c);
+
+/* Answer what cannot be read: where the next request would begin is not known, so the connection ends. */
+void connection_refuse(struct connection *c, int status, const char *detail);
+/* Answer in the handler's place; the handler is told. */
+void connection_give_up(struct connection *c, enum cs_code code, const char *detail);
+
+/* connection_events.c */
+void connection_start(struct connection *c);
+void connection_on_deadline(void *arg);
+void connection_start_probing(struct connection *c);
+
+#endif

@@ -1,0 +1,112 @@
+/*
+ * Accepts clients; see listener.h. Called by server.c.
+ */
+#include "http/listener.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/listener.h>
+
+#include "engine/log.h"
+#include "engine/timer.h"
+#include "http/connection.h"
+
+#define REST_MS     100   /* after a failed accept() */
+#define SAY_AGAIN_MS 10000 /* a failure that goes on is logged no more often */
+
+struct listener {
+    struct service *service;
+    struct evconnlistener *events;
+    SSL_CTX *tls;
+    bool full; /* accepts again when a connection has ended */
+    struct timer rest;
+    int64_t said_ms;
+};
+
+static bool is_full(const struct service *service)
+{
+    return service->n_connections >= service->max_connections;
+}
+
+/* A full service closes a connection that only waits for a next request; when there is none, this client is the last one. */
+static void on_client(struct evconnlistener *events, int fd, struct sockaddr *address, int len, void *arg)
+{
+    struct listener *listener = arg;
+    struct service *service = listener->service;
+    bool none_to_close = is_full(service) && !connection_close_idle(service);
+
+    (void)address, (void)len;
+    connection_new(service, fd, listener->tls);
+    if (!none_to_close)
+        return;
+    listener->full = true;
+    evconnlistener_disable(events);
+    service_count_connection(service, "full");
+}
+
+static void on_rested(void *arg)
+{
+    struct listener *listener = arg;
+
+    if (!listener->full)
+        evconnlistener_enable(listener->events);
+}
+
+static void on_failure(struct evconnlistener *events, void *arg)
+{
+    struct listener *listener = arg;
+    int number = errno;
+    int64_t now_ms = cs_now_ms();
+
+    service_count_connection(listener->service, "accept-failed");
+    if (!listener->said_ms || now_ms - listener->said_ms >= SAY_AGAIN_MS) {
+        listener->said_ms = now_ms;
+        log_line(CS_LOG_WARN, "http", "", "cannot accept clients, trying again: %s listener=%s connections=%zu",
+                 strerror(number), listener->service->name, listener->service->n_connections);
+    }
+    evconnlistener_disable(events);
+    timer_set_in(listener->service->loop, &listener->rest, REST_MS, on_rested, listener);
+}
+
+struct listener *listener_new(struct service *service, int fd, SSL_CTX *tls, struct cs_error *err)
+{
+    struct listener *listener = calloc(1, sizeof *listener);
+
+    if (listener)
+        listener->events = evconnlistener_new(loop_base(service->loop), on_client, listener,
+                                              LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+    if (!listener || !listener->events) {
+        cs_fail(err, CS_EINTERNAL, "cannot listen: no memory");
+        free(listener);
+        close(fd);
+        return NULL;
+    }
+    evconnlistener_set_error_cb(listener->events, on_failure);
+    listener->service = service;
+    listener->tls = tls;
+    if (tls)
+        SSL_CTX_up_ref(tls);
+    return listener;
+}
+
+void listener_room(struct listener *listener)
+{
+    if (!listener->full || is_full(listener->service))
+        return;
+    listener->full = false;
+    if (!timer_is_set(&listener->rest))
+        evconnlistener_enable(listener->events);
+}
+
+void listener_free(struct listener *listener)
+{
+    if (!listener)
+        return;
+    timer_clear(&listener->rest);
+    evconnlistener_free(listener->events);
+    SSL_CTX_free(listener->tls);
+    free(listener);
+}

@@ -1,0 +1,23 @@
+/*
+ * A listening socket: accepts clients for a service. When the service is full, or the process has no file descriptors left, it
+ * rests instead of spinning. Made by server.c.
+ */
+#ifndef HTTP_LISTENER_H
+#define HTTP_LISTENER_H
+
+#include <openssl/ssl.h>
+
+#include "http/service.h"
+
+struct listener;
+
+/* Takes the fd, which is bound, listening and non-blocking; it is closed on failure, too. Holds a reference to `tls` (NULL:
+ * plain). Accepts from now on. NULL and CS_EINTERNAL without memory. */
+struct listener *listener_new(struct service *service, int fd, SSL_CTX *tls, struct cs_error *err);
+
+/* A connection of the service has ended. */
+void listener_room(struct listener *listener);
+
+void listener_free(struct listener *listener); /* closes the fd; NULL is allowed */
+
+#endif

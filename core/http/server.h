@@ -1,0 +1,51 @@
+/*
+ * The HTTP server as command/serve.c sees it: listeners, the public API and the admin pages, the graceful stop.
+ *
+ *     tls = tls_context_new(certificate, key, &err);                   as soon as the server runs as its user
+ *     server = http_server_new(loop, heart, metrics, &settings, &err);
+ *     http_server_listen(server, fd, tls, false, &err);                the last step of the start
+ *     …
+ *     http_server_drain(server, deadline_ms, done, arg);               on SIGTERM
+ *     http_server_free(server);                                        before the heart goes
+ *
+ * Loop thread only. The process ignores SIGPIPE.
+ */
+#ifndef HTTP_SERVER_H
+#define HTTP_SERVER_H
+
+#include "engine/loop.h"
+#include "engine/metrics.h"
+#include "http/admin.h"
+#include "http/tls.h"
+#include "request/request.h"
+
+struct http_settings {
+    int64_t wait_ms;        /* how long a client of /v1/sign waits by default, and at most */
+    size_t max_connections; /* of all public listeners together; the admin listeners have 64 of their own */
+    const struct service_deadlines *deadlines; /* NULL: service_usual_deadlines */
+};
+
+struct http_server;
+
+/* `heart` and `metrics` live longer. NULL and CS_EINTERNAL without memory. */
+struct http_server *http_server_new(struct loop *loop, struct heart *heart, struct metrics *metrics,
+                                    const struct http_settings *settings, struct cs_error *err);
+
+/* What /readyz asks. Until this is called, the server is ready. While it drains, it is not. */
+void http_server_on_ready(struct http_server *server, admin_ready_fn *ask, void *arg);
+
+/* Accept clients on a bound, listening socket, which is the server's from now on, even on failure. `tls` NULL: plain HTTP; the
+ * server takes a reference of its own. `admin`: /healthz, /readyz and /metrics, nothing else. -1: no memory. */
+int http_server_listen(struct http_server *server, int fd, SSL_CTX *tls, bool admin, struct cs_error *err);
+
+/* Close the listening sockets and the connections that wait for a request. Those with a request under way get its answer; at
+ * `deadline_ms` (on cs_now_ms()) a 503 to try again, for which they have 2 s, and their request is detached. `done` is called
+ * once, later, when no connection is left. */
+void http_server_drain(struct http_server *server, int64_t deadline_ms, void (*done)(void *arg), void *arg);
+
+size_t http_server_connections(const struct http_server *server);
+
+/* Closes what is left at once and detaches its requests. NULL is allowed. */
+void http_server_free(struct http_server *server);
+
+#endif

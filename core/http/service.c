@@ -1,0 +1,80 @@
+/*
+ * The list, the clock and the counters that a service's connections share; see service.h. Called by connection.c and
+ * listener.c.
+ */
+#include "http/service.h"
+
+#include <stdio.h>
+
+const struct service_deadlines service_usual_deadlines = {
+    .handshake_ms = 10000,
+    .header_ms = 10000,
+    .body_ms = 20000,
+    .idle_ms = 60000,
+    .write_ms = 30000,
+    .linger_ms = 5000,
+};
+
+static void show_connections(struct service *service)
+{
+    char labels[64];
+
+    snprintf(labels, sizeof labels, "listener=\"%s\"", service->name);
+    metrics_gauge(service->metrics, "countersign_http_connections", "Open connections.", labels,
+                  (int64_t)service->n_connections);
+}
+
+void service_add(struct service *service, struct service_link *link)
+{
+    *link = (struct service_link){ .next = service->first };
+    *(link->next ? &link->next->previous : &service->last) = link;
+    service->first = link;
+    service->n_connections++;
+    show_connections(service);
+}
+
+void service_remove(struct service *service, struct service_link *link)
+{
+    *(link->previous ? &link->previous->next : &service->first) = link->next;
+    *(link->next ? &link->next->previous : &service->last) = link->previous;
+    service->n_connections--;
+    show_connections(service);
+    if (service->on_room)
+        service->on_room(service->room);
+}
+
+const char *service_date(struct service *service)
+{
+    int64_t now_ms = cs_wall_ms(), now_s = now_ms / 1000;
+
+    if (now_s != service->date_s || !service->date[0]) {
+        service->date_s = now_s;
+        reply_date(service->date, now_ms);
+    }
+    return service->date;
+}
+
+void service_count_connection(struct service *service, const char *outcome)
+{
+    char labels[96];
+
+    snprintf(labels, sizeof labels, "listener=\"%s\",outcome=\"%s\"", service->name, outcome);
+    metrics_count(service->metrics, "countersign_http_connections_total", "Connections by how they began.", labels, 1);
+}
+
+void service_count_timeout(struct service *service, const char *phase)
+{
+    char labels[96];
+
+    snprintf(labels, sizeof labels, "listener=\"%s\",phase=\"%s\"", service->name, phase);
+    metrics_count(service->metrics, "countersign_http_timeouts_total", "Connections that were too slow, by what they were at.",
+                  labels, 1);
+}
+
+void service_count_answer(struct service *service, const char *route, int status)
+{
+    char labels[128];
+
+    snprintf(labels, sizeof labels, "listener=\"%s\",route=\"%s\",status=\"%d\"", service->name, route, status);
+    metrics_count(service->metrics, "countersign_http_answers_total", "Answers by route and status.", labels, 1);
+}

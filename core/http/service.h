@@ -1,0 +1,67 @@
+/*
+ * What stands behind listeners of one kind, the public API or the admin pages: its handler, its limits, and the list of its
+ * connections. Made by server.c; connections and listeners belong to one.
+ */
+#ifndef HTTP_SERVICE_H
+#define HTTP_SERVICE_H
+
+#include "engine/loop.h"
+#include "engine/metrics.h"
+#include "http/message.h"
+#include "http/reply.h"
+
+struct connection;
+
+/* A place in a service's list; the first member of struct connection. */
+struct service_link {
+    struct service_link *next, *previous;
+};
+
+/* Absolute, each from its beginning, not renewed by bytes that drip in. */
+struct service_deadlines {
+    int64_t handshake_ms; /* TLS */
+    int64_t header_ms;    /* from the first byte of a request; of the first request: from the connection's beginning */
+    int64_t body_ms;      /* from the end of the header */
+    int64_t idle_ms;      /* from one answer to the next request */
+    int64_t write_ms;     /* until the client has taken an answer */
+    int64_t linger_ms;    /* after the last answer, until the client has closed */
+};
+extern const struct service_deadlines service_usual_deadlines;
+
+/* A request, complete. Answer with connection_answer(), now or (after connection_wait()) later. All of it is valid inside the
+ * call only. */
+typedef void service_handle_fn(void *arg, struct connection *c, const struct message *m, const char *body, size_t body_len);
+
+/* A request whose client waits for "100 Continue": true lets the body come; false: it has been answered already. */
+typedef bool service_check_fn(void *arg, struct connection *c, const struct message *m);
+
+struct service {
+    struct loop *loop;
+    struct metrics *metrics;
+    const char *name; /* "public", "admin": for the metrics */
+    struct service_deadlines deadlines;
+    size_t max_connections;
+    service_check_fn *check;
+    service_handle_fn *handle;
+    void *handler;
+    void (*on_room)(void *arg); /* optional: a connection has ended */
+    void *room;
+
+    struct service_link *first, *last; /* newest first */
+    size_t n_connections;
+    bool draining; /* every connection ends after its answer */
+    char date[REPLY_DATE_SIZE];
+    int64_t date_s;
+};
+
+void service_add(struct service *service, struct service_link *link);
+void service_remove(struct service *service, struct service_link *link);
+
+/* The Date of an answer that leaves now. Valid until the next call. */
+const char *service_date(struct service *service);
+
+void service_count_connection(struct service *service, const char *outcome); /* "accepted", "tls-failed", … */
+void service_count_timeout(struct service *service, const char *phase);      /* "header", "body", … */
+void service_count_answer(struct service *service, const char *route, int status);
+
+#endif

@@ -1,0 +1,15 @@
+/*
+ * The TLS side of a listener: certificate and key from files, read after privileges were dropped. Called by command/serve.c.
+ */
+#ifndef HTTP_TLS_H
+#define HTTP_TLS_H
+
+#include <openssl/ssl.h>
+
+#include <countersign/plugin.h>
+
+/* A server's context: TLS 1.2 and 1.3, http/1.1 by ALPN, no renegotiation. `certificate`: PEM, leaf first, then what its chain
+ * needs. NULL and CS_ECONFIG with the file and what to do. SSL_CTX_free() releases it. */
+SSL_CTX *tls_context_new(const char *certificate, const char *key, struct cs_error *err);
+
+#endif

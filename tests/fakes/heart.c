@@ -1,0 +1,103 @@
+/*
+ * The fake heart; see heart.h.
+ */
+#include "heart.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void unlink_request(struct request *r)
+{
+    struct request **at = &r->heart->waiting;
+
+    while (*at != r)
+        at = &(*at)->next;
+    *at = r->next;
+    r->heart->n_waiting--;
+}
+
+static void finish(struct request *r, const struct answer *answer)
+{
+    unlink_request(r);
+    if (!r->detached)
+        r->fn(r->arg, answer);
+    free(r);
+}
+
+static void on_mail(struct mail *mail)
+{
+    struct request *r = (struct request *)((char *)mail - offsetof(struct request, mail));
+
+    finish(r, r->heart->answer);
+}
+
+static struct request *make(struct heart *heart, answer_fn *fn, void *arg)
+{
+    struct request *r, **at = &heart->waiting;
+
+    if (heart->no_memory)
+        return NULL;
+    r = calloc(1, sizeof *r);
+    assert(r);
+    *r = (struct request){ .heart = heart, .fn = fn, .arg = arg, .mail.fn = on_mail, .mailed = heart->answer != NULL };
+    while (*at)
+        at = &(*at)->next;
+    *at = r;
+    heart->n_waiting++;
+    if (r->mailed)
+        loop_post(heart->loop, &r->mail);
+    return r;
+}
+
+struct request *request_submit(struct heart *heart, const struct submission *s, answer_fn *fn, void *arg)
+{
+    size_t len = 0;
+
+    assert(s->body_len < sizeof heart->body);
+    heart->n_submitted++;
+    memcpy(heart->body, s->body, s->body_len);
+    heart->body[s->body_len] = '\0';
+    heart->body_len = s->body_len;
+    snprintf(heart->content_type, sizeof heart->content_type, "%s", s->content_type);
+    snprintf(heart->front, sizeof heart->front, "%s", s->front);
+    heart->labels[0] = '\0';
+    for (size_t i = 0; i < s->n_labels; i++)
+        len += (size_t)snprintf(heart->labels + len, sizeof heart->labels - len, "%s=%s;", s->labels[i].name, s->labels[i].value);
+    heart->n_labels = s->n_labels;
+    heart->deadline_ms = s->deadline_ms;
+    heart->detach = s->detach;
+    heart->fresh = s->fresh;
+    return make(heart, fn, arg);
+}
+
+struct request *request_look(struct heart *heart, const char *job, answer_fn *fn, void *arg)
+{
+    heart->n_looked++;
+    snprintf(heart->looked_for, sizeof heart->looked_for, "%s", job);
+    return make(heart, fn, arg);
+}
+
+void request_detach(struct request *r)
+{
+    r->heart->n_detached++;
+    if (r->mailed) {
+        r->detached = true;
+        return;
+    }
+    unlink_request(r);
+    free(r);
+}
+
+void heart_answer(struct heart *heart, const struct answer *answer)
+{
+    assert(heart->waiting);
+    finish(heart->waiting, answer);
+}
+
+void heart_end(struct heart *heart)
+{
+    assert(!heart->waiting);
+    memset(heart, 0, sizeof *heart);
+}
