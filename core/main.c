@@ -1,5 +1,5 @@
 /*
- * The `countersign` program. All of it is in libcscore, so that tests can link it; see command/command.c.
+ * The `countersign` program: what must happen before any thread or plugin, then the subcommand.
  */
 #include <curl/curl.h>
 #include <stdio.h>
@@ -8,13 +8,13 @@
 
 int main(int argc, char **argv)
 {
-    int rc;
+    int code;
 
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0) { /* while there is one thread */
-        fprintf(stderr, "countersign: libcurl cannot be used\n");
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        fprintf(stderr, "countersign: libcurl cannot start: the installation is broken\n");
         return 1;
     }
-    rc = command_run(argc, argv);
+    code = command_run(argc, argv);
     curl_global_cleanup();
-    return rc;
+    return code;
 }

@@ -16,10 +16,10 @@ static const struct {
     const char *arguments;
     const char *summary;
 } commands[] = {
-    { "check",  command_check,  "",                    "read the configuration, load its plugins, tell every fault" },
-    { "plugin", command_plugin, "list | help PLUGIN",  "what is in the plugin folder; the settings of one plugin" },
-    { "subject", command_subject, "add | list | show | remove", "who may ask for certificates, and for which names" },
-    { "zone",   command_zone,   "add | list | show | remove", "the zones that certificates are issued in" },
+    { "check",   command_check,   "",                             "read the configuration, load its plugins, tell every fault" },
+    { "plugin",  command_plugin,  "list | help PLUGIN",           "what is in the plugin folder; the settings of one plugin" },
+    { "subject", command_subject, "add | list | show | remove",   "who may ask for certificates, and for which names" },
+    { "zone",    command_zone,    "add | list | show | remove",   "the zones that certificates are issued in" },
 };
 
 static void usage(FILE *to)
