@@ -136,7 +136,7 @@ int db_outbox_put(void *conn, const struct cs_event *event, struct cs_error *err
 int db_outbox_read(void *conn, int64_t after, int64_t most, cs_event_fn *fn, void *arg, struct cs_error *err);
 int db_outbox_trim(void *conn, int64_t up_to, struct cs_error *err);
 int db_outbox_range(void *conn, int64_t *first, int64_t *last, struct cs_error *err);
-int db_cursor_put(void *conn, const char *sink, int64_t number, struct cs_error *err);
-int db_cursor_get(void *conn, const char *sink, int64_t *number, struct cs_error *err);
+int db_cursor_put(void *conn, const char *sink, int64_t at, struct cs_error *err);
+int db_cursor_get(void *conn, const char *sink, int64_t *at, struct cs_error *err);
 
 #endif

@@ -37,6 +37,6 @@ struct plug {
     struct answers answer;
 };
 void plug_writer(struct store_core *s, struct plug *p); /* returns once it runs */
-void unplug_writer(struct plug *p);
+void unplug_writer(struct plug *p); /* await its answer before the plug goes out of scope */
 
 #endif

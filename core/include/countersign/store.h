@@ -105,6 +105,7 @@ typedef int cs_blob_fn(void *arg, const void *data, size_t len);
 typedef int cs_event_fn(void *arg, const struct cs_event *row);
 typedef int cs_report_fn(void *arg, const struct cs_report_value *values, size_t n);
 
+/* ROLLBACK undoes what was done since SET, and forgets the savepoint, as RELEASE does. They are not nested. */
 enum cs_savepoint { CS_SAVEPOINT_SET = 1, CS_SAVEPOINT_RELEASE, CS_SAVEPOINT_ROLLBACK };
 
 struct cs_store_ops {

@@ -223,6 +223,7 @@ static void the_queue_is_bounded(void **state)
     assert_true(a.last.retry_after_ms > 0);
     assert_string_equal(a.last.text, "10000 pieces of work wait for the database already: it cannot keep up");
     unplug_writer(&plug);
+    await_answers(&s, &plug.answer, 1);
 }
 
 static void closing_runs_what_is_queued(void **state)
@@ -308,6 +309,7 @@ static void two_reads_run_at_the_same_time_and_beside_a_write(void **state)
     await_answers(&s, &a, 2);
     assert_int_equal(a.failed, 0);
     unplug_writer(&plug);
+    await_answers(&s, &plug.answer, 1);
     pthread_barrier_destroy(&r.both);
 }
 
