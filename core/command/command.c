@@ -16,6 +16,7 @@ static const struct {
     const char *arguments;
     const char *summary;
 } commands[] = {
+    { "serve",   command_serve,   "",                             "run the server" },
     { "check",   command_check,   "",                             "read the configuration, load its plugins, tell every fault" },
     { "plugin",  command_plugin,  "list | help PLUGIN",           "what is in the plugin folder; the settings of one plugin" },
     { "subject", command_subject, "add | list | show | remove",   "who may ask for certificates, and for which names" },

@@ -1,0 +1,406 @@
+/*
+ * `countersign serve`: puts the server together in the start order, runs it, and takes it apart in reverse.
+ *
+ * Start: read the file, bind every `listen`, become `user`, lock the state folder (all with one thread); then load the plugins,
+ * read TLS keys, open the store, audit, dns, ca, start each, take up the jobs of an earlier run, accept.
+ * Stop, in three phases: requests under way may finish (`stop`); then orders are suspended at their saved step and those who
+ * wait get a retryable answer; then everything is closed. A second signal skips the first phase.
+ */
+#include <event2/event.h>
+#include <openssl/ssl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command/command.h"
+#include "command/setup.h"
+#include "engine/http_client.h"
+#include "engine/log.h"
+#include "engine/timer.h"
+#include "engine/wait.h"
+#include "http/server.h"
+#include "records/keep.h"
+#include "records/outbox.h"
+#include "request/heart.h"
+
+#define LOG_WHO       "serve"
+#define READERS       2
+#define TRANSFERS     256         /* outgoing at a time */
+#define CLOSING_MS    (10 * 1000) /* for plugins to finish, once they were told to */
+#define LOOK_AGAIN_MS 20
+
+enum phase { STARTING, SERVING, DRAINING, CLOSING };
+
+struct server {
+    struct setup setup;
+    struct loop *loop;
+    struct http_client *client;
+    struct instances *instances;
+    struct store *store;
+    struct keep *keep;
+    struct outbox *outbox;
+    struct metrics *metrics;
+    struct heart *heart;
+    struct http_server *http;
+    int *listen_fds; /* bound, one for each `listen` */
+    int admin_fd;
+    struct event *signals[3];
+    struct timer look, limit;
+    enum phase phase;
+    bool failed;
+};
+
+/* ---- Start: while there is one thread ---- */
+
+static int bind_one(const struct listen_settings *l, int *fd, struct cs_error *err)
+{
+    struct sockaddr_storage address;
+    socklen_t len;
+    char text[128];
+
+    if (address_parse(l->address, (uint16_t)l->port, &address, &len, err) < 0)
+        return -1;
+    *fd = socket_listen((const struct sockaddr *)&address, len, SOCK_STREAM, err);
+    if (*fd < 0)
+        return -1;
+    address_text(text, (const struct sockaddr *)&address, len);
+    log_line(CS_LOG_INFO, LOG_WHO, "", "listening on=%s tls=%s", text, l->certificate ? "yes" : "no");
+    return 0;
+}
+
+static int bind_all(struct server *s, struct cs_error *err)
+{
+    const struct settings *settings = &s->setup.settings;
+
+    s->listen_fds = calloc(settings->n_listen + 1, sizeof *s->listen_fds);
+    if (!s->listen_fds)
+        return cs_fail(err, CS_EINTERNAL, "out of memory");
+    for (size_t i = 0; i < settings->n_listen; i++)
+        s->listen_fds[i] = -1;
+    for (size_t i = 0; i < settings->n_listen; i++)
+        if (bind_one(&settings->listen[i], &s->listen_fds[i], err) < 0)
+            return -1;
+    if (settings->admin.address && bind_one(&settings->admin, &s->admin_fd, err) < 0)
+        return -1;
+    return instances_bind(s->instances, err);
+}
+
+static int make_parts(struct server *s, struct cs_error *err)
+{
+    s->loop = loop_new(err);
+    if (!s->loop)
+        return -1;
+    s->client = http_client_new(s->loop, "countersign/" CS_VERSION, TRANSFERS, err);
+    if (!s->client)
+        return -1;
+    s->metrics = metrics_new();
+    if (!s->metrics)
+        return cs_fail(err, CS_EINTERNAL, "out of memory");
+    s->instances = instances_new(s->loop, s->client, &s->setup.settings, s->setup.config, err);
+    return s->instances ? 0 : -1;
+}
+
+/* ---- Start: plugins, store, heart ---- */
+
+static int load_plugins(struct server *s, struct cs_error *err)
+{
+    if (instances_load(s->instances, s->setup.user, s->setup.starter, err) == 0)
+        return 0;
+    if (config_complaint_count(s->setup.config))
+        fputs(config_complaints(s->setup.config), stderr);
+    return -1;
+}
+
+/* From here on cs_keep_get() and cs_keep_put() work. */
+static void give_keep(struct server *s)
+{
+    static const enum role roles[] = { ROLE_CA, ROLE_DNS, ROLE_STORE, ROLE_AUDIT };
+    struct instance *instance;
+
+    for (size_t r = 0; r < sizeof roles / sizeof *roles; r++)
+        for (size_t i = 0; (instance = instances_at(s->instances, roles[r], i)); i++)
+            instance->in.keep = s->keep;
+}
+
+static int open_records(struct server *s, struct cs_error *err)
+{
+    struct instance *store;
+
+    if (instances_open(s->instances, ROLE_STORE, err) < 0)
+        return -1;
+    store = instances_at(s->instances, ROLE_STORE, 0);
+    if (!store)
+        return cs_fail(err, CS_ECONFIG, "the configuration has no store: add store = { main = { plugin = \"store-sqlite\"; }; };");
+    if (store_migrate(store, true, err) < 0)
+        return -1;
+    s->store = store_open(s->loop, store, READERS, err);
+    if (!s->store)
+        return -1;
+    s->keep = keep_new(s->store);
+    if (!s->keep)
+        return cs_fail(err, CS_EINTERNAL, "out of memory");
+    give_keep(s);
+    if (instances_open(s->instances, ROLE_AUDIT, err) < 0)
+        return -1;
+    s->outbox = outbox_open(s->loop, s->store, s->instances, s->setup.settings.outbox_max, err);
+    return s->outbox ? 0 : -1;
+}
+
+static int open_heart(struct server *s, struct cs_error *err)
+{
+    const struct heart with = {
+        .loop = s->loop,
+        .store = s->store,
+        .instances = s->instances,
+        .outbox = s->outbox,
+        .metrics = s->metrics,
+        .settings = &s->setup.settings,
+    };
+
+    if (instances_open(s->instances, ROLE_DNS, err) < 0 || instances_open(s->instances, ROLE_CA, err) < 0)
+        return -1;
+    if (instances_start(s->instances, err) < 0)
+        return -1;
+    s->heart = heart_new(&with, err);
+    return s->heart ? 0 : -1;
+}
+
+/* ---- The admin listener's questions ---- */
+
+static void tell_ready(void *arg, struct admin_ready *ready)
+{
+    const struct server *s = arg;
+    const char *trouble = store_trouble(s->store);
+
+    if (s->phase != SERVING)
+        admin_not_ready(ready, "server", "it is stopping");
+    if (trouble)
+        admin_not_ready(ready, "store", trouble);
+}
+
+static void refresh_metrics(void *arg)
+{
+    struct server *s = arg;
+
+    metrics_gauge(s->metrics, "countersign_requests_waiting", "Requests that wait for an answer", "", (int64_t)s->heart->in_flight);
+    metrics_gauge(s->metrics, "countersign_orders_running", "Orders, waiting for their zone or under way", "",
+                  (int64_t)heart_busy(s->heart));
+    metrics_gauge(s->metrics, "countersign_store_commits_total", "Commits of the store since the start", "", store_commits(s->store));
+    metrics_gauge(s->metrics, "countersign_audit_events_lost_total", "Audit events dropped because there were too many", "",
+                  outbox_lost(s->outbox));
+}
+
+/* ---- Accept ---- */
+
+static int listen_on(struct server *s, const struct listen_settings *l, int *fd, bool admin, struct cs_error *err)
+{
+    SSL_CTX *tls = NULL;
+    int rc;
+
+    if (l->certificate) {
+        tls = tls_context_new(l->certificate, l->key, err);
+        if (!tls)
+            return -1;
+    }
+    rc = http_server_listen(s->http, *fd, tls, admin, err);
+    *fd = -1;
+    SSL_CTX_free(tls);
+    return rc;
+}
+
+static int open_http(struct server *s, struct cs_error *err)
+{
+    const struct settings *settings = &s->setup.settings;
+    const struct http_settings with = { .wait_ms = settings->wait_ms, .max_connections = (size_t)settings->max_connections };
+
+    s->http = http_server_new(s->loop, s->heart, s->metrics, &with, err);
+    if (!s->http)
+        return -1;
+    http_server_on_ready(s->http, tell_ready, s);
+    metrics_on_write(s->metrics, refresh_metrics, s);
+    for (size_t i = 0; i < settings->n_listen; i++)
+        if (listen_on(s, &settings->listen[i], &s->listen_fds[i], false, err) < 0)
+            return -1;
+    return settings->admin.address ? listen_on(s, &settings->admin, &s->admin_fd, true, err) : 0;
+}
+
+static void on_resumed(void *arg, const struct cs_error *err)
+{
+    struct server *s = arg;
+    struct cs_error failure;
+
+    if (s->phase != STARTING)
+        return;
+    if (!err && open_http(s, &failure) == 0) {
+        s->phase = SERVING;
+        outbox_tell(s->outbox, "started", "{\"version\":\"" CS_VERSION "\"}", strlen("{\"version\":\"" CS_VERSION "\"}"));
+        log_line(CS_LOG_INFO, LOG_WHO, "", "ready version=%s", CS_VERSION);
+        return;
+    }
+    log_line(CS_LOG_ERROR, LOG_WHO, "", "cannot start: %s", err ? err->text : failure.text);
+    s->failed = true;
+    loop_stop(s->loop);
+}
+
+/* ---- Stop ---- */
+
+static void look_whether_closed(void *arg)
+{
+    struct server *s = arg;
+
+    if (heart_busy(s->heart) || instances_calls(s->instances) || http_server_connections(s->http))
+        timer_set_in(s->loop, &s->look, LOOK_AGAIN_MS, look_whether_closed, s);
+    else
+        loop_stop(s->loop);
+}
+
+static void give_up(void *arg)
+{
+    struct server *s = arg;
+
+    log_line(CS_LOG_WARN, LOG_WHO, "", "not everything came to rest calls=%zu busy=%zu: what is left goes on after the next start",
+             instances_calls(s->instances), heart_busy(s->heart));
+    loop_stop(s->loop);
+}
+
+static void close_down(void *arg)
+{
+    struct server *s = arg;
+
+    if (s->phase == CLOSING)
+        return;
+    s->phase = CLOSING;
+    heart_stop(s->heart);
+    instances_stop(s->instances);
+    timer_set_in(s->loop, &s->limit, CLOSING_MS, give_up, s);
+    timer_set_in(s->loop, &s->look, 0, look_whether_closed, s);
+}
+
+static void look_whether_drained(void *arg)
+{
+    struct server *s = arg;
+
+    if (s->phase != DRAINING)
+        return;
+    if (heart_busy(s->heart) || http_server_connections(s->http))
+        timer_set_in(s->loop, &s->look, LOOK_AGAIN_MS, look_whether_drained, s);
+    else
+        close_down(s);
+}
+
+/* look_whether_drained() asks for it, together with the orders. */
+static void on_drained(void *arg)
+{
+    (void)arg;
+}
+
+static void on_stop_signal(evutil_socket_t number, short events, void *arg)
+{
+    struct server *s = arg;
+
+    (void)events;
+    if (s->phase == STARTING) {
+        loop_stop(s->loop);
+        return;
+    }
+    log_line(CS_LOG_INFO, LOG_WHO, "", "stopping signal=%d waiting=%zu orders=%zu", (int)number, s->heart->in_flight,
+             heart_busy(s->heart));
+    if (s->phase != SERVING) {
+        close_down(s);
+        return;
+    }
+    s->phase = DRAINING;
+    http_server_drain(s->http, cs_now_ms() + s->setup.settings.stop_ms + CLOSING_MS / 2, on_drained, s);
+    timer_set_in(s->loop, &s->limit, s->setup.settings.stop_ms, close_down, s);
+    timer_set_in(s->loop, &s->look, 0, look_whether_drained, s);
+}
+
+static void on_hangup(evutil_socket_t number, short events, void *arg)
+{
+    (void)number, (void)events, (void)arg;
+    log_line(CS_LOG_WARN, LOG_WHO, "", "SIGHUP: this version reads its configuration at the start only; restart it");
+}
+
+static int watch_signals(struct server *s, struct cs_error *err)
+{
+    static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
+
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        s->signals[i] = evsignal_new(loop_base(s->loop), numbers[i], numbers[i] == SIGHUP ? on_hangup : on_stop_signal, s);
+        if (!s->signals[i] || event_add(s->signals[i], NULL) < 0)
+            return cs_fail(err, CS_EINTERNAL, "cannot watch for signals");
+    }
+    return 0;
+}
+
+/* What still belongs to the store is run, and its callbacks are heard, before anything that they point to is released. */
+static void close_all(struct server *s)
+{
+    timer_clear(&s->look);
+    timer_clear(&s->limit);
+    http_server_free(s->http);
+    if (s->loop)
+        waits_end(s->loop);
+    if (s->outbox)
+        outbox_close(s->outbox);
+    if (s->store)
+        store_close(s->store);
+    if (s->loop)
+        loop_run_once(s->loop, 0);
+    http_client_free(s->client);
+    if (s->instances)
+        instances_free(s->instances);
+    heart_free(s->heart);
+    keep_free(s->keep);
+    metrics_free(s->metrics);
+    for (size_t i = 0; i < sizeof s->signals / sizeof *s->signals; i++)
+        if (s->signals[i])
+            event_free(s->signals[i]);
+    if (s->loop)
+        loop_free(s->loop);
+    for (size_t i = 0; s->listen_fds && i < s->setup.settings.n_listen; i++)
+        if (s->listen_fds[i] >= 0)
+            close(s->listen_fds[i]);
+    if (s->admin_fd >= 0)
+        close(s->admin_fd);
+    free(s->listen_fds);
+    setup_free(&s->setup);
+}
+
+static int start(struct server *s, struct cs_error *err)
+{
+    if (make_parts(s, err) < 0 || bind_all(s, err) < 0)
+        return -1;
+    if (setup_become_user(&s->setup, err) < 0 || setup_lock_state(&s->setup, err) < 0)
+        return -1;
+    if (load_plugins(s, err) < 0 || open_records(s, err) < 0 || open_heart(s, err) < 0)
+        return -1;
+    return watch_signals(s, err);
+}
+
+int command_serve(const struct command_line *line)
+{
+    struct server s = { .admin_fd = -1, .setup = { .state_lock = -1 } };
+    struct cs_error err = { 0 };
+
+    if (line->argc > 1) {
+        fprintf(stderr, "countersign serve takes no arguments\n");
+        return 2;
+    }
+    if (setup_read(&s.setup, line->config_path) < 0)
+        return 1;
+    log_setup(s.setup.settings.log_level);
+    setup_process();
+    if (start(&s, &err) < 0) {
+        log_line(CS_LOG_ERROR, LOG_WHO, "", "cannot start: %s", err.text);
+        s.failed = true;
+    } else {
+        heart_resume(s.heart, on_resumed, &s);
+        loop_run(s.loop);
+        log_line(CS_LOG_INFO, LOG_WHO, "", "stopped");
+    }
+    close_all(&s);
+    return s.failed ? 1 : 0;
+}
