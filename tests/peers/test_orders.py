@@ -88,7 +88,7 @@ def test_a_warm_account_needs_at_most_nine_requests_an_order(quiet_world):
 
 def test_a_ca_that_wants_an_external_account_gets_one(lab):
     world = World(lab, eab=True)
-    world.server.use_pebble(world.pebble, eab_kid=EAB_KID, eab_key=EAB_KEY)
+    world.server.use_pebble(world.pebble, eab_kid=EAB_KID, eab_hmac=EAB_KEY)
     world.start()
     csr = world.csr()
     check_chain(world.server.sign(csr), csr, world.pebble)
