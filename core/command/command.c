@@ -17,7 +17,7 @@ static const struct {
     const char *summary;
 } commands[] = {
     { "serve",   command_serve,   "",                             "run the server" },
-    { "check",   command_check,   "",                             "read the configuration, load its plugins, tell every fault" },
+    { "check",   command_check,   "",                             "every fault of the configuration and its plugins" },
     { "plugin",  command_plugin,  "list | help PLUGIN",           "what is in the plugin folder; the settings of one plugin" },
     { "subject", command_subject, "add | list | show | remove",   "who may ask for certificates, and for which names" },
     { "zone",    command_zone,    "add | list | show | remove",   "the zones that certificates are issued in" },

@@ -59,17 +59,17 @@ struct txt_inputs *inputs_of_txt(const struct cs_txt_change *change)
     return NULL;
 }
 
-void inputs_free_txt(void *arg)
+void inputs_free_txt(void *inputs)
 {
-    struct txt_inputs *inputs = arg;
+    struct txt_inputs *txt = inputs;
 
-    if (!inputs)
+    if (!txt)
         return;
-    free((void *)(uintptr_t)inputs->change.zone);
-    free((void *)(uintptr_t)inputs->change.owner);
-    free_strings(inputs->change.want, inputs->change.n_want);
-    free_strings(inputs->change.gone, inputs->change.n_gone);
-    free(inputs);
+    free((void *)(uintptr_t)txt->change.zone);
+    free((void *)(uintptr_t)txt->change.owner);
+    free_strings(txt->change.want, txt->change.n_want);
+    free_strings(txt->change.gone, txt->change.n_gone);
+    free(txt);
 }
 
 struct sign_inputs *inputs_of_sign(const struct cs_order *order, const char *step, const void *data, size_t data_len)
@@ -96,18 +96,18 @@ struct sign_inputs *inputs_of_sign(const struct cs_order *order, const char *ste
     return NULL;
 }
 
-void inputs_free_sign(void *arg)
+void inputs_free_sign(void *inputs)
 {
-    struct sign_inputs *inputs = arg;
+    struct sign_inputs *sign = inputs;
 
-    if (!inputs)
+    if (!sign)
         return;
-    free((void *)(uintptr_t)inputs->order.id);
-    free((void *)(uintptr_t)inputs->order.csr);
-    free_strings(inputs->order.names, inputs->order.n_names);
-    free((void *)(uintptr_t)inputs->order.profile);
-    free((void *)(uintptr_t)inputs->order.replaces);
-    free(inputs->step);
-    free(inputs->data);
-    free(inputs);
+    free((void *)(uintptr_t)sign->order.id);
+    free((void *)(uintptr_t)sign->order.csr);
+    free_strings(sign->order.names, sign->order.n_names);
+    free((void *)(uintptr_t)sign->order.profile);
+    free((void *)(uintptr_t)sign->order.replaces);
+    free(sign->step);
+    free(sign->data);
+    free(sign);
 }

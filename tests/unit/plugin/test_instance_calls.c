@@ -11,7 +11,7 @@
 #define RECORDER "plugin = \"recorder\"; TRACE "
 #define BLOCKING "plugin = \"recorder-blocking\"; TRACE "
 
-static struct instance *left_over; /* what one test leaves behind is still reachable, not leaked */
+static struct instance *volatile left_over; /* what one test leaves behind is still reachable, not leaked */
 
 struct seen {
     int times;
