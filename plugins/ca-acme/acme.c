@@ -65,7 +65,7 @@ static int read_eab(struct acme *acme, struct cs_error *err)
         return cs_fail(err, CS_ECONFIG, "eab_kid and eab_hmac need each other");
     while (len > 0 && hmac[len - 1] == '=')
         len--;
-    acme->eab_secret = malloc(BASE64_DECODED_MAX(len));
+    acme->eab_secret = malloc(BASE64_DECODED_MAX(len) + 1);
     if (!acme->eab_secret)
         return cs_fail(err, CS_EINTERNAL, "out of memory");
     if (base64url_decode(acme->eab_secret, &acme->eab_secret_len, hmac, len) < 0 || acme->eab_secret_len < EAB_LEAST_BYTES)

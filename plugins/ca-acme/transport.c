@@ -210,11 +210,11 @@ struct exchange *transport_ask(struct acme *acme, const struct exchange_want *wa
     return x;
 }
 
-void transport_cancel(struct exchange *x)
+void transport_cancel(struct exchange *exchange)
 {
-    if (!x)
+    if (!exchange)
         return;
-    cs_http_cancel(x->http);
-    cs_timer_stop(x->timer);
-    exchange_free(x);
+    cs_http_cancel(exchange->http);
+    cs_timer_stop(exchange->timer);
+    exchange_free(exchange);
 }

@@ -5,8 +5,7 @@
  * To read as an example, from the end: the descriptor says which settings there are and which functions the core may call;
  * local_open() makes one instance of it, local_sign() turns an order into a chain. The role says `blocking`, so the core calls
  * local_sign() in a thread where it may wait; the functions that end in _wait are for such threads. There may be several
- * instances, and several threads in one, so nothing here is a variable outside of a function, and an instance does not change
- * once it is open.
+ * instances, and several threads in one, so no variable stands outside of a function, and an open instance does not change.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +25,6 @@
 #include "base/text.h"
 
 #define SERIAL_BYTES 16
-#define TOKEN_BYTES 16
 #define BACKDATED_S 60 /* clocks of clients differ */
 #define DAY_S ((int64_t)24 * 3600)
 #define COMMON_NAME_MOST 64 /* RFC 5280: ub-common-name */
@@ -341,8 +339,8 @@ static int local_open(struct cs_instance *in, const void *conf, void **self, str
  * when the op ends. It waits here, as long as the op may last. */
 static int prove_name(const char *name, struct cs_op *op, struct cs_error *err)
 {
-    uint8_t token[TOKEN_BYTES], digest[32];
-    char token_text[BASE64_ENCODED_MAX(TOKEN_BYTES)], value[BASE64_ENCODED_MAX(32)];
+    uint8_t token[16], digest[32];
+    char token_text[BASE64_ENCODED_MAX(sizeof token)], value[BASE64_ENCODED_MAX(sizeof digest)];
     struct cs_challenge challenge = { .size = sizeof challenge, .type = CS_DNS_01, .token = token_text, .value = value };
 
     challenge.name = strncmp(name, "*.", 2) == 0 ? name + 2 : name;
@@ -385,8 +383,7 @@ static X509 *make_leaf(const struct local *local, const struct cs_order *order, 
                        EVP_PKEY *key)
 {
     int64_t now_s = cs_wall_ms() / 1000;
-    const char *usage = EVP_PKEY_is_a(key, "RSA") ? "critical,digitalSignature,keyEncipherment"
-                                                  : "critical,digitalSignature";
+    const char *usage = EVP_PKEY_is_a(key, "RSA") ? "critical,digitalSignature,keyEncipherment" : "critical,digitalSignature";
     X509 *leaf = new_certificate(key, serial, now_s - BACKDATED_S, now_s + local->conf->days * DAY_S - BACKDATED_S);
 
     if (leaf && set_subject(leaf, order) == 1 && limit_end(leaf, local->certificate) == 1 &&
@@ -414,7 +411,7 @@ static X509 *sign_csr(const struct local *local, const struct cs_order *order, c
 }
 
 /* The last thing a plugin does with an op is to finish it: with a chain here, with an error in sign_order(). */
-static int finish(const struct local *local, const struct cs_order *order, const uint8_t *serial, struct cs_op *op,
+static int finish(const struct local *local, const struct cs_order *order, const uint8_t serial[SERIAL_BYTES], struct cs_op *op,
                   struct cs_error *err)
 {
     X509 *leaf = sign_csr(local, order, serial);
@@ -445,26 +442,29 @@ static int check_age(const struct local *local, struct cs_error *err)
     return cs_fail(err, CS_ECONFIG, "the CA's certificate has ended; remove ca.pem from its state folder, and restart");
 }
 
-/* `serial` NULL: not chosen yet. */
-static void sign_order(const struct local *local, const struct cs_order *order, const uint8_t *serial, struct cs_op *op)
+/* From here on a certificate may exist. Should the server stop now, local_resume() gets this number and signs the same
+ * certificate once more instead of another one. */
+static int choose_serial(uint8_t serial[SERIAL_BYTES], struct cs_op *op, struct cs_error *err)
 {
-    uint8_t chosen[SERIAL_BYTES];
+    if (RAND_bytes(serial, SERIAL_BYTES) != 1)
+        return openssl_failed(err, "choose a serial number");
+    cs_op_step(op, SAVED_SIGNING);
+    return cs_op_save_wait(op, SAVED_SIGNING, serial, SERIAL_BYTES, err);
+}
+
+/* `saved` NULL: no serial number was chosen yet. */
+static void sign_order(const struct local *local, const struct cs_order *order, const uint8_t *saved, struct cs_op *op)
+{
+    uint8_t serial[SERIAL_BYTES];
     struct cs_error err;
 
     if (check_age(local, &err) < 0 || (local->conf->challenge && prove_names(order, op, &err) < 0))
         goto out;
-    if (!serial) {
-        if (RAND_bytes(chosen, sizeof chosen) != 1) {
-            openssl_failed(&err, "choose a serial number");
-            goto out;
-        }
-        /* From here on a certificate may exist. Should the server stop now, local_resume() gets this number and signs the same
-         * certificate once more instead of another one. */
-        cs_op_step(op, SAVED_SIGNING);
-        if (cs_op_save_wait(op, SAVED_SIGNING, chosen, sizeof chosen, &err) < 0)
-            goto out;
-    }
-    if (finish(local, order, serial ? serial : chosen, op, &err) == 0)
+    if (saved)
+        memcpy(serial, saved, sizeof serial);
+    else if (choose_serial(serial, op, &err) < 0)
+        goto out;
+    if (finish(local, order, serial, op, &err) == 0)
         return;
 out:
     cs_op_err(op, &err);
