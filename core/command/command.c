@@ -19,6 +19,7 @@ static const struct {
     { "serve",   command_serve,   "",                             "run the server" },
     { "check",   command_check,   "",                             "every fault of the configuration and its plugins" },
     { "plugin",  command_plugin,  "list | help PLUGIN",           "what is in the plugin folder; the settings of one plugin" },
+    { "sign",    command_sign,    "--server URL --name HOST …",    "get a certificate from a server: key, CSR, post, chain" },
     { "subject", command_subject, "add | list | show | remove",   "who may ask for certificates, and for which names" },
     { "zone",    command_zone,    "add | list | show | remove",   "the zones that certificates are issued in" },
 };

@@ -1,90 +1,10 @@
 /*
  * The command that makes the CSR that should have been sent; declared in csr.h. Called for the answer to a CSR without SAN.
  */
-#include <openssl/objects.h>
-
-#include "base/shell_word.h"
 #include "request/csr.h"
-#include "request/subject_parse.h"
-
-#define SUBJ_MAX (4 * SUBJECT_MAX_TEXT)
-
-/* One attribute of openssl's -subj form; types that openssl does not know are named as set_oids() does. */
-static void add_attribute(struct text *subj, const struct subject_attribute *attribute, size_t number, char before)
-{
-    int nid = OBJ_obj2nid(attribute->type);
-
-    text_add_char(subj, before);
-    if (nid == NID_undef)
-        text_addf(subj, "oid%zu", number);
-    else
-        text_add(subj, OBJ_nid2sn(nid));
-    text_add_char(subj, '=');
-    for (size_t i = 0; i < attribute->len; i++) {
-        if (attribute->value[i] == '/' || attribute->value[i] == '+' || attribute->value[i] == '\\')
-            text_add_char(subj, '\\');
-        text_add_char(subj, attribute->value[i]);
-    }
-}
-
-/* RFC 4514 begins with the RDN that is encoded last; -subj with the one that is encoded first. */
-static void add_subj(struct text *subj, const struct subject_attributes *all)
-{
-    for (size_t end = all->n, start; end > 0; end = start) {
-        for (start = end - 1; start > 0 && all->v[start - 1].rdn == all->v[end - 1].rdn;)
-            start--;
-        for (size_t i = start; i < end; i++)
-            add_attribute(subj, &all->v[i], i, i == start ? '/' : '+');
-    }
-}
-
-/* openssl learns object identifiers from its configuration only. */
-static void add_oids(struct text *out, const struct subject_attributes *all)
-{
-    struct text config = TEXT_MAX(SUBJ_MAX);
-    char oid[128];
-
-    for (size_t i = 0; i < all->n; i++) {
-        if (OBJ_obj2nid(all->v[i].type) != NID_undef)
-            continue;
-        OBJ_obj2txt(oid, sizeof oid, all->v[i].type, 1);
-        text_addf(&config, "%soid%zu=%s\\n",
-                  config.len ? "" : "oid_section=oids\\n[req]\\ndistinguished_name=dn\\n[dn]\\n[oids]\\n", i, oid);
-    }
-    if (config.len) {
-        text_add(out, "printf ");
-        shell_word_add(out, text_of(&config));
-        text_add(out, " | ");
-    }
-    text_addf(out, "openssl req -new%s -key KEY.pem", config.len ? " -config /dev/stdin" : "");
-    text_free(&config);
-}
-
-static bool is_ascii(const char *text)
-{
-    for (; *text; text++)
-        if ((unsigned char)*text >= 0x80)
-            return false;
-    return true;
-}
+#include "request/openssl_line.h"
 
 void csr_cn_only_advice(const struct csr *csr, struct text *out)
 {
-    struct subject_attributes all;
-    struct text subj = TEXT_MAX(SUBJ_MAX), san = TEXT_MAX(CSR_MAX_NAMES * (NAME_MAX_LEN + 5) + 20);
-
-    if (subject_parse(&all, csr->subject, NULL) == 0) {
-        add_oids(out, &all);
-        add_subj(&subj, &all);
-        text_add(out, is_ascii(text_of(&subj)) ? " -subj " : " -utf8 -subj ");
-        shell_word_add(out, text_of(&subj));
-        for (size_t i = 0; i < csr->n_names; i++)
-            text_addf(&san, "%s%s", i ? ",DNS:" : "subjectAltName=DNS:", csr->names[i]);
-        text_add(out, " -addext ");
-        shell_word_add(out, text_of(&san));
-        text_add(out, " -out CSR.pem");
-    }
-    text_free(&subj);
-    text_free(&san);
-    subject_attributes_free(&all);
+    openssl_line_add(out, "KEY.pem", "CSR.pem", csr->subject, (const char *const *)csr->names, csr->n_names, NULL);
 }

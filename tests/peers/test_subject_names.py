@@ -6,9 +6,10 @@ from cryptography import x509
 from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import NameOID
 
-TYPES = [NameOID.COMMON_NAME, NameOID.LOCALITY_NAME, NameOID.STATE_OR_PROVINCE_NAME,
-         NameOID.ORGANIZATION_NAME, NameOID.ORGANIZATIONAL_UNIT_NAME, NameOID.STREET_ADDRESS, NameOID.DOMAIN_COMPONENT, NameOID.USER_ID,
-         NameOID.SERIAL_NUMBER, NameOID.EMAIL_ADDRESS, NameOID.GIVEN_NAME, NameOID.TITLE, x509.ObjectIdentifier("1.3.6.1.4.1.99999.7")]
+TYPES = [NameOID.COMMON_NAME, NameOID.LOCALITY_NAME, NameOID.STATE_OR_PROVINCE_NAME, NameOID.ORGANIZATION_NAME,
+         NameOID.ORGANIZATIONAL_UNIT_NAME, NameOID.STREET_ADDRESS, NameOID.DOMAIN_COMPONENT, NameOID.USER_ID,
+         NameOID.SERIAL_NUMBER, NameOID.EMAIL_ADDRESS, NameOID.GIVEN_NAME, NameOID.TITLE,
+         x509.ObjectIdentifier("1.3.6.1.4.1.99999.7")]
 PIECES = list("ab01 ,+\"\\<>;=#/'*@-_.") + [", ", "+ ", "  ", "CN=", "\u00fc", "\u20ac", "\U0001f989", "\u4e2d", "e\u0301"]
 
 

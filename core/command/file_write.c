@@ -1,0 +1,119 @@
+/*
+ * Files that are whole or not there; see file_write.h.
+ */
+#include "command/file_write.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+static int fail_errno(struct cs_error *err, const char *what, const char *path)
+{
+    return cs_fail(err, CS_ECONFIG, "%s: %s: %s", path, what, strerror(errno));
+}
+
+static int write_all(int fd, const char *data, size_t len)
+{
+    while (len) {
+        ssize_t n = write(fd, data, len);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        data += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+/* The folder that `path` is in; the caller frees it. */
+static char *folder_of(const char *path)
+{
+    char *copy = text_copy(path), *folder = copy ? text_copy(dirname(copy)) : NULL;
+
+    free(copy);
+    return folder;
+}
+
+/* So that the new name survives a power cut. */
+static int sync_folder(const char *path, struct cs_error *err)
+{
+    char *folder = folder_of(path);
+    int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    int rc = fd >= 0 && fsync(fd) == 0 ? 0 : fail_errno(err, "its folder cannot be synced", path);
+
+    if (fd >= 0)
+        close(fd);
+    free(folder);
+    return rc;
+}
+
+static int fill(const char *temporary, int fd, const void *data, size_t len, mode_t mode, struct cs_error *err)
+{
+    if (write_all(fd, data, len) != 0 || fchmod(fd, mode) != 0 || fsync(fd) != 0) {
+        close(fd);
+        return fail_errno(err, "cannot be written", temporary);
+    }
+    return close(fd) == 0 ? 0 : fail_errno(err, "cannot be written", temporary);
+}
+
+static int put(const char *path, const void *data, size_t len, mode_t mode, bool replace, struct cs_error *err)
+{
+    struct text temporary = TEXT_MAX(4096);
+    char *name = NULL;
+    int fd, rc = -1;
+
+    text_addf(&temporary, "%s.XXXXXX", path);
+    name = text_take(&temporary);
+    if (!name)
+        return cs_fail(err, CS_EINPUT, "the name of a file is too long");
+    fd = mkostemp(name, O_CLOEXEC);
+    if (fd < 0) {
+        fail_errno(err, "cannot be written", path);
+        goto out;
+    }
+    rc = fill(name, fd, data, len, mode, err);
+    if (rc == 0 && (replace ? rename(name, path) : link(name, path)) != 0)
+        rc = fail_errno(err, "cannot be written", path);
+    if (rc != 0 || !replace)
+        unlink(name);
+    if (rc == 0)
+        rc = sync_folder(path, err);
+out:
+    free(name);
+    return rc;
+}
+
+int file_write_replace(const char *path, const void *data, size_t len, mode_t mode, struct cs_error *err)
+{
+    return put(path, data, len, mode, true, err);
+}
+
+int file_write_new(const char *path, const void *data, size_t len, mode_t mode, struct cs_error *err)
+{
+    return put(path, data, len, mode, false, err);
+}
+
+int file_write_possible(const char *path, struct cs_error *err)
+{
+    char *folder = folder_of(path);
+    struct stat about;
+    int rc = 0;
+
+    if (!folder)
+        rc = cs_fail(err, CS_EINTERNAL, "no memory");
+    else if (access(folder, W_OK | X_OK) != 0)
+        rc = fail_errno(err, "cannot be written", path);
+    else if (stat(path, &about) == 0 && !S_ISREG(about.st_mode))
+        rc = cs_fail(err, CS_ECONFIG, "%s: is there, and is not a file", path);
+    free(folder);
+    return rc;
+}

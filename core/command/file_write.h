@@ -1,0 +1,21 @@
+/*
+ * Files that are whole or not there: written under a temporary name beside the target, synced, then named. Called by sign.c and
+ * sign_key.c.
+ */
+#ifndef COMMAND_FILE_WRITE_H
+#define COMMAND_FILE_WRITE_H
+
+#include <sys/types.h>
+
+#include <countersign/plugin.h>
+
+/* Put `data` at `path`, in place of what is there. CS_ECONFIG names the file and what the system said. */
+int file_write_replace(const char *path, const void *data, size_t len, mode_t mode, struct cs_error *err);
+
+/* The same, but a file that is there stays, and that is an error. */
+int file_write_new(const char *path, const void *data, size_t len, mode_t mode, struct cs_error *err);
+
+/* Could a file be written at `path`? To know before something expensive is done. */
+int file_write_possible(const char *path, struct cs_error *err);
+
+#endif

@@ -1,0 +1,13 @@
+/*
+ * Tells a problem document (RFC 9457) in words, without a byte that a terminal could take for a command. Called by
+ * sign_exchange.c.
+ */
+#ifndef COMMAND_SIGN_PROBLEM_H
+#define COMMAND_SIGN_PROBLEM_H
+
+#include "base/text.h"
+
+/* Any body will do; one that is not a problem document is shown by its first line. Ends early when `out` is full. */
+void sign_problem_add(struct text *out, long status, const char *body, size_t len);
+
+#endif
