@@ -134,6 +134,8 @@ static void pause_reading(struct connection *c)
 {
     c->paused = true;
     bufferevent_disable(c->bev, EV_READ);
+    if (c->state == WAITING)
+        connection_start_probing(c);
 }
 
 static void resume_reading(struct connection *c)
@@ -190,7 +192,7 @@ static void on_probe(void *arg)
     if (transport_is_gone(c->bev)) {
         connection_close(c);
     } else {
-        if (c->exchange->message.minor == 1 && c->probes++ % CONTINUE_EVERY == 0)
+        if (c->ended && c->exchange->message.minor == 1 && c->probes++ % CONTINUE_EVERY == 0)
             evbuffer_add(connection_output(c), CONTINUE, strlen(CONTINUE));
         timer_set_in(c->service->loop, &c->probe, PROBE_MS, on_probe, c);
     }

@@ -59,6 +59,7 @@ void connection_give_up(struct connection *c, enum cs_code code, const char *det
 /* connection_events.c */
 void connection_start(struct connection *c);
 void connection_on_deadline(void *arg);
+/* Look now and then whether the client of a waiting request is still there, because reading does not tell. */
 void connection_start_probing(struct connection *c);
 
 #endif

@@ -54,12 +54,13 @@ const char *service_date(struct service *service)
     return service->date;
 }
 
-void service_count_connection(struct service *service, const char *outcome)
+void service_count_connection(struct service *service, const char *event)
 {
     char labels[96];
 
-    snprintf(labels, sizeof labels, "listener=\"%s\",outcome=\"%s\"", service->name, outcome);
-    metrics_count(service->metrics, "countersign_http_connections_total", "Connections by how they began.", labels, 1);
+    snprintf(labels, sizeof labels, "listener=\"%s\",event=\"%s\"", service->name, event);
+    metrics_count(service->metrics, "countersign_http_connection_events_total", "What became of clients that connected.", labels,
+                  1);
 }
 
 void service_count_timeout(struct service *service, const char *phase)

@@ -60,7 +60,8 @@ void service_remove(struct service *service, struct service_link *link);
 /* The Date of an answer that leaves now. Valid until the next call. */
 const char *service_date(struct service *service);
 
-void service_count_connection(struct service *service, const char *outcome); /* "accepted", "tls-failed", … */
+/* "accepted", "tls", "tls-failed", "refused" (no memory), "full" (the next one waits), "accept-failed". */
+void service_count_connection(struct service *service, const char *event);
 void service_count_timeout(struct service *service, const char *phase);      /* "header", "body", … */
 void service_count_answer(struct service *service, const char *route, int status);
 

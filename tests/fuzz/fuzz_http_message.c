@@ -1,12 +1,15 @@
 /*
- * Fuzzes the reader of HTTP requests: http/message.c and http/chunked.c. The first byte says in which steps the rest arrives;
- * however it is cut, the verdict must be the same, and everything that is found must lie within the head.
+ * Fuzzes the readers of HTTP requests: http/message.c, http/chunked.c, and what http/labels.c and http/preferences.c find in
+ * them. The first byte says in which steps the rest arrives; however it is cut, the verdict must be the same, and everything
+ * that is found must lie within the head.
  */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "http/chunked.h"
+#include "http/labels.h"
+#include "http/preferences.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -32,6 +35,22 @@ static void check_ready(const struct message *m, const char *bytes, size_t len)
     }
     assert(m->minor == 0 || message_field(m, "host", 0, &value));
     assert(!message_field(m, "host", 1, &value));
+}
+
+static void read_wishes(const struct message *m)
+{
+    struct preferences wishes;
+    struct labels labels;
+    struct cs_error err = { 0 };
+    int rc = labels_read(&labels, m, &err);
+
+    assert(rc == 0 ? labels.n <= LABELS_MAX : err.code == CS_EINPUT && err.text[0]);
+    for (size_t i = 0; rc == 0 && i < labels.n; i++) {
+        assert(strlen(labels.v[i].name) >= 1 && strlen(labels.v[i].name) <= LABELS_MAX_NAME);
+        assert(strlen(labels.v[i].value) >= 1 && strlen(labels.v[i].value) <= LABELS_MAX_VALUE);
+    }
+    preferences_read(&wishes, m);
+    assert(wishes.wait_s >= -1 && strlen(wishes.content_type) < sizeof wishes.content_type);
 }
 
 /* Read a chunked body in steps of `step` bytes; returns what was taken, or SIZE_MAX when it was refused. */
@@ -80,6 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (whole.state == MESSAGE_READY) {
         assert(whole.head_len == cut.head_len && whole.body == cut.body && whole.n_fields == cut.n_fields);
         check_ready(&whole, bytes, len);
+        read_wishes(&whole);
         read_bodies(bytes + whole.head_len, len - whole.head_len, step);
     } else if (whole.state == MESSAGE_BAD) {
         assert(whole.status >= 400 && whole.status < 600 && whole.fault);

@@ -78,7 +78,7 @@ static void metrics_are_in_the_text_format(void **state)
     check("GET /metrics", " 200 OK", "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n");
     check("GET /metrics", " 200 OK", "countersign_http_connections{listener=\"admin\"} 1\n");
     check("GET /metrics", " 200 OK", "countersign_http_answers_total{listener=\"admin\",route=\"healthz\",status=\"200\"} 1\n");
-    check("GET /metrics", " 200 OK", "countersign_http_connections_total{listener=\"admin\",outcome=\"accepted\"} 5\n");
+    check("GET /metrics", " 200 OK", "countersign_http_connection_events_total{listener=\"admin\",event=\"accepted\"} 5\n");
 }
 
 static void nothing_else_is_here(void **state)

@@ -16,7 +16,7 @@ static int read_in_steps(const char *bytes, size_t len, size_t first, size_t ste
 {
     struct chunked *c = calloc(1, sizeof *c);
     enum message_state state = MESSAGE_MORE;
-    size_t done = 0, end = first;
+    size_t done = 0, end = first < len ? first : len;
     int status;
 
     while (state == MESSAGE_MORE && done < len) {

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -145,6 +146,21 @@ static void a_full_service_without_idle_connections_lets_clients_wait(void **sta
     client_close(&c[4]);
 }
 
+static long failed_accepts(void)
+{
+    const char *line = "countersign_http_connection_events_total{listener=\"test\",event=\"accept-failed\"} ";
+    struct text text = TEXT_MAX(100000);
+    const char *at;
+    long n = 0;
+
+    metrics_write(echo.rig.metrics, &text);
+    at = strstr(text_of(&text), line);
+    if (at)
+        n = strtol(at + strlen(line), (char **)&at, 10);
+    text_free(&text);
+    return n;
+}
+
 static void without_file_descriptors_the_listener_rests(void **state)
 {
     struct rlimit old, low;
@@ -162,11 +178,12 @@ static void without_file_descriptors_the_listener_rests(void **state)
     while (n < 64 && (fds[n] = fcntl(c.fd, F_DUPFD_CLOEXEC, 0)) >= 0)
         n++;
     rig_run(&echo.rig, 50); /* a listener that spins would try thousands of times */
-    assert_int_equal(echo.service.n_connections, 0);
+    assert_int_equal(failed_accepts(), 1);
     for (int i = 0; i < 3; i++) {
         clock_move(echo.rig.loop, 110);
         rig_run(&echo.rig, 5);
     }
+    assert_int_equal(failed_accepts(), 4);
     while (n)
         close(fds[--n]);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
