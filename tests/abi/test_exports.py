@@ -3,13 +3,15 @@
 
     test_exports.py SYMS PROGRAM PLUGIN …
 
-The program exports the names of core/plugin_api.syms, all of them and no other; each plugin exports cs_plugin alone, and asks
-the program for nothing else. Run by `meson test`.
+The program exports the names of core/plugin_api.syms, all of them and no other; each plugin exports cs_plugin alone, asks the
+program for nothing else, and can be loaded by it. Run by `meson test`.
 """
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 
 SYMS, PROGRAM, *PLUGINS = [pathlib.Path(word) for word in sys.argv[1:]]
@@ -39,6 +41,17 @@ class Exports(unittest.TestCase):
             with self.subTest(plugin.name):
                 asked = {name for name in symbols(plugin, "--undefined-only") if name.startswith("cs_")}
                 self.assertLessEqual(asked, self.api)
+
+    def test_the_program_loads_every_plugin(self):
+        with tempfile.TemporaryDirectory(prefix="countersign-plugins-") as folder:  # 0700, whatever the build folder is
+            for plugin in PLUGINS:
+                shutil.copy(plugin, folder)
+                (pathlib.Path(folder) / plugin.name).chmod(0o644)
+            conf = pathlib.Path(folder) / "test.conf"
+            conf.write_text(f'state = "{folder}"; plugin_dir = "{folder}";')
+            done = subprocess.run([PROGRAM, "-c", conf, "plugin", "list"], capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            self.assertEqual([line.split()[0] for line in done.stdout.splitlines()], sorted(path.stem for path in PLUGINS))
 
 
 if __name__ == "__main__":
