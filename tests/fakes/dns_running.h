@@ -27,7 +27,7 @@ struct running {
 
 static inline void start_on(struct running *r, const char *address)
 {
-    static const char *const zones[] = { "go.example" };
+    static const char *const zones[] = { "go.example" }, *const ns[] = { "ns1.go.example 127.0.0.1" };
     struct cs_error err = { 0 };
 
     *r = (struct running){ 0 };
@@ -35,8 +35,7 @@ static inline void start_on(struct running *r, const char *address)
     r->settings = host_settings(&cs_plugin);
     host_set_list(&cs_plugin, r->settings, "zones", (struct cs_strings){ zones, 1 });
     if (strcmp(address, "0.0.0.0") == 0)
-        host_set_list(&cs_plugin, r->settings, "ns",
-                      (struct cs_strings){ (const char *const[]){ "ns1.go.example 127.0.0.1" }, 1 });
+        host_set_list(&cs_plugin, r->settings, "ns", (struct cs_strings){ ns, 1 });
     if (cs_plugin.open(&r->in, r->settings, &r->self, &err) < 0 || cs_plugin.start(r->self, &err) < 0)
         fail_msg("%s", err.text);
 }

@@ -31,7 +31,8 @@ class Server:
     def __init__(self, build):
         program = build / "tests/plugins/run_dns_builtin"
         settings = [f"zones={ZONE}", f"ns=ns1.{ZONE} {HOST}", f"records={ZONE} A 192.0.2.1",
-                    f"records=www.{ZONE} AAAA 2001:db8::1", f'records={ZONE} CAA 0 issue "ca.example"', f"records={ZONE} TXT \"v=spf1 -all\""]
+                    f"records=www.{ZONE} AAAA 2001:db8::1", f'records={ZONE} CAA 0 issue "ca.example"',
+                    f'records={ZONE} TXT "v=spf1 -all"']
         self.process = subprocess.Popen([program, HOST, "0", *settings], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, text=True)
         word, port = self.process.stdout.readline().split()

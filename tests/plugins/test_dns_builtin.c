@@ -170,7 +170,7 @@ static void two_instances_know_nothing_of_each_other(void **state)
 
 static void open_without_start_closes(void **state)
 {
-    static const char *const zones[] = { "go.example" };
+    static const char *const zones[] = { "go.example" }, *const ns[] = { "ns.example.net" };
     struct cs_instance in = { 0 };
     struct cs_error err;
     void *self, *settings = host_settings(&cs_plugin);
@@ -179,7 +179,7 @@ static void open_without_start_closes(void **state)
     host_set_list(&cs_plugin, settings, "zones", (struct cs_strings){ zones, 1 });
     assert_int_equal(cs_plugin.open(&in, settings, &self, &err), -1); /* neither `listen` nor `ns` */
     assert_int_equal(err.code, CS_ECONFIG);
-    host_set_list(&cs_plugin, settings, "ns", (struct cs_strings){ (const char *const[]){ "ns.example.net" }, 1 });
+    host_set_list(&cs_plugin, settings, "ns", (struct cs_strings){ ns, 1 });
     assert_int_equal(cs_plugin.open(&in, settings, &self, &err), 0);
     assert_int_equal(cs_plugin.start(self, &err), -1);
     assert_true(strstr(err.text, "set listen = ") != NULL);
