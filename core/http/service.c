@@ -59,8 +59,8 @@ void service_count_connection(struct service *service, const char *event)
     char labels[96];
 
     snprintf(labels, sizeof labels, "listener=\"%s\",event=\"%s\"", service->name, event);
-    metrics_count(service->metrics, "countersign_http_connection_events_total", "What became of clients that connected.", labels,
-                  1);
+    metrics_count(service->metrics, "countersign_http_connection_events_total", "What became of clients that connected.",
+                  labels, 1);
 }
 
 void service_count_timeout(struct service *service, const char *phase)
