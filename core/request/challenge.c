@@ -385,17 +385,22 @@ int cs_challenge_put_wait(struct cs_op *op, const struct cs_challenge *challenge
 
 /* ---- The end ---- */
 
-static void release(struct value *value, void *arg)
+static void forget_waiting(struct value *value, void *arg)
 {
     struct publication *p = value->waiting;
 
     (void)arg;
-    if (p) {
-        visible_cancel(p->visible);
-        op_ticket_use(p->ticket);
-        value->waiting = NULL;
-        free(p);
-    }
+    if (!p)
+        return;
+    visible_cancel(p->visible);
+    op_ticket_use(p->ticket);
+    value->waiting = NULL;
+    free(p);
+}
+
+static void release(struct value *value, void *arg)
+{
+    forget_waiting(value, arg);
     if (value->state == VALUE_RECORDING) {
         value->unwanted = true;
     } else if (value->state == VALUE_WANTED) {
@@ -407,6 +412,11 @@ static void release(struct value *value, void *arg)
 void challenges_release(struct challenges *challenges, struct job *job)
 {
     owners_each(challenges->owners, job->id, release, NULL);
+}
+
+void challenges_abandon(struct challenges *challenges, struct job *job)
+{
+    owners_each(challenges->owners, job->id, forget_waiting, NULL);
 }
 
 void challenges_revive(struct challenges *challenges, const struct cs_job_challenge *row, bool open)
@@ -444,16 +454,6 @@ struct challenges *challenges_new(struct heart *heart)
         return NULL;
     }
     return challenges;
-}
-
-static void forget_waiting(struct value *value, void *arg)
-{
-    (void)arg;
-    if (value->waiting) {
-        op_ticket_use(value->waiting->ticket);
-        free(value->waiting);
-        value->waiting = NULL;
-    }
 }
 
 void challenges_free(struct challenges *challenges)

@@ -14,6 +14,9 @@ void challenges_free(struct challenges *challenges); /* NULL is allowed */
 /* The job has ended (or starts anew): nobody waits for its values any more, and they are taken away in the background. */
 void challenges_release(struct challenges *challenges, struct job *job);
 
+/* The job is suspended: nobody waits for its values any more, but they stay for the next run. */
+void challenges_abandon(struct challenges *challenges, struct job *job);
+
 /* A value that an earlier run wrote down. It is served again if its job is `open`, and taken away otherwise. */
 void challenges_revive(struct challenges *challenges, const struct cs_job_challenge *row, bool open);
 

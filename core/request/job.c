@@ -255,6 +255,7 @@ void job_suspend(struct job *job)
     struct cs_error err;
 
     job->suspended = true;
+    challenges_abandon(job->heart->challenges, job);
     cs_fail(&err, CS_ESHUTDOWN, "the server is stopping; the order goes on when it is back");
     job_tell(job, &(struct job_news){ .err = &err, .running = job->phase > JOB_STORING });
     job_end(job);
