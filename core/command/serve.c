@@ -50,6 +50,7 @@ struct server {
     struct timer look, limit;
     enum phase phase;
     bool failed;
+    bool gave_up; /* a plugin has not finished: its threads still use what close_all() would release */
 };
 
 /* ---- Start: while there is one thread ---- */
@@ -262,6 +263,7 @@ static void give_up(void *arg)
 
     log_line(CS_LOG_WARN, LOG_WHO, "", "not everything came to rest calls=%zu busy=%zu: what is left goes on after the next start",
              instances_calls(s->instances), heart_busy(s->heart));
+    s->gave_up = true;
     loop_stop(s->loop);
 }
 
@@ -391,6 +393,11 @@ int command_serve(const struct command_line *line)
     }
     if (setup_read(&s.setup, line->config_path) < 0)
         return 1;
+    if (settings_check_complete(s.setup.config, &s.setup.settings) < 0) {
+        fputs(config_complaints(s.setup.config), stderr);
+        setup_free(&s.setup);
+        return 1;
+    }
     log_setup(s.setup.settings.log_level);
     setup_process();
     if (start(&s, &err) < 0) {
@@ -401,6 +408,8 @@ int command_serve(const struct command_line *line)
         loop_run(s.loop);
         log_line(CS_LOG_INFO, LOG_WHO, "", "stopped");
     }
+    if (s.gave_up)
+        _exit(0);
     close_all(&s);
     return s.failed ? 1 : 0;
 }
