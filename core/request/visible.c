@@ -38,7 +38,8 @@ struct asked {
 };
 
 struct visible_wait {
-    struct visible_wait *next, **here;
+    struct visible_wait *next, *before;
+    bool listed; /* in visible->waits */
     struct visible *visible;
     char *owner, *zone, *value;
     bool fixed; /* the servers are the operator's, not found */
@@ -88,13 +89,30 @@ static void drop_servers(struct visible_wait *w)
     w->n = w->running = 0;
 }
 
+static void list(struct visible_wait *w)
+{
+    w->next = w->visible->waits;
+    if (w->next)
+        w->next->before = w;
+    w->visible->waits = w;
+    w->listed = true;
+}
+
+static void unlist(struct visible_wait *w)
+{
+    if (w->visible->waits == w)
+        w->visible->waits = w->next;
+    else
+        w->before->next = w->next;
+    if (w->next)
+        w->next->before = w->before;
+    w->listed = false;
+}
+
 static void wait_free(struct visible_wait *w)
 {
-    if (w->here) {
-        *w->here = w->next;
-        if (w->next)
-            w->next->here = w->here;
-    }
+    if (w->listed)
+        unlist(w);
     timer_clear(&w->again);
     timer_clear(&w->deadline);
     name_servers_cancel(w->search);
@@ -141,8 +159,13 @@ void visible_free(struct visible *visible)
 {
     if (!visible)
         return;
-    while (visible->waits)
-        wait_end(visible->waits, &(struct cs_error){ .code = CS_ESHUTDOWN, .text = "the server is stopping" });
+    while (visible->waits) {
+        struct visible_wait *w = visible->waits;
+
+        visible->waits = w->next;
+        w->listed = false;
+        wait_end(w, &(struct cs_error){ .code = CS_ESHUTDOWN, .text = "the server is stopping" });
+    }
     name_servers_free(visible->name_servers);
     free(visible);
 }
@@ -390,11 +413,7 @@ struct visible_wait *visible_wait(struct visible *visible, const struct visible_
         wait_free(w);
         return NULL;
     }
-    w->next = visible->waits;
-    w->here = &visible->waits;
-    if (w->next)
-        w->next->here = &w->next;
-    visible->waits = w;
+    list(w);
     timer_set_at(visible->loop, &w->deadline, w->deadline_ms, on_deadline, w);
     if (want->servers && want->servers[strspn(want->servers, " \t")])
         take_fixed(w, want->servers);

@@ -123,7 +123,7 @@ static void builtin_set_txt(void *self, const struct cs_txt_change *change, stru
 
 static void add_own_address(struct text *text, int fd)
 {
-    struct sockaddr_storage own;
+    struct sockaddr_storage own = { 0 };
     socklen_t len = sizeof own;
     char words[INET6_ADDRSTRLEN] = "";
 

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,13 +15,6 @@
 
 #include "tcp.h"
 #include "udp.h"
-
-struct server_thread {
-    pthread_t id;
-    bool runs;
-    int stop_fd; /* written to when the thread shall end */
-    struct event *stop;
-};
 
 void server_answer(struct server *server, const struct snapshot *snapshot, const uint8_t *query, size_t len,
                    struct answer *answer)
@@ -70,16 +62,11 @@ static int add_sockets(struct server *server, struct cs_error *err)
 
 static int make_stop(struct server *server, struct cs_error *err)
 {
-    struct server_thread *thread = calloc(1, sizeof *thread);
-
-    if (!thread)
-        return cs_fail(err, CS_EINTERNAL, "no memory");
-    server->thread = thread;
-    thread->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (thread->stop_fd < 0)
+    server->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (server->stop_fd < 0)
         return cs_fail(err, CS_EINTERNAL, "cannot make an eventfd: %s", strerror(errno));
-    thread->stop = event_new(server->base, thread->stop_fd, EV_READ, on_stop, server);
-    if (!thread->stop || event_add(thread->stop, NULL) < 0)
+    server->stop = event_new(server->base, server->stop_fd, EV_READ, on_stop, server);
+    if (!server->stop || event_add(server->stop, NULL) < 0)
         return cs_fail(err, CS_EINTERNAL, "no memory");
     return 0;
 }
@@ -92,12 +79,11 @@ static int start_thread(struct server *server, struct cs_error *err)
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    rc = pthread_create(&server->thread->id, NULL, run, server);
+    rc = pthread_create(&server->thread, NULL, run, server);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (rc != 0)
         return cs_fail(err, CS_EINTERNAL, "cannot start the DNS thread: %s", strerror(rc));
-    server->thread->runs = true;
-    pthread_setname_np(server->thread->id, "cs-dns");
+    pthread_setname_np(server->thread, "cs-dns");
     return 0;
 }
 
@@ -105,15 +91,11 @@ static void server_free(struct server *server)
 {
     udp_free(server);
     tcp_free(server);
-    if (server->thread) {
-        if (server->thread->stop)
-            event_free(server->thread->stop);
-        if (server->thread->stop_fd >= 0)
-            close(server->thread->stop_fd);
-        free(server->thread);
-    }
-    if (server->base)
-        event_base_free(server->base);
+    if (server->stop)
+        event_free(server->stop);
+    if (server->stop_fd >= 0)
+        close(server->stop_fd);
+    event_base_free(server->base);
     free(server);
 }
 
@@ -130,6 +112,7 @@ struct server *server_start(struct cs_instance *in, struct shelf *shelf, struct 
     }
     server->in = in;
     server->shelf = shelf;
+    server->stop_fd = -1;
     if (make_stop(server, err) < 0 || add_sockets(server, err) < 0 || start_thread(server, err) < 0) {
         server_free(server);
         return NULL;
@@ -144,9 +127,9 @@ void server_stop(struct server *server)
 
     if (!server)
         return;
-    if (write(server->thread->stop_fd, &one, sizeof one) != sizeof one)
+    if (write(server->stop_fd, &one, sizeof one) != sizeof one)
         abort(); /* an eventfd of ours takes a number */
-    pthread_join(server->thread->id, NULL);
+    pthread_join(server->thread, NULL);
     for (size_t i = 0; i < SERVER_RCODES; i++)
         other += i == 0 || i == 1 || i == 3 || i == 5 ? 0 : server->answers[i];
     cs_log(server->in, CS_LOG_INFO,

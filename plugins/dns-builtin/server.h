@@ -5,8 +5,11 @@
 #ifndef DNS_BUILTIN_SERVER_H
 #define DNS_BUILTIN_SERVER_H
 
+#include <pthread.h>
+
 #include "shelf.h"
 
+struct event;
 struct event_base;
 struct udp;
 struct tcp;
@@ -20,7 +23,9 @@ struct server {
     struct udp *udp; /* one for each socket, chained */
     struct tcp *tcp;
     uint64_t answers[SERVER_RCODES]; /* the thread's until it has ended */
-    struct server_thread *thread;
+    pthread_t thread;
+    int stop_fd; /* written to when the thread shall end */
+    struct event *stop;
 };
 
 /* Starts the thread for every socket of the block's `listen`. NULL and *err. */

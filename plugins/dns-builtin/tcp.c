@@ -48,28 +48,33 @@ struct tcp {
 
 /* ---- The list of connections ----------------------------------------------------------------------------------------- */
 
-static void unlink_connection(struct connection *c)
+static void unlink_connection(struct tcp *tcp, struct connection *c)
 {
-    struct tcp *tcp = c->tcp;
-
-    *(c->newer ? &c->newer->older : &tcp->newest) = c->older;
-    *(c->older ? &c->older->newer : &tcp->oldest) = c->newer;
+    if (tcp->newest == c)
+        tcp->newest = c->older;
+    else
+        c->newer->older = c->older;
+    if (tcp->oldest == c)
+        tcp->oldest = c->newer;
+    else
+        c->older->newer = c->newer;
     c->newer = c->older = NULL;
 }
 
-static void link_as_newest(struct connection *c)
+static void link_as_newest(struct tcp *tcp, struct connection *c)
 {
-    struct tcp *tcp = c->tcp;
-
     c->older = tcp->newest;
-    *(tcp->newest ? &tcp->newest->newer : &tcp->oldest) = c;
+    if (tcp->newest)
+        tcp->newest->newer = c;
+    else
+        tcp->oldest = c;
     tcp->newest = c;
 }
 
-static void connection_free(struct connection *c)
+static void connection_free(struct tcp *tcp, struct connection *c)
 {
-    unlink_connection(c);
-    c->tcp->n_connections--;
+    unlink_connection(tcp, c);
+    tcp->n_connections--;
     if (c->readable)
         event_free(c->readable);
     if (c->writable)
@@ -97,7 +102,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
         struct connection *newer = c->newer;
 
         if (c->deadline_ms <= now_ms)
-            connection_free(c);
+            connection_free(tcp, c);
         c = newer;
     }
     if (tcp->n_connections > 0)
@@ -170,8 +175,8 @@ static int serve(struct connection *c)
         if (sent < 0)
             return -1;
         c->deadline_ms = cs_now_ms() + TCP_DEADLINE_MS;
-        unlink_connection(c);
-        link_as_newest(c);
+        unlink_connection(c->tcp, c);
+        link_as_newest(c->tcp, c);
         if ((size_t)sent < n && keep_rest(c, c->tcp->out + sent, n - (size_t)sent) < 0)
             return -1;
     }
@@ -191,7 +196,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         if (n > 0)
             c->in_len += (size_t)n;
         if (n <= 0 || serve(c) < 0) {
-            connection_free(c);
+            connection_free(c->tcp, c);
             return;
         }
     }
@@ -214,7 +219,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
         c->deadline_ms = cs_now_ms() + TCP_DEADLINE_MS;
     }
     if (n < 0 || event_add(c->readable, NULL) < 0 || serve(c) < 0)
-        connection_free(c);
+        connection_free(c->tcp, c);
 }
 
 /* ---- New connections ------------------------------------------------------------------------------------------------- */
@@ -249,8 +254,8 @@ static void connection_new(struct tcp *tcp, int fd, const struct sockaddr_storag
         close(fd);
         return;
     }
-    if (tcp->n_connections >= TCP_CONNECTIONS)
-        connection_free(tcp->oldest); /* it asked longest ago */
+    if (tcp->n_connections >= TCP_CONNECTIONS && tcp->oldest)
+        connection_free(tcp, tcp->oldest); /* it asked longest ago */
     c = calloc(1, sizeof *c);
     if (!c) {
         close(fd);
@@ -260,13 +265,13 @@ static void connection_new(struct tcp *tcp, int fd, const struct sockaddr_storag
     c->fd = fd;
     c->deadline_ms = cs_now_ms() + TCP_DEADLINE_MS;
     memcpy(c->client, client, 16);
-    link_as_newest(c);
+    link_as_newest(tcp, c);
     if (tcp->n_connections++ == 0)
         arm_tick(tcp);
     c->readable = event_new(tcp->server->base, fd, EV_READ | EV_PERSIST, on_readable, c);
     c->writable = event_new(tcp->server->base, fd, EV_WRITE | EV_PERSIST, on_writable, c);
     if (!c->readable || !c->writable || event_add(c->readable, NULL) < 0)
-        connection_free(c);
+        connection_free(tcp, c);
 }
 
 static void on_pause_over(evutil_socket_t fd, short what, void *arg)
@@ -347,7 +352,7 @@ void tcp_free(struct server *server)
     if (!tcp)
         return;
     while (tcp->newest)
-        connection_free(tcp->newest);
+        connection_free(tcp, tcp->newest);
     while (tcp->listeners) {
         struct listener *l = tcp->listeners;
 

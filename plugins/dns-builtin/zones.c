@@ -288,7 +288,7 @@ static int add_soa(struct zones *zones, struct zone *zone, const struct zones_te
     const struct rrset *ns = zones_set(zones, &zone->key, RR_NS);
     const uint32_t numbers[5] = { text->serial, REFRESH, RETRY, EXPIRE, text->negative_ttl };
     uint8_t rdata[255 + 255 + 20];
-    size_t mname_len = (size_t)(ns->rdata[0] << 8 | ns->rdata[1]), rname_len;
+    size_t mname_len = (size_t)(ns->rdata[0] << 8 | ns->rdata[1]), rname_len = 0;
 
     memcpy(rdata, ns->rdata + 2, mname_len);
     if (contact_to_wire(rdata + mname_len, &rname_len, text->contact, zone, err) < 0)
