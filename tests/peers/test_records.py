@@ -16,12 +16,12 @@ def test_rows_changed_with_sqlite3_are_seen_at_the_next_request(world):
     assert server.sign(csr).body == b"Invalid subject"
     server.sql("UPDATE subject SET enabled = 1 WHERE subject = ?", f"CN={NAME}")
     check_chain(server.sign(csr), csr)
-    assert server.sign(world.csr(subject="/CN=new")).body == b"Invalid subject"
-    server.sql("INSERT INTO subject (subject, zone, names) VALUES (?, ?, ?)", "CN=new", ZONE, f"new.{ZONE}")
-    csr = world.csr(subject="/CN=new", names=[f"new.{ZONE}"])
+    assert server.sign(world.csr(subject="/O=New")).body == b"Invalid subject"
+    server.sql("INSERT INTO subject (subject, zone, names) VALUES (?, ?, ?)", "O=New", ZONE, f"new.{ZONE}")
+    csr = world.csr(subject="/O=New", names=[f"new.{ZONE}"])
     assert names_of(check_chain(server.sign(csr), csr)) == [f"new.{ZONE}"]
-    server.sql("DELETE FROM subject WHERE subject = ?", "CN=new")
-    assert server.sign(world.csr(subject="/CN=new", names=[f"new.{ZONE}"])).body == b"Invalid subject"
+    server.sql("DELETE FROM subject WHERE subject = ?", "O=New")
+    assert server.sign(world.csr(subject="/O=New", names=[f"new.{ZONE}"])).body == b"Invalid subject"
 
 
 def test_a_zone_that_is_turned_off_refuses(world):

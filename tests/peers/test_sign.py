@@ -135,8 +135,8 @@ def test_a_foreign_name_is_refused(world):
 
 def test_a_wildcard_needs_to_be_listed(world):
     problem(world.server.sign(world.csr(names=[NAME, f"*.{ZONE}"])), 403, "name-not-allowed")
-    world.server.add_subject("CN=wild", ZONE, "--names", f"*.{ZONE} {ZONE}")
-    csr = world.csr(subject="/CN=wild", names=[f"*.{ZONE}", ZONE])
+    world.server.add_subject("O=Wild", ZONE, "--names", f"*.{ZONE} {ZONE}")
+    csr = world.csr(subject="/O=Wild", names=[f"*.{ZONE}", ZONE])
     answer = world.server.sign(csr)
     assert names_of(check_chain(answer, csr, world.pebble)) == [f"*.{ZONE}", ZONE]
 
@@ -175,7 +175,7 @@ def big_file(world):
 
 def test_a_csr_without_san_is_answered_with_the_command_that_makes_a_good_one(world):
     document = problem(world.server.sign(world.csr(names=[])), 400, "cn-only")
-    assert f'-addext "subjectAltName=DNS:{NAME}"' in document["detail"]
+    assert f"-addext subjectAltName=DNS:{NAME}" in document["detail"]
 
 
 def test_a_csr_without_san_is_taken_where_the_ca_says_so(lab):

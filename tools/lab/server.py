@@ -70,7 +70,7 @@ class Countersign:
         self.wrapper = list(wrapper)  # a program that runs it: valgrind
         self.port, self.admin_port, self.dns_port = free_port(), free_port(), free_port()
         self.conf = self.folder / "countersign.conf"
-        self.database = self.folder / "state/state.db"
+        self.database = self.folder / "state/store.main/state.db"
         self.child = None
         self.config = {
             "state": self.folder / "state", "runtime": self.folder / "run", "plugin_dir": installed.plugin_dir,
