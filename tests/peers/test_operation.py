@@ -54,9 +54,14 @@ def test_a_second_dns_instance_is_a_change_of_the_configuration_and_a_row(world)
 
 def test_a_second_server_on_the_same_state_is_refused_and_names_the_first(lab):
     server = ready(local(lab))
-    done = server.command("serve", check=False)
+    other = local(lab)
+    other.config["state"] = server.config["state"]
+    done = other.command("serve", check=False)
     assert done.returncode == 1
     assert str(server.child.pid) in done.stderr
+    done = server.command("serve", check=False)  # on the same ports as well
+    assert done.returncode == 1
+    assert "in use" in done.stderr
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
@@ -71,7 +76,7 @@ def test_started_by_root_it_becomes_the_user_before_anything_is_opened(lab):
     check_chain(server.sign(csr), csr)
     for path in (server.folder / "state").rglob("*"):
         assert path.stat().st_uid == 65534, path
-        assert path.stat().st_mode & 0o077 == 0, path
+        assert path.stat().st_mode & (0o027 if path.name == "audit.jsonl" else 0o077) == 0, path
 
 
 def test_check_says_that_a_good_configuration_is_good(lab):
@@ -159,4 +164,7 @@ def test_it_listens_on_tls_ipv6_and_a_unix_socket(lab):
         assert done.stdout.startswith(b"-----BEGIN CERTIFICATE-----")
     with socket.create_connection(("127.0.0.1", tls)) as plain:  # never falls back to plain
         plain.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert b"HTTP/1" not in plain.recv(1000)
+        try:
+            assert b"HTTP/1" not in plain.recv(1000)
+        except ConnectionResetError:
+            pass  # a clear answer, too
