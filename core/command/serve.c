@@ -133,7 +133,8 @@ static int open_records(struct server *s, struct cs_error *err)
         return -1;
     store = instances_at(s->instances, ROLE_STORE, 0);
     if (!store)
-        return cs_fail(err, CS_ECONFIG, "the configuration has no store: add store = { main = { plugin = \"store-sqlite\"; }; };");
+        return cs_fail(err, CS_ECONFIG,
+                       "the configuration has no store: add store = { main = { plugin = \"store-sqlite\"; }; };");
     if (store_migrate(store, true, err) < 0)
         return -1;
     s->store = store_open(s->loop, store, READERS, err);
@@ -185,10 +186,12 @@ static void refresh_metrics(void *arg)
 {
     struct server *s = arg;
 
-    metrics_gauge(s->metrics, "countersign_requests_waiting", "Requests that wait for an answer", "", (int64_t)s->heart->in_flight);
+    metrics_gauge(s->metrics, "countersign_requests_waiting", "Requests that wait for an answer", "",
+                  (int64_t)s->heart->in_flight);
     metrics_gauge(s->metrics, "countersign_orders_running", "Orders, waiting for their zone or under way", "",
                   (int64_t)heart_busy(s->heart));
-    metrics_gauge(s->metrics, "countersign_store_commits_total", "Commits of the store since the start", "", store_commits(s->store));
+    metrics_gauge(s->metrics, "countersign_store_commits_total", "Commits of the store since the start", "",
+                  store_commits(s->store));
     metrics_gauge(s->metrics, "countersign_audit_events_lost_total", "Audit events dropped because there were too many", "",
                   outbox_lost(s->outbox));
 }
@@ -261,7 +264,8 @@ static void give_up(void *arg)
 {
     struct server *s = arg;
 
-    log_line(CS_LOG_WARN, LOG_WHO, "", "not everything came to rest calls=%zu busy=%zu: what is left goes on after the next start",
+    log_line(CS_LOG_WARN, LOG_WHO, "",
+             "not everything came to rest calls=%zu busy=%zu: what is left goes on after the next start",
              instances_calls(s->instances), heart_busy(s->heart));
     s->gave_up = true;
     loop_stop(s->loop);

@@ -13,9 +13,9 @@
 #include "request/owner.h"
 #include "request/visible.h"
 
-#define LOG_WHO      "challenge"
-#define EXPIRES_MS   (3600 * INT64_C(1000))
-#define LEAVE_MS     (5 * 1000) /* of the op's time, for what comes after */
+#define LOG_WHO    "challenge"
+#define EXPIRES_MS (3600 * INT64_C(1000))
+#define LEAVE_MS   (5 * 1000) /* of the op's time, for what comes after */
 
 struct challenges {
     struct heart *heart;
@@ -118,8 +118,14 @@ static struct record *make_record(struct challenges *all, const struct value *va
     r->owner = text_copy(owner_name(value->owner));
     r->zone = text_copy(owner_zone(value->owner));
     r->text = text_copy(value->text);
-    r->row = (struct cs_job_challenge){ .size = sizeof r->row, .job = r->job, .name = r->name, .dns = r->dns, .owner = r->owner,
-                                        .zone = r->zone, .value = r->text, .expires_ms = value->expires_ms };
+    r->row = (struct cs_job_challenge){ .size = sizeof r->row,
+                                        .job = r->job,
+                                        .name = r->name,
+                                        .dns = r->dns,
+                                        .owner = r->owner,
+                                        .zone = r->zone,
+                                        .value = r->text,
+                                        .expires_ms = value->expires_ms };
     if (r->job && r->name && r->dns && r->owner && r->zone && r->text)
         return r;
     free_record(r);
@@ -211,9 +217,11 @@ static int owner_of(const struct cs_challenge *challenge, const struct job *job,
     if (name_check(name, challenge->name, strlen(challenge->name), 0, err) < 0)
         return -1;
     if (!name_in_zone(name, job->row->zone))
-        return cs_fail_as(err, CS_EUPSTREAM, "foreign-challenge", "the CA asks for a challenge at %s, outside of %s", name, job->row->zone);
+        return cs_fail_as(err, CS_EUPSTREAM, "foreign-challenge", "the CA asks for a challenge at %s, outside of %s", name,
+                          job->row->zone);
     if (job->row->challenge_zone[0])
-        return cs_fail(err, CS_ECONFIG, "zone %s has a challenge_zone, which this version cannot follow: clear it", job->row->zone);
+        return cs_fail(err, CS_ECONFIG, "zone %s has a challenge_zone, which this version cannot follow: clear it",
+                       job->row->zone);
     text_addf(owner, "_acme-challenge.%s.", name);
     text_addf(zone, "%s.", job->row->zone);
     return text_failed(owner) || text_failed(zone) ? cs_fail(err, CS_EINTERNAL, "the name is too long") : 0;
@@ -249,7 +257,8 @@ static struct value *find_value(struct job *job, const struct cs_challenge *chal
         cs_fail(err, CS_ECONFIG, "zone %s names the DNS instance \"%s\", which the configuration does not have", job->row->zone,
                 job->row->dns);
     } else if (owner_of(challenge, job, &owner, &zone, err) == 0) {
-        value = owners_value(all->owners, dns, text_of(&zone), text_of(&owner), job->id, challenge->name, challenge->value, expires_ms);
+        value = owners_value(all->owners, dns, text_of(&zone), text_of(&owner), job->id, challenge->name, challenge->value,
+                             expires_ms);
         if (!value)
             cs_fail(err, CS_EINTERNAL, "out of memory");
     }
@@ -425,8 +434,10 @@ void challenges_revive(struct challenges *challenges, const struct cs_job_challe
     struct value *value;
 
     if (!dns) {
-        log_line(CS_LOG_WARN, LOG_WHO, row->job, "a TXT value at %s was set by dns.%s, which the configuration does not have any more; "
-                 "remove it by hand", row->owner, row->dns);
+        log_line(CS_LOG_WARN, LOG_WHO, row->job,
+                 "a TXT value at %s was set by dns.%s, which the configuration does not have any more; "
+                 "remove it by hand",
+                 row->owner, row->dns);
         return;
     }
     value = owners_value(challenges->owners, dns, row->zone, row->owner, row->job, row->name, row->value, row->expires_ms);

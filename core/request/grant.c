@@ -105,8 +105,9 @@ int grant_names(struct heart *heart, const struct asker *asker, const struct sub
     if (csr->cn_only && !out->ca->block.cn_only)
         return refuse_cn_only(csr, err);
     if (!instances_find(heart->instances, ROLE_DNS, row->dns) && row->dns[0])
-        return cs_fail(err, CS_ECONFIG, "the row of zone %s names the DNS instance \"%s\", which the configuration does not have",
-                       row->zone, row->dns);
+        return cs_fail(err, CS_ECONFIG,
+                       "the row of zone %s names the DNS instance \"%s\", which the configuration does not have", row->zone,
+                       row->dns);
     out->profile = row->profile;
     return 0;
 }

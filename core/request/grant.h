@@ -18,12 +18,12 @@ struct grant {
     const char *profile; /* of the row; valid as long as it */
 };
 
-/* Before the CSR is looked at in full: may this subject ask at all? CS_EINPUT "unknown-subject" for no row, a disabled one, and
- * one whose zone is disabled: who is refused learns no more. */
+/* Before the CSR is looked at in full: may this subject ask at all? CS_EINPUT "unknown-subject" for no row, a disabled one,
+ * and one whose zone is disabled: who is refused learns no more. */
 int grant_subject(const struct asker *asker, const struct subject_row *row, struct cs_error *err);
 
-/* May it have these names, and from which CA? CS_EDENIED "name-not-allowed", "foreign-name"; CS_EINPUT "cn-only"; CS_ECONFIG when
- * the row names an instance that is not configured. */
+/* May it have these names, and from which CA? CS_EDENIED "name-not-allowed", "foreign-name"; CS_EINPUT "cn-only"; CS_ECONFIG
+ * when the row names an instance that is not configured. */
 int grant_names(struct heart *heart, const struct asker *asker, const struct subject_row *row, const struct csr *csr,
                 struct grant *out, struct cs_error *err);
 

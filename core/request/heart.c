@@ -66,7 +66,8 @@ struct heart *heart_new(const struct heart *with, struct cs_error *err)
         return NULL;
     }
     *heart = *with;
-    heart->visible = visible_new(heart->loop, (const char *const *)heart->settings->resolvers, heart->settings->n_resolvers, err);
+    heart->visible =
+        visible_new(heart->loop, (const char *const *)heart->settings->resolvers, heart->settings->n_resolvers, err);
     heart->subjects = subjects_new(heart);
     heart->queues = zone_queues_new(heart->loop);
     heart->challenges = challenges_new(heart);

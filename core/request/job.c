@@ -1,5 +1,5 @@
 /*
- * Finds and starts jobs, and tells those who wait; see job.h. One job for each key (zone, SPKI, names, profile) is under way.
+ * Finds and starts jobs; see job.h. One job for each key (zone, SPKI, names, profile) is under way.
  */
 #include "request/job.h"
 
@@ -80,57 +80,6 @@ static struct job *find_by_key(struct heart *heart, const uint8_t key[32])
     memcpy(probe.key, key, sizeof probe.key);
     found = tfind(&probe, &heart->jobs->by_key, compare_keys);
     return found ? *found : NULL;
-}
-
-/* ---- Those who wait ---- */
-
-static void attach(struct job *job, struct job_waiter *waiter)
-{
-    assert(!waiter->job);
-    waiter->job = job;
-    waiter->next = NULL;
-    waiter->prev = job->last;
-    *(job->last ? &job->last->next : &job->first) = waiter;
-    job->last = waiter;
-}
-
-void job_leave(struct job_waiter *waiter)
-{
-    struct job *job = waiter->job;
-
-    if (!job)
-        return;
-    *(waiter->prev ? &waiter->prev->next : &job->first) = waiter->next;
-    *(waiter->next ? &waiter->next->prev : &job->last) = waiter->prev;
-    waiter->job = NULL;
-    waiter->next = waiter->prev = NULL;
-}
-
-void job_tell(struct job *job, const struct job_news *news)
-{
-    struct job_news full = *news;
-    struct job_waiter *waiter;
-
-    if (!full.job)
-        full.job = job->phase > JOB_STORING ? job->id : "";
-    while ((waiter = job->first)) {
-        job_leave(waiter);
-        waiter->hear(waiter, &full);
-    }
-}
-
-static void tell_those_content_with_stored(struct job *job)
-{
-    const struct job_news news = { .job = job->id, .running = true };
-    struct job_waiter *next;
-
-    for (struct job_waiter *waiter = job->first; waiter; waiter = next) {
-        next = waiter->next;
-        if (waiter->stored_is_enough) {
-            job_leave(waiter);
-            waiter->hear(waiter, &news);
-        }
-    }
 }
 
 const char *job_step(const struct job *job)
@@ -282,7 +231,7 @@ static void on_stored(void *arg, const struct cs_error *err)
     else if (queue(job, &failure) < 0)
         end_unstored(job, &failure);
     else
-        tell_those_content_with_stored(job);
+        job_tell_stored(job);
 }
 
 static void store(struct job *job)
@@ -377,9 +326,9 @@ int job_join(struct heart *heart, struct subject_row *row, const struct grant *g
     if (job) {
         free_job(made);
         job->fresh |= fresh;
-        attach(job, waiter);
+        job_attach(job, waiter);
         if (job->phase > JOB_STORING)
-            tell_those_content_with_stored(job);
+            job_tell_stored(job);
         return 0;
     }
     if (random_id(made->id, err) < 0 || add_to_trees(heart->jobs, made, err) < 0) {
@@ -392,7 +341,7 @@ int job_join(struct heart *heart, struct subject_row *row, const struct grant *g
         free_job(made);
         return -1;
     }
-    attach(made, waiter);
+    job_attach(made, waiter);
     return 0;
 }
 

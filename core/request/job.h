@@ -4,7 +4,8 @@
  *
  *   looking -> storing -> queued -> signing -> committing -> ended
  *
- * job.c finds and starts jobs, job_run.c takes one from its turn in the zone to its end, job_save.c writes it down.
+ * job.c finds and starts jobs, job_waiter.c tells those who wait, job_run.c takes one from its turn in the zone to its end,
+ * job_save.c writes it down.
  */
 #ifndef REQUEST_JOB_H
 #define REQUEST_JOB_H
@@ -89,7 +90,9 @@ int job_revive(struct heart *heart, const struct cs_job *stored, struct subject_
 
 /* ---- Between the files of the job ---- */
 
+void job_attach(struct job *job, struct job_waiter *waiter);
 void job_tell(struct job *job, const struct job_news *news); /* every waiter hears, and leaves */
+void job_tell_stored(struct job *job);                       /* those hear for whom it is enough that it is stored */
 void job_turn(void *job);                                    /* job_run.c: the zone is ours */
 void job_fail(struct job *job, const struct cs_error *err);  /* job_run.c: it ends with this */
 void job_suspend(struct job *job);                           /* the server stops: it stays as it is stored */

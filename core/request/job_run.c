@@ -58,7 +58,8 @@ static void on_done_saved(void *arg, const struct cs_error *err)
         return;
     }
     if (err) {
-        log_line(CS_LOG_ERROR, LOG_WHO, job->id, "a chain could not be stored; it is fetched again after the start: %s", err->text);
+        log_line(CS_LOG_ERROR, LOG_WHO, job->id, "a chain could not be stored; it is fetched again after the start: %s",
+                 err->text);
         if (!is_late)
             job_suspend(job);
         return;

@@ -187,8 +187,8 @@ static char *event_json(const struct job *job)
 
     for (size_t i = 0; i < job->csr.n_names; i++)
         json_array_append_new(names, json_string(job->csr.names[i]));
-    event = json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:I}", "job", job->id, "zone", job->row->zone, "subject", job->row->subject,
-                      "names", names, "ca", job->ca->in.name, "key_type", job->csr.key_type, "ms",
+    event = json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:I}", "job", job->id, "zone", job->row->zone, "subject",
+                      job->row->subject, "names", names, "ca", job->ca->in.name, "key_type", job->csr.key_type, "ms",
                       (json_int_t)(cs_wall_ms() - job->created_ms));
     if (event && job->state == CS_JOB_DONE) {
         json_object_set_new(event, "serial", json_string(job->certificate.serial));
@@ -241,8 +241,8 @@ void job_save_failed(struct job *job, cs_done_fn *done)
 
 char *job_problem_write(const struct cs_error *err, const char *upstream)
 {
-    json_t *doc = json_pack("{s:s, s:s, s:s, s:I}", "code", error_kind(err->code)->slug, "reason", err->reason, "text", err->text,
-                            "retry_after_ms", (json_int_t)err->retry_after_ms);
+    json_t *doc = json_pack("{s:s, s:s, s:s, s:I}", "code", error_kind(err->code)->slug, "reason", err->reason, "text",
+                            err->text, "retry_after_ms", (json_int_t)err->retry_after_ms);
     char *text;
 
     if (doc && upstream)
@@ -266,8 +266,8 @@ void job_problem_read(const char *json, struct cs_error *err, char **upstream)
     const char *code = "", *reason = "", *text = "the order failed", *theirs = NULL;
     json_int_t retry_after_ms = 0;
 
-    json_unpack(doc, "{s?s, s?s, s?s, s?I, s?s}", "code", &code, "reason", &reason, "text", &text, "retry_after_ms", &retry_after_ms,
-                "upstream", &theirs);
+    json_unpack(doc, "{s?s, s?s, s?s, s?I, s?s}", "code", &code, "reason", &reason, "text", &text, "retry_after_ms",
+                &retry_after_ms, "upstream", &theirs);
     cs_fail_as(err, code_of(code), reason, "%s", text);
     err->retry_after_ms = retry_after_ms;
     *upstream = theirs ? text_copy(theirs) : NULL;

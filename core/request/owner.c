@@ -219,8 +219,8 @@ static void give_up_expired(struct owner *owner, const struct cs_error *err)
         next = value->next;
         if (value->state != VALUE_GONE || value->expires_ms > cs_wall_ms())
             continue;
-        log_line(CS_LOG_WARN, "challenge", value->job, "a TXT value at %s could not be taken away and has expired; remove it by hand: %s",
-                 owner->name, err->text);
+        log_line(CS_LOG_WARN, "challenge", value->job,
+                 "a TXT value at %s could not be taken away and has expired; remove it by hand: %s", owner->name, err->text);
         owner->all->told(owner->all->arg, value, NULL);
     }
 }

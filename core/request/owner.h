@@ -31,7 +31,7 @@ struct value {
 };
 
 struct owners;
-/* What became of a value that was sent: served (err NULL) or not. For VALUE_GONE it is the owner's last mention of the value. */
+/* What became of a value that was sent: served (err NULL) or not. For VALUE_GONE it is the owner's last mention of it. */
 typedef void owner_told_fn(void *arg, struct value *value, const struct cs_error *err);
 struct owners *owners_new(struct heart *heart, owner_told_fn *told, void *arg);
 void owners_free(struct owners *owners); /* NULL is allowed */

@@ -55,7 +55,8 @@ static void count(const struct request *r, const struct answer *a)
     struct text labels = TEXT_MAX(200);
 
     text_addf(&labels, "outcome=\"%s\"", a->chain ? "issued" : a->err ? error_reason(a->err) : "accepted");
-    metrics_count(r->heart->metrics, "countersign_requests_total", "Signing requests by how they were answered", text_of(&labels), 1);
+    metrics_count(r->heart->metrics, "countersign_requests_total", "Signing requests by how they were answered",
+                  text_of(&labels), 1);
     text_free(&labels);
 }
 

@@ -21,8 +21,8 @@ struct zone_place {
 struct zone_queues *zone_queues_new(struct loop *loop);
 void zone_queues_free(struct zone_queues *queues); /* NULL is allowed */
 
-/* Wait for a turn: turn(arg) runs on the loop, later. `parallel` is what the zone's row says now, and holds from here on for the
- * whole queue. -1: no memory. */
+/* Wait for a turn: turn(arg) runs on the loop, later. `parallel` is what the zone's row says now, and holds from here on for
+ * the whole queue. -1: no memory. */
 int zone_queue_join(struct zone_queues *queues, const char *zone, int64_t parallel, struct zone_place *place,
                     void (*turn)(void *arg), void *arg, struct cs_error *err);
 /* Give the turn, or the place in the line, back. Harmless when in none. */

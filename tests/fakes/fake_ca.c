@@ -1,5 +1,6 @@
 /*
- * fake-ca: a CA plugin for tests of core/request. What it does with an order is the order's profile, word by word (save:order+put+ok):
+ * fake-ca: a CA plugin for tests of core/request. What it does with an order is the order's profile, word by word
+ * (save:order+put+ok):
  *
  *   save:NAME      save a step of that name              put         publish a challenge for the first name
  *   pause          hang, but go on after a resume         hang        wait for the cancellation, then fail
@@ -129,11 +130,21 @@ static void on_waited(void *arg)
     go_on(arg);
 }
 
+/* The number behind the colon of a word; -1 when there is none. */
+static long number_of(const char *word)
+{
+    char *end;
+    const long n = strtol(strchr(word, ':') + 1, &end, 10);
+
+    return *end ? -1 : n;
+}
+
 static void put(struct order *o)
 {
     const char *name = o->in->names[0];
-    struct cs_challenge challenge = { .size = sizeof challenge, .type = CS_DNS_01, .token = "token",
-                                      .value = "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0" };
+    struct cs_challenge challenge = {
+        .size = sizeof challenge, .type = CS_DNS_01, .token = "token", .value = "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
+    };
 
     challenge.name = strncmp(name, "*.", 2) == 0 ? name + 2 : name;
     cs_challenge_put(o->op, &challenge, on_done, o);
@@ -164,9 +175,9 @@ static void go_on(struct order *o)
     else if (strcmp(word, "put") == 0)
         put(o);
     else if (strncmp(word, "wait:", 5) == 0)
-        cs_op_after(o->op, strtol(word + 5, NULL, 10), on_waited, o);
+        cs_op_after(o->op, number_of(word), on_waited, o);
     else if (strncmp(word, "fail:", 5) == 0)
-        finish(o, (enum cs_code)strtol(word + 5, NULL, 10));
+        finish(o, (enum cs_code)number_of(word));
     else if (strcmp(word, "ok") == 0 || strcmp(word, "foreign") == 0)
         finish_chain(o, word[0] == 'f');
     else if (strcmp(word, "pause") == 0 && o->resumed)

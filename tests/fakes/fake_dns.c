@@ -1,6 +1,6 @@
 /*
- * fake-dns: a DNS plugin for tests of core/request. Keeps the values of each owner in a file of that name in `folder`, one a line;
- * fails the first `failures` calls with CS_EUPSTREAM, and answers after `delay`.
+ * fake-dns: a DNS plugin for tests of core/request. Keeps the values of each owner in a file of that name in `folder`, one a
+ * line; fails the first `failures` calls with CS_EUPSTREAM, and answers after `delay`.
  */
 #include <countersign/dns.h>
 

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include <ftw.h>
@@ -36,9 +37,10 @@ static void write_config(const struct rig *rig, const char *path, const char *dn
 
     assert_non_null(f);
     fprintf(f, "state = \"%s/state\"; runtime = \"%s/run\"; log_level = \"error\";\n", rig->folder, rig->folder);
-    fprintf(f, "ca = { fake = { plugin = \"%s/tests/fakes/fake-ca.so\"; log = \"%s/calls\"; }; };\n", build_root(), rig->folder);
-    fprintf(f, "dns = { fake = { plugin = \"%s/tests/fakes/fake-dns.so\"; folder = \"%s/dns\"; %s }; };\n", build_root(), rig->folder,
-            dns_words);
+    fprintf(f, "ca = { fake = { plugin = \"%s/tests/fakes/fake-ca.so\"; log = \"%s/calls\"; }; };\n", build_root(),
+            rig->folder);
+    fprintf(f, "dns = { fake = { plugin = \"%s/tests/fakes/fake-dns.so\"; folder = \"%s/dns\"; %s }; };\n", build_root(),
+            rig->folder, dns_words);
     fprintf(f, "store = { main = { plugin = \"%s/plugins/store-sqlite/store-sqlite.so\"; }; };\n", build_root());
     assert_int_equal(fclose(f), 0);
 }
@@ -174,16 +176,23 @@ static void write_row(struct rig *rig, store_fn *fn, void *row)
 
 void rig_zone(struct rig *rig, const char *zone, int64_t parallel)
 {
-    struct cs_zone row = { .size = sizeof row, .zone = zone, .dns = "fake", .parallel = parallel, .challenge_zone = "", .servers = "",
-                           .visible = CS_VISIBLE_OFF, .enabled = true };
+    struct cs_zone row = { .size = sizeof row,
+                           .zone = zone,
+                           .dns = "fake",
+                           .parallel = parallel,
+                           .challenge_zone = "",
+                           .servers = "",
+                           .visible = CS_VISIBLE_OFF,
+                           .enabled = true };
 
     write_row(rig, put_zone, &row);
 }
 
 void rig_subject(struct rig *rig, const char *subject, const char *zone, const char *names, const char *profile)
 {
-    struct cs_subject row = { .size = sizeof row, .subject = subject, .zone = zone, .names = names, .profile = profile, .cas = "",
-                              .enabled = true };
+    struct cs_subject row = {
+        .size = sizeof row, .subject = subject, .zone = zone, .names = names, .profile = profile, .cas = "", .enabled = true
+    };
 
     write_row(rig, put_subject, &row);
 }
@@ -235,7 +244,8 @@ static void on_answer(void *arg, const struct answer *from)
     to->running = from->running;
 }
 
-struct request *rig_submit(struct rig *rig, const char *csr, int64_t wait_ms, bool detach, bool fresh, struct rig_answer *answer)
+struct request *rig_submit(struct rig *rig, const char *csr, int64_t wait_ms, bool detach, bool fresh,
+                           struct rig_answer *answer)
 {
     const struct submission submission = {
         .front = "test",
@@ -321,6 +331,26 @@ char *rig_calls(struct rig *rig)
     snprintf(path, sizeof path, "%s/calls", rig->folder);
     text = read_file(path);
     return text ? text : text_copy("");
+}
+
+void rig_assert_calls(struct rig *rig, size_t n)
+{
+    char *calls = rig_calls(rig);
+    size_t lines = 0;
+
+    for (const char *at = calls; *at; at++)
+        lines += *at == '\n';
+    assert_int_equal(lines, n);
+    free(calls);
+}
+
+bool rig_calls_have(struct rig *rig, const char *word)
+{
+    char *calls = rig_calls(rig);
+    const bool has = strstr(calls, word) != NULL;
+
+    free(calls);
+    return has;
 }
 
 char *rig_served(struct rig *rig, const char *owner)

@@ -46,7 +46,8 @@ void rig_subject(struct rig *rig, const char *subject, const char *zone, const c
 /* A CSR for CN and SAN `name` with a new P-256 key, PEM; the caller frees it. */
 char *rig_csr(const char *name);
 struct request *rig_post(struct rig *rig, const char *csr, struct rig_answer *answer);
-struct request *rig_submit(struct rig *rig, const char *csr, int64_t wait_ms, bool detach, bool fresh, struct rig_answer *answer);
+struct request *rig_submit(struct rig *rig, const char *csr, int64_t wait_ms, bool detach, bool fresh,
+                           struct rig_answer *answer);
 struct request *rig_look(struct rig *rig, const char *job, struct rig_answer *answer);
 void rig_answer_free(struct rig_answer *answer);
 
@@ -58,6 +59,8 @@ void rig_rest(struct rig *rig);
 
 /* The lines of the CA's log so far, as one string; the caller frees it. */
 char *rig_calls(struct rig *rig);
+void rig_assert_calls(struct rig *rig, size_t n); /* there are so many */
+bool rig_calls_have(struct rig *rig, const char *word);
 /* What fake-dns serves at an owner: lines, or NULL when there is nothing. The caller frees it. */
 char *rig_served(struct rig *rig, const char *owner);
 /* Rows of the challenge table. */

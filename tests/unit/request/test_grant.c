@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 #include <string.h>
 
@@ -41,10 +42,18 @@ static const struct asker asker = { .front = "http", .identity = "" };
 static int set_up(void **state)
 {
     (void)state;
-    row = (struct subject_row){ .subject = TEXT("CN=a.x.example"), .zone = TEXT("x.example"), .names = TEXT(""), .profile = TEXT("short"), .cas = TEXT(""),
-                                .enabled = true, .dns = TEXT("builtin"), .zone_enabled = true };
+    row = (struct subject_row){ .subject = TEXT("CN=a.x.example"),
+                                .zone = TEXT("x.example"),
+                                .names = TEXT(""),
+                                .profile = TEXT("short"),
+                                .cas = TEXT(""),
+                                .enabled = true,
+                                .dns = TEXT("builtin"),
+                                .zone_enabled = true };
     names[0] = TEXT("a.x.example");
-    csr = (struct csr){ .subject = TEXT("CN=a.x.example"), .cn = "a.x.example", .names = names, .n_names = 1, .key_type = "p256" };
+    csr = (struct csr){
+        .subject = TEXT("CN=a.x.example"), .cn = "a.x.example", .names = names, .n_names = 1, .key_type = "p256"
+    };
     other.block.cn_only = true;
     two_cas = false;
     memset(&err, 0, sizeof err);
@@ -163,9 +172,10 @@ static void a_dns_instance_that_is_not_configured(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(disabled_rows_look_like_none),     TEST(exactly_the_cn_by_default), TEST(only_what_the_row_lists),
-        TEST(names_of_other_zones_are_foreign), TEST(every_name_is_looked_at),   TEST(the_row_picks_the_ca),
-        TEST(cn_only_is_the_cas_choice),        TEST(a_dns_instance_that_is_not_configured),
+        TEST(disabled_rows_look_like_none), TEST(exactly_the_cn_by_default),
+        TEST(only_what_the_row_lists),      TEST(names_of_other_zones_are_foreign),
+        TEST(every_name_is_looked_at),      TEST(the_row_picks_the_ca),
+        TEST(cn_only_is_the_cas_choice),    TEST(a_dns_instance_that_is_not_configured),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,56 @@
+/*
+ * Those who wait for a job: they join, leave, and hear; see job.h. Called by request.c through job_leave(), and by the files of
+ * the job.
+ */
+#include <assert.h>
+
+#include "request/job.h"
+
+void job_attach(struct job *job, struct job_waiter *waiter)
+{
+    assert(!waiter->job);
+    waiter->job = job;
+    waiter->next = NULL;
+    waiter->prev = job->last;
+    *(job->last ? &job->last->next : &job->first) = waiter;
+    job->last = waiter;
+}
+
+void job_leave(struct job_waiter *waiter)
+{
+    struct job *job = waiter->job;
+
+    if (!job)
+        return;
+    *(waiter->prev ? &waiter->prev->next : &job->first) = waiter->next;
+    *(waiter->next ? &waiter->next->prev : &job->last) = waiter->prev;
+    waiter->job = NULL;
+    waiter->next = waiter->prev = NULL;
+}
+
+void job_tell(struct job *job, const struct job_news *news)
+{
+    struct job_news full = *news;
+    struct job_waiter *waiter;
+
+    if (!full.job)
+        full.job = job->phase > JOB_STORING ? job->id : "";
+    while ((waiter = job->first)) {
+        job_leave(waiter);
+        waiter->hear(waiter, &full);
+    }
+}
+
+void job_tell_stored(struct job *job)
+{
+    const struct job_news news = { .job = job->id, .running = true };
+    struct job_waiter *next;
+
+    for (struct job_waiter *waiter = job->first; waiter; waiter = next) {
+        next = waiter->next;
+        if (waiter->stored_is_enough) {
+            job_leave(waiter);
+            waiter->hear(waiter, &news);
+        }
+    }
+}

@@ -1,0 +1,233 @@
+/* request/job_run.c, job_save.c, challenge.c, resume.c: challenges, DNS faults, stops, starts, late chains. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/clock.h"
+#include "fakes/rig.h"
+
+#define SUBJECT "CN=a.x.example"
+#define OWNER   "_acme-challenge.a.x.example."
+
+static struct rig rig;
+static struct rig_answer one, two;
+
+static int set_up(void **state)
+{
+    (void)state;
+    rig_up(&rig, "");
+    rig_zone(&rig, "x.example", 1);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    rig_answer_free(&one);
+    rig_answer_free(&two);
+    rig_down(&rig);
+    rig_remove(&rig);
+    return 0;
+}
+
+static void subject(const char *profile)
+{
+    rig_subject(&rig, SUBJECT, "x.example", ".x.example a.x.example", profile);
+}
+
+static void restart(void)
+{
+    rig_down(&rig);
+    rig_up(&rig, "");
+}
+
+static void a_challenge_is_set_and_taken_away(void **state)
+{
+    char *csr = rig_csr("a.x.example"), *served;
+
+    (void)state;
+    subject("put+wait:100+ok");
+    rig_post(&rig, csr, &one);
+    rig_turn(&rig, 60);
+    served = rig_served(&rig, OWNER);
+    assert_string_equal(served, "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0\n");
+    assert_int_equal(rig_challenges(&rig), 1);
+    rig_until(&rig, &one.came);
+    assert_non_null(one.chain);
+    rig_rest(&rig);
+    assert_null(rig_served(&rig, OWNER));
+    assert_int_equal(rig_challenges(&rig), 0);
+    free(served);
+    free(csr);
+}
+
+static void a_dns_failure_is_tried_again(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    rig_down(&rig);
+    rig_up(&rig, "failures = 2;");
+    subject("put+ok");
+    rig_post(&rig, csr, &one);
+    for (int i = 0; i < 4; i++) {
+        rig_turn(&rig, 30);
+        clock_move(rig.loop, 1100);
+    }
+    rig_until(&rig, &one.came);
+    assert_non_null(one.chain);
+    rig_rest(&rig);
+    assert_null(rig_served(&rig, OWNER));
+    free(csr);
+}
+
+static void a_dns_that_stays_down_fails_the_order(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    rig_down(&rig);
+    rig_up(&rig, "failures = 5;");
+    subject("put+ok");
+    rig_post(&rig, csr, &one);
+    for (int i = 0; i < 8 && !one.came; i++) {
+        rig_turn(&rig, 30);
+        clock_move(rig.loop, 8000);
+    }
+    rig_until(&rig, &one.came);
+    assert_int_equal(one.code, CS_EUPSTREAM);
+    assert_non_null(strstr(one.text, "fake DNS failure"));
+    for (int i = 0; i < 8; i++) {
+        rig_turn(&rig, 10);
+        clock_move(rig.loop, 30000);
+    }
+    rig_rest(&rig);
+    assert_int_equal(rig_challenges(&rig), 0);
+    free(csr);
+}
+
+static void a_stop_suspends_and_a_start_goes_on(void **state)
+{
+    char *csr = rig_csr("a.x.example"), job[64];
+
+    (void)state;
+    subject("save:order+put+pause+ok");
+    rig_submit(&rig, csr, 5000, true, false, &one);
+    rig_until(&rig, &one.came);
+    memcpy(job, one.job, sizeof job);
+    rig_post(&rig, csr, &two);
+    rig_turn(&rig, 60);
+    heart_stop(rig.heart);
+    instances_stop(rig.instances);
+    rig_until(&rig, &two.came);
+    assert_int_equal(two.code, CS_ESHUTDOWN);
+    assert_true(two.running);
+    assert_int_equal(rig_challenges(&rig), 1);
+    restart();
+    rig_rest(&rig);
+    assert_true(rig_calls_have(&rig, "resume"));
+    rig_answer_free(&two);
+    rig_look(&rig, job, &two);
+    rig_until(&rig, &two.came);
+    assert_non_null(two.chain);
+    rig_rest(&rig);
+    assert_null(rig_served(&rig, OWNER));
+    assert_int_equal(rig_challenges(&rig), 0);
+    free(csr);
+}
+
+static void a_step_the_plugin_does_not_know_starts_anew(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    subject("fail:13");
+    rig_post(&rig, csr, &one);
+    rig_until(&rig, &one.came);
+    assert_string_equal(one.reason, "order-lost");
+    rig_assert_calls(&rig, 4); /* CS_ERESTART for ever is given up */
+    free(csr);
+}
+
+static void a_step_after_finalize_never_starts_anew(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    subject("save:finalize+fail:13");
+    rig_post(&rig, csr, &one);
+    rig_until(&rig, &one.came);
+    assert_string_equal(one.reason, "order-lost");
+    rig_assert_calls(&rig, 1);
+    free(csr);
+}
+
+static void a_late_chain_turns_a_failed_job_into_a_done_one(void **state)
+{
+    char *csr = rig_csr("a.x.example"), job[64];
+
+    (void)state;
+    subject("late");
+    rig_submit(&rig, csr, 3600 * 1000, false, false, &one);
+    rig_turn(&rig, 60);
+    clock_move(rig.loop, rig.setup.settings.job_deadline_ms + 1000);
+    rig_until(&rig, &one.came);
+    assert_int_equal(one.code, CS_ETIMEDOUT);
+    memcpy(job, one.job, sizeof job);
+    rig_rest(&rig);
+    rig_look(&rig, job, &two);
+    rig_until(&rig, &two.came);
+    assert_non_null(two.chain);
+    free(csr);
+}
+
+static int drop(const struct store_conn *c, void *arg, struct cs_error *err)
+{
+    return c->ops->subject_remove(c->conn, arg, err);
+}
+
+static void an_order_whose_subject_is_gone_does_not_go_on(void **state)
+{
+    char *csr = rig_csr("a.x.example"), job[64];
+    struct cs_error err;
+
+    (void)state;
+    subject("save:order+hang");
+    rig_submit(&rig, csr, 5000, true, false, &one);
+    rig_until(&rig, &one.came);
+    memcpy(job, one.job, sizeof job);
+    rig_turn(&rig, 60);
+    rig_subject(&rig, "CN=other.x.example", "x.example", "", "");
+    assert_int_equal(store_with(instances_at(rig.instances, ROLE_STORE, 0), CS_STATE_WRITER, drop, (void *)SUBJECT, &err), 0);
+    restart();
+    rig_rest(&rig);
+    rig_turn(&rig, 50);
+    rig_look(&rig, job, &two);
+    rig_until(&rig, &two.came);
+    assert_string_equal(two.reason, "not-granted");
+    rig_assert_calls(&rig, 1);
+    free(csr);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_challenge_is_set_and_taken_away),
+        TEST(a_dns_failure_is_tried_again),
+        TEST(a_dns_that_stays_down_fails_the_order),
+        TEST(a_stop_suspends_and_a_start_goes_on),
+        TEST(a_step_the_plugin_does_not_know_starts_anew),
+        TEST(a_step_after_finalize_never_starts_anew),
+        TEST(a_late_chain_turns_a_failed_job_into_a_done_one),
+        TEST(an_order_whose_subject_is_gone_does_not_go_on),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
