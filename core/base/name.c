@@ -4,7 +4,10 @@
 #include "base/name.h"
 
 #include <idn2.h>
+#include <stdio.h>
 #include <string.h>
+
+#define LABEL_MAX 63
 
 static int bad(struct cs_error *err, const char *fault)
 {
@@ -37,11 +40,11 @@ static bool a_label_round_trips(const char *label)
 /* `label` is lower case already. */
 static int check_label(const char *label, size_t len, unsigned flags, struct cs_error *err)
 {
-    char copy[64];
+    char copy[LABEL_MAX + 1];
 
     if (len == 0)
         return bad(err, "the name has an empty label (two dots in a row, or a dot in front)");
-    if (len > 63)
+    if (len > LABEL_MAX)
         return bad(err, "the name has a label of more than 63 characters");
     for (size_t i = 0; i < len; i++) {
         if (label[i] == '_' && !(flags & NAME_UNDERSCORE))
@@ -57,8 +60,7 @@ static int check_label(const char *label, size_t len, unsigned flags, struct cs_
         return bad(err, "the name has a label that begins or ends with a hyphen");
     if (len < 4 || label[2] != '-' || label[3] != '-')
         return 0;
-    memcpy(copy, label, len);
-    copy[len] = '\0';
+    snprintf(copy, sizeof copy, "%.*s", (int)len, label);
     if (strncmp(copy, "xn--", 4) != 0 || !a_label_round_trips(copy))
         return bad(err, "the name has a label with \"--\" in third place that is not a valid xn-- label (RFC 5890)");
     return 0;

@@ -12,7 +12,7 @@ enum sign_exit {
     SIGN_OK = 0,
     SIGN_FAILED = 1,  /* something here: a file, the key, TLS */
     SIGN_USAGE = 2,
-    SIGN_REFUSED = 3, /* the server says no, and will say so again */
+    SIGN_REFUSED = 3, /* the server or the CA says no, and will say so again */
     SIGN_LATER = 4,   /* the same command may work later */
     SIGN_MISFIT = 5   /* the answer is not a chain for this key and these names */
 };
@@ -38,7 +38,7 @@ struct sign_options {
 /* Read the command line. -1: go on; otherwise the exit code (--help, or a mistake, told on stderr). `out` is to be freed in any
  * case. */
 int sign_options_read(struct sign_options *out, int argc, char **argv);
-void sign_options_free(struct sign_options *options);
+void sign_options_free(struct sign_options *out);
 
 /* The key of --key: read, or made and written with mode 0600, never over another file. *made tells which. */
 EVP_PKEY *sign_key_get(const struct sign_options *options, bool *made, struct cs_error *err);

@@ -215,9 +215,12 @@ static void pause_a_while(struct exchange *x)
         nanosleep(&(struct timespec){ .tv_sec = pause_ms / 1000, .tv_nsec = pause_ms % 1000 * 1000000 }, NULL);
 }
 
-static bool is_later(long status)
+/* A Countersign sends Retry-After whenever waiting helps; of a proxy's 5xx nobody knows. */
+static bool is_later(const struct exchange *x)
 {
-    return status >= 500 || status == 408 || status == 429;
+    if (x->status == 408 || x->status == 429 || x->retry_after_s > 0)
+        return true;
+    return x->status >= 500 && !sign_problem_is_ours(text_of(&x->body), x->body.len);
 }
 
 static void take_problem(struct exchange *x)
@@ -231,7 +234,7 @@ static void take_problem(struct exchange *x)
     else if (x->status >= 200 && x->status < 300)
         end(x, SIGN_MISFIT, text_of(&out));
     else
-        end(x, is_later(x->status) ? SIGN_LATER : SIGN_REFUSED, text_of(&out));
+        end(x, is_later(x) ? SIGN_LATER : SIGN_REFUSED, text_of(&out));
     text_free(&out);
 }
 

@@ -38,8 +38,8 @@ static const char help[] =
     "  0  the chain is written\n"
     "  1  it failed here: a file, the key, the server's TLS certificate\n"
     "  2  the command line is wrong\n"
-    "  3  the server refused (4xx): the same command will be refused again\n"
-    "  4  try again later (5xx, 429, no answer): the same command goes on where this one stopped\n"
+    "  3  the server refused, or the CA did: the same command will be refused again\n"
+    "  4  try again later (busy, limits, no answer): the same command goes on where this one stopped\n"
     "  5  the answer is not a chain for this key and these names; nothing was written\n";
 
 enum option_id { SERVER = 256, NAME, SUBJECT, SAN, KEY, KEY_TYPE, OUT, CSR, LABEL, CA_FILE, INSECURE_HTTP, TIMEOUT, PRINT };

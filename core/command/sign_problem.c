@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "command/sign.h"
+#include "http/problem.h"
 
 #define MAX_PIECE 600 /* of one text of the server */
 
@@ -77,6 +78,16 @@ void sign_problem_add(struct text *out, long status, const char *body, size_t le
         add_clean(out, body, line);
     }
     json_decref(problem);
+}
+
+bool sign_problem_is_ours(const char *body, size_t len)
+{
+    json_t *problem = json_loadb(body, len, JSON_REJECT_DUPLICATES, NULL);
+    const char *type = json_string_value(json_object_get(problem, "type"));
+    bool ours = type && strncmp(type, PROBLEM_TYPE_PREFIX, strlen(PROBLEM_TYPE_PREFIX)) == 0;
+
+    json_decref(problem);
+    return ours;
 }
 
 const char *sign_step_words(const char *step)

@@ -31,12 +31,17 @@ static bool says_der(const char *content_type)
     return content_type && strncasecmp(content_type, type, strlen(type)) == 0 && strchr("; \t", content_type[strlen(type)]);
 }
 
+static bool begins_as_text(const char *body, size_t len)
+{
+    return len && (body[0] == '-' || body[0] == ' ' || body[0] == '\t' || body[0] == '\r' || body[0] == '\n');
+}
+
 int csr_decode(const void *body, size_t len, const char *content_type, uint8_t *der, size_t *der_len, struct cs_error *err)
 {
     *der_len = 0;
     if (len > CSR_MAX_DER)
         return too_large(len, err);
-    if (!says_der(content_type) || (len && memchr("-\r\n\t ", *(const char *)body, 5)))
+    if (!says_der(content_type) || begins_as_text(body, len))
         return pem_find_csr(body, len, der, der_len, err);
     if (len == 0)
         return cs_fail_as(err, CS_EINPUT, "no-csr",
@@ -65,7 +70,7 @@ static char *outline(struct der_span subject, struct cs_error *err)
 
 char *csr_outline(const uint8_t *der, size_t len, struct cs_error *err)
 {
-    struct der_span subject;
+    struct der_span subject = { 0 };
 
     if (len > CSR_MAX_DER) {
         too_large(len, err);

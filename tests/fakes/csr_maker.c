@@ -142,8 +142,8 @@ EVP_PKEY *csr_maker_key(const char *kind)
 static void set_subject(struct bytes *out, const char *subject)
 {
     X509_NAME *name = subject_name_build(subject, NULL);
-    const unsigned char *der;
-    size_t len;
+    const unsigned char *der = NULL;
+    size_t len = 0;
 
     must(name && X509_NAME_get0_der(name, &der, &len) == 1, "bad subject");
     bytes_add(out, der, len);

@@ -267,6 +267,14 @@ def test_what_the_ca_said_is_told(client, server):
     assert "\x1b" not in done.stderr
 
 
+def test_a_refusal_by_the_ca_is_final(client, server):
+    server.answers = [problem(502, type="urn:countersign:error:ca-caa", title="CAA forbids it", detail="ask the zone's owner")]
+    done = client()
+    assert done.returncode == REFUSED and "CAA forbids it" in done.stderr and "later" not in done.stderr
+    server.answers = [problem(502, {"Retry-After": "60"}, type="urn:countersign:error:ca-unavailable", title="The CA is down")]
+    assert client().returncode == LATER
+
+
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504, 408])
 def test_later_says_when(client, server, status):
     server.answers = [problem(status, {"Retry-After": "7200"}, title="Not now", detail="busy")]
