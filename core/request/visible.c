@@ -33,6 +33,8 @@ struct asked {
     struct visible_wait *wait;
     struct server_address server;
     struct dns_query *query;
+    struct timer again;
+    int64_t pause_ms;
     enum outcome outcome;
     char said[TXT_REPLY_SAID];
 };
@@ -51,13 +53,18 @@ struct visible_wait {
     int referrals;
     struct name_search *search;
     struct asked *asked;
-    size_t n, running;
-    int64_t pause_ms;
+    size_t n;
+    int64_t pause_ms; /* before servers are looked for again */
     struct timer again, deadline;
     struct cs_error err; /* why there are no servers to ask */
 };
 
 static void look(struct visible_wait *w);
+
+static int64_t longer(int64_t pause_ms)
+{
+    return pause_ms * 2 < LONGEST_PAUSE_MS ? pause_ms * 2 : LONGEST_PAUSE_MS;
+}
 
 struct visible *visible_new(struct loop *loop, const char *const *resolvers, size_t n, struct cs_error *err)
 {
@@ -82,11 +89,13 @@ struct visible *visible_new(struct loop *loop, const char *const *resolvers, siz
 
 static void drop_servers(struct visible_wait *w)
 {
-    for (size_t i = 0; i < w->n; i++)
+    for (size_t i = 0; i < w->n; i++) {
         dns_client_cancel(w->asked[i].query);
+        timer_clear(&w->asked[i].again);
+    }
     free(w->asked);
     w->asked = NULL;
-    w->n = w->running = 0;
+    w->n = 0;
 }
 
 static void list(struct visible_wait *w)
@@ -245,18 +254,7 @@ static void read_answer(struct asked *a, const struct dns_answer *answer)
         memcpy(a->wait->referral, reply.referral, sizeof reply.referral);
 }
 
-/* ---- Rounds ---------------------------------------------------------------------------------------------------------- */
-
-static void on_again(void *arg)
-{
-    look(arg);
-}
-
-static void pause_then_look(struct visible_wait *w)
-{
-    timer_set_in(w->visible->loop, &w->again, w->pause_ms, on_again, w);
-    w->pause_ms = w->pause_ms * 2 < LONGEST_PAUSE_MS ? w->pause_ms * 2 : LONGEST_PAUSE_MS;
-}
+/* ---- Asking ---------------------------------------------------------------------------------------------------------- */
 
 static size_t count(const struct visible_wait *w, enum outcome outcome)
 {
@@ -267,27 +265,35 @@ static size_t count(const struct visible_wait *w, enum outcome outcome)
     return n;
 }
 
-static void round_over(struct visible_wait *w)
+static void ask(struct asked *a);
+
+static void on_ask_again(void *arg)
 {
-    if (w->referral[0] && w->referrals < REFERRALS) {
-        w->referrals++;
-        drop_servers(w);
-        look(w);
-    } else if (count(w, HAS) > 0 && count(w, LACKS) == 0) {
-        succeed(w);
-    } else {
-        pause_then_look(w);
-    }
+    ask(arg);
+}
+
+static void ask_later(struct asked *a)
+{
+    timer_set_in(a->wait->visible->loop, &a->again, a->pause_ms, on_ask_again, a);
+    a->pause_ms = longer(a->pause_ms);
 }
 
 static void on_answer(void *arg, const struct dns_answer *answer)
 {
     struct asked *a = arg;
+    struct visible_wait *w = a->wait;
 
     a->query = NULL;
     read_answer(a, answer);
-    if (--a->wait->running == 0)
-        round_over(a->wait);
+    if (w->referral[0] && w->referrals < REFERRALS) {
+        w->referrals++;
+        drop_servers(w);
+        look(w);
+    } else if (count(w, HAS) > 0 && count(w, HAS) + count(w, SILENT) == w->n) {
+        succeed(w);
+    } else if (a->outcome != HAS) {
+        ask_later(a);
+    }
 }
 
 static void ask(struct asked *a)
@@ -297,33 +303,29 @@ static void ask(struct asked *a)
     struct cs_error err;
 
     a->query = dns_client_ask(a->wait->visible->loop, &question, on_answer, a, &err);
-    if (a->query)
-        a->wait->running++;
-    else
+    if (!a->query) {
         snprintf(a->said, sizeof a->said, "%.60s", err.text);
+        ask_later(a);
+    }
 }
 
-/* Ask all that do not have it yet. */
+/* Each server goes at its own pace: one that is slow or dead does not keep the others from being asked again. */
 static void ask_all(struct visible_wait *w)
 {
-    size_t skipped = 0;
+    size_t unreachable = 0;
 
     for (size_t i = 0; i < w->n; i++)
-        skipped += is_unreachable(w->visible, &w->asked[i].server);
+        unreachable += is_unreachable(w->visible, &w->asked[i].server);
     for (size_t i = 0; i < w->n; i++) {
         struct asked *a = &w->asked[i];
 
-        if (a->outcome == HAS)
-            continue;
-        if (skipped == w->n || !is_unreachable(w->visible, &a->server)) {
+        if (unreachable == w->n || !is_unreachable(w->visible, &a->server)) {
             ask(a);
             continue;
         }
         a->outcome = SILENT;
         snprintf(a->said, sizeof a->said, "no answer a moment ago");
     }
-    if (w->running == 0)
-        pause_then_look(w);
 }
 
 static int take_servers(struct visible_wait *w, const struct server_list *list)
@@ -333,10 +335,22 @@ static int take_servers(struct visible_wait *w, const struct server_list *list)
         return cs_fail(&w->err, CS_EINTERNAL, "no memory");
     w->n = list->n;
     for (size_t i = 0; i < list->n; i++)
-        w->asked[i] = (struct asked){ .wait = w, .server = list->servers[i], .said = "no answer yet" };
+        w->asked[i] = (struct asked){ .wait = w, .server = list->servers[i], .pause_ms = FIRST_PAUSE_MS,
+                                       .said = "no answer yet" };
     memcpy(w->cut, list->zone, sizeof w->cut);
     w->referral[0] = '\0';
     return 0;
+}
+
+static void on_look_again(void *arg)
+{
+    look(arg);
+}
+
+static void look_later(struct visible_wait *w)
+{
+    timer_set_in(w->visible->loop, &w->again, w->pause_ms, on_look_again, w);
+    w->pause_ms = longer(w->pause_ms);
 }
 
 static void on_found(void *arg, const struct server_list *list, const struct cs_error *err)
@@ -349,30 +363,25 @@ static void on_found(void *arg, const struct server_list *list, const struct cs_
     if (!err && take_servers(w, list) == 0)
         ask_all(w);
     else
-        pause_then_look(w);
+        look_later(w);
 }
 
 /* Find out whom to ask, then ask. */
 static void look(struct visible_wait *w)
 {
     const char *zone = w->referral[0] ? w->referral : w->zone;
-    const struct server_list *known;
+    const struct server_list *known = name_servers_known(w->visible->name_servers, zone);
 
-    if (w->asked) {
-        ask_all(w);
-        return;
-    }
-    known = name_servers_known(w->visible->name_servers, zone);
     if (known) {
         if (take_servers(w, known) == 0)
             ask_all(w);
         else
-            pause_then_look(w);
+            look_later(w);
         return;
     }
     w->search = name_servers_find(w->visible->name_servers, zone, w->deadline_ms, on_found, w, &w->err);
     if (!w->search)
-        pause_then_look(w);
+        look_later(w);
 }
 
 static void on_bad_servers(void *arg)

@@ -94,7 +94,7 @@ static void put_txt(struct reply *r, const struct owner *owner)
 /* RFC 8482 4.1: one set of those that are there. */
 static void put_any(struct reply *r, const struct owner *owner)
 {
-    if (owner->fixed)
+    if (owner->fixed && owner->fixed->type != RR_TXT)
         r->answers = writer_put_set(&r->w, NULL, HEADER, owner->fixed, owner->fixed->ttl);
     else
         put_txt(r, owner);

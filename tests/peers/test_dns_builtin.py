@@ -10,6 +10,7 @@ import shutil
 import socket
 import struct
 import subprocess
+import time
 
 import dns.edns
 import dns.flags
@@ -22,6 +23,7 @@ import dns.tsigkeyring
 import dns.update
 import dns.xfr
 import pytest
+import scene
 
 ZONE = "go.example.com"
 HOST = "127.0.0.1"
@@ -257,14 +259,35 @@ def test_kdig(server):
     assert "ANSWER: 1;" in kdig(server, f"_acme-challenge.www.{ZONE}", "TXT")
 
 
-@pytest.mark.skipif(not shutil.which("dnsviz"), reason="dnsviz is not installed")
-@pytest.mark.parametrize("name", [ZONE, f"www.{ZONE}", f"_acme-challenge.www.{ZONE}", f"nobody.{ZONE}"])
-def test_dnsviz_finds_no_fault(server, name):
-    command = ["dnsviz", "probe", "-A", "-x", f"{ZONE}+:ns1.{ZONE}={HOST}:{server.port}", name]
+def expect_no_fault(name, zone, port):
+    command = ["dnsviz", "probe", "-A", "-x", f"{zone}+:ns1.{zone}={HOST}:{port}", name]
     probe = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert probe.returncode == 0, probe.stderr
     seen = json.loads(probe.stdout)
-    assert any(zone.startswith(f"{ZONE}.") and facts.get("queries") for zone, facts in seen.items() if isinstance(facts, dict))
+    assert seen[f"{zone}."]["queries"]
     grok = subprocess.run(["dnsviz", "grok", "-l", "warning"], input=probe.stdout, capture_output=True, text=True, timeout=120)
     assert grok.returncode == 0, grok.stderr
     assert grok.stdout.strip() in ("", "{}"), grok.stdout
+
+
+@pytest.mark.skipif(not shutil.which("dnsviz"), reason="dnsviz is not installed")
+@pytest.mark.parametrize("name", [ZONE, f"www.{ZONE}", f"_acme-challenge.www.{ZONE}", f"nobody.{ZONE}"])
+def test_dnsviz_finds_no_fault(server, name):
+    expect_no_fault(name, ZONE, server.port)
+
+
+def test_the_whole_server_answers_the_same(world):
+    """Sockets bound by the core; a value that an order has put there and taken away again."""
+    port = world.server.dns_port
+    for transport in (dns.query.udp, dns.query.tcp):
+        reply = transport(question(scene.ZONE), HOST, port=port, timeout=5)
+        assert reply.flags & dns.flags.AA and reply.answer[0].rdtype == dns.rdatatype.SOA
+    assert world.server.sign(world.csr()).status == 200
+    for _ in range(100):
+        reply = dns.query.udp(question(f"_acme-challenge.{scene.NAME}", "TXT"), HOST, port=port, timeout=5)
+        if reply.rcode() == dns.rcode.NXDOMAIN:
+            break
+        time.sleep(0.05)
+    assert reply.rcode() == dns.rcode.NXDOMAIN
+    if shutil.which("dnsviz"):
+        expect_no_fault(scene.ZONE, scene.ZONE, port)

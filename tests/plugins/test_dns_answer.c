@@ -167,6 +167,9 @@ static void any_gets_one_set(void **state)
     assert_int_equal(count(1), 1);
     ask_for("nobody.go.example.com.", ANY);
     expect_soa_only(NXDOMAIN);
+    assert_int_equal(serve_txt(&served, "a.b.c.go.example.com.", "token", false, 5, NOW + 1), 0);
+    ask_for("a.b.c.go.example.com.", ANY);
+    assert_int_equal(count(1), 2); /* the set is whole: that of the settings, and the challenge */
 }
 
 /* ---- What is refused ---------------------------------------------------------------------------------------- */

@@ -115,8 +115,7 @@ static const char *both(void)
 {
     static char text[160];
 
-    snprintf(text, sizeof text, "%s %s", one.fake.address, other.fake.address);
-    return text;
+    return snprintf(text, sizeof text, "%s %s", one.fake.address, other.fake.address) > 0 ? text : NULL;
 }
 
 static void turn(int times)
@@ -263,6 +262,29 @@ static void a_silent_server_is_left_alone_for_a_minute(void **state)
     assert_int_equal(other.asked, 1);
 }
 
+static void a_dead_server_does_not_slow_the_asking_of_others(void **state)
+{
+    (void)state;
+    reset();
+    clock_move(loop, 61000);
+    one.has_from = 5;
+    one.before = SAYS_NXDOMAIN;
+    other.has_from = 0;
+    other.before = SAYS_NOTHING;
+    assert_non_null(start(both(), 60000));
+    for (int i = 0; i < 40; i++) { /* 800 ms: asked at 0, 50, 150, 350, 750 */
+        turn(2);
+        clock_move(loop, 20);
+    }
+    turn(2);
+    assert_int_equal(one.asked, 5);
+    assert_int_equal(other.asked, 1);
+    assert_int_equal(seen.calls, 0);
+    run_fast(100);
+    assert_false(seen.failed);
+    assert_int_equal(other.asked, 3);
+}
+
 static void the_error_says_what_each_server_said(void **state)
 {
     static const struct {
@@ -315,8 +337,6 @@ static void a_cancelled_wait_is_forgotten(void **state)
     assert_int_equal(seen.calls, 0);
     visible_cancel(NULL);
 }
-
-/* ---- Servers that have to be found -------------------------------------------------------------------------------------- */
 
 static unsigned resolved;
 
@@ -422,7 +442,6 @@ static void a_shutdown_ends_all_waits(void **state)
     struct visible *usual = visible;
 
     (void)state;
-    reset();
     one.has_from = 0;
     visible = visible_new(loop, resolvers, 1, NULL);
     assert_non_null(start(one.fake.address, 10000));
@@ -466,6 +485,7 @@ int main(void)
         cmocka_unit_test(strings_are_joined_and_aliases_followed),
         cmocka_unit_test(a_server_that_cannot_be_reached_is_passed_over),
         cmocka_unit_test(a_silent_server_is_left_alone_for_a_minute),
+        cmocka_unit_test(a_dead_server_does_not_slow_the_asking_of_others),
         cmocka_unit_test(the_error_says_what_each_server_said),
         cmocka_unit_test(servers_that_are_no_addresses_are_the_operators_fault),
         cmocka_unit_test(a_cancelled_wait_is_forgotten),
