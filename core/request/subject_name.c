@@ -77,30 +77,19 @@ static int add_attribute(struct text *out, const X509_NAME_ENTRY *entry, struct 
     return 0;
 }
 
-static const ASN1_OBJECT *type_at(const X509_NAME *name, int i)
-{
-    return X509_NAME_ENTRY_get_object(X509_NAME_get_entry(name, i));
-}
-
 static int set_at(const X509_NAME *name, int i)
 {
     return X509_NAME_ENTRY_set(X509_NAME_get_entry(name, i));
 }
 
-/* No type twice in one RDN (X.501 9.3), and one CN in all. */
 static int check_types(const X509_NAME *name, struct cs_error *err)
 {
-    int n = X509_NAME_entry_count(name);
-    int n_cn = 0;
+    int n = X509_NAME_entry_count(name), n_cn = 0;
 
     if (n > SUBJECT_MAX_ATTRIBUTES)
         return bad(err, "the subject has too many attributes");
-    for (int i = 0; i < n; i++) {
-        n_cn += OBJ_obj2nid(type_at(name, i)) == NID_commonName;
-        for (int j = i + 1; j < n && set_at(name, j) == set_at(name, i); j++)
-            if (OBJ_cmp(type_at(name, i), type_at(name, j)) == 0)
-                return bad(err, "the subject has a type twice in one RDN");
-    }
+    for (int i = 0; i < n; i++)
+        n_cn += OBJ_obj2nid(X509_NAME_ENTRY_get_object(X509_NAME_get_entry(name, i))) == NID_commonName;
     return n_cn > 1 ? bad(err, "the subject has more than one CN") : 0;
 }
 
@@ -118,15 +107,38 @@ static int check_rdns(const X509_NAME *name, struct cs_error *err)
     return 0;
 }
 
+/* In DER order, which is by length, type, string type, value, equal types and lengths are next to each other. Their string
+ * types are not in the text, so for the text only the values count: Go puts two organisations into one RDN. */
+static bool comes_later(const X509_NAME *name, int a, int b)
+{
+    const X509_NAME_ENTRY *first = X509_NAME_get_entry(name, a), *second = X509_NAME_get_entry(name, b);
+    const ASN1_STRING *one = X509_NAME_ENTRY_get_data(first), *other = X509_NAME_ENTRY_get_data(second);
+    int len = ASN1_STRING_length(one);
+
+    return OBJ_cmp(X509_NAME_ENTRY_get_object(first), X509_NAME_ENTRY_get_object(second)) == 0 &&
+           len == ASN1_STRING_length(other) &&
+           memcmp(ASN1_STRING_get0_data(one), ASN1_STRING_get0_data(other), (size_t)len) > 0;
+}
+
 /* The RDN of attributes start to end - 1. */
 static int add_rdn_text(struct text *out, const X509_NAME *name, int start, int end, struct cs_error *err)
 {
+    int order[SUBJECT_MAX_ATTRIBUTES];
+    int n = 0;
+
+    for (int i = start; i < end; i++) {
+        int at = n++;
+
+        for (; at > 0 && comes_later(name, order[at - 1], i); at--)
+            order[at] = order[at - 1];
+        order[at] = i;
+    }
     if (out->len)
         text_add_char(out, ',');
-    for (int i = start; i < end; i++) {
-        if (i > start)
+    for (int i = 0; i < n; i++) {
+        if (i > 0)
             text_add_char(out, '+');
-        if (add_attribute(out, X509_NAME_get_entry(name, i), err) != 0)
+        if (add_attribute(out, X509_NAME_get_entry(name, order[i]), err) != 0)
             return -1;
     }
     return 0;

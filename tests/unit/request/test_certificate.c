@@ -311,14 +311,19 @@ static void a_serial_is_sane(void **state)
 
 static void each_certificate_is_issued_by_the_next(void **state)
 {
-    struct wish leaf = leaf_wish(), ca = ca_wish("CA", "rsa2048"), other = ca_wish("CA", "rsa3072"), not_ca;
-    char *pem = chain_with(&leaf, &ca), *pem2 = chain_with(&leaf, &other);
+    struct wish leaf = leaf_wish(), ca = ca_wish("CA", "rsa2048"), other = ca_wish("CA", "rsa3072"), not_ca,
+                renamed = ca_wish("CB", "rsa2048");
+    char *pem = chain_with(&leaf, &ca), *pem2 = chain_with(&leaf, &other), *pem3 = chain_with(&leaf, &renamed);
     char *second = strstr(pem + 1, "-----BEGIN"), *third = strstr(second + 1, "-----BEGIN");
     struct text mixed = TEXT_MAX(100000);
 
     (void)state;
     text_add_n(&mixed, pem, (size_t)(second - pem)); /* the same name, another key */
     text_add(&mixed, strstr(pem2 + 1, "-----BEGIN"));
+    refuses(text_of(&mixed), "go.example.com", "certificate 1 of the chain was not issued");
+    text_clear(&mixed);
+    text_add_n(&mixed, pem, (size_t)(second - pem)); /* the same key, another name */
+    text_add(&mixed, strstr(pem3 + 1, "-----BEGIN"));
     refuses(text_of(&mixed), "go.example.com", "certificate 1 of the chain was not issued");
     text_clear(&mixed);
     text_add_n(&mixed, pem, (size_t)(second - pem)); /* the intermediate left out */
@@ -335,6 +340,7 @@ static void each_certificate_is_issued_by_the_next(void **state)
     text_free(&mixed);
     free(pem);
     free(pem2);
+    free(pem3);
     not_ca = ca_wish("CA", "rsa2048");
     not_ca.constraints = "critical,CA:FALSE";
     not_ca.usage = "digitalSignature";
