@@ -25,6 +25,7 @@ struct chain {
     X509 *v[MAX_CERTIFICATES]; /* leaf first */
     size_t n;
     struct text pem;
+    struct issuers *issuers;
 };
 
 static int bad(struct cs_error *err, const char *fault)
@@ -35,13 +36,10 @@ static int bad(struct cs_error *err, const char *fault)
 static int add_certificate(void *arg, const uint8_t *der, size_t der_len, struct cs_error *err)
 {
     struct chain *chain = arg;
-    const unsigned char *at = der;
-    X509 *certificate = d2i_X509(NULL, &at, (long)der_len);
+    X509 *certificate = issuers_decode(chain->n ? chain->issuers : NULL, der, der_len);
 
-    if (!certificate || at != der + der_len) {
-        X509_free(certificate);
+    if (!certificate)
         return bad(err, "the chain has a block that is not a certificate");
-    }
     chain->v[chain->n++] = certificate;
     pem_add(&chain->pem, "CERTIFICATE", der, der_len);
     return 0;
@@ -188,10 +186,11 @@ static int read_chain(struct chain *chain, const char *pem, size_t len, struct c
     return text_failed(&chain->pem) ? cs_fail(err, CS_EINTERNAL, "no memory") : 0;
 }
 
-int certificate_check(struct certificate *out, const char *pem, size_t len, const uint8_t spki_sha256[32],
-                      const char *const *names, size_t n_names, int64_t now_ms, struct cs_error *err)
+int certificate_check(struct certificate *out, struct issuers *issuers, const char *pem, size_t len,
+                      const uint8_t spki_sha256[32], const char *const *names, size_t n_names, int64_t now_ms,
+                      struct cs_error *err)
 {
-    struct chain chain = { .pem = TEXT_MAX(2 * MAX_CHAIN) };
+    struct chain chain = { .pem = TEXT_MAX(2 * MAX_CHAIN), .issuers = issuers };
     int rc = -1;
 
     *out = (struct certificate){ 0 };

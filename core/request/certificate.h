@@ -6,6 +6,8 @@
 
 #include <countersign/plugin.h>
 
+#include "request/issuers.h"
+
 struct certificate {
     char serial[65]; /* hexadecimal, lower case */
     int64_t not_before_ms, not_after_ms;
@@ -15,9 +17,10 @@ struct certificate {
 
 /* Leaf key = `spki_sha256`, names = `names` exactly (SAN, and CN if there is one among them), now within its dates (60 s slack;
  * not_after in the future), not a CA, each certificate issued and signed by the next. CS_EUPSTREAM, reason "bad-chain",
- * otherwise. */
-int certificate_check(struct certificate *out, const char *pem, size_t len, const uint8_t spki_sha256[32],
-                      const char *const *names, size_t n_names, int64_t now_ms, struct cs_error *err);
+ * otherwise. `issuers` may be NULL. */
+int certificate_check(struct certificate *out, struct issuers *issuers, const char *pem, size_t len,
+                      const uint8_t spki_sha256[32], const char *const *names, size_t n_names, int64_t now_ms,
+                      struct cs_error *err);
 void certificate_free(struct certificate *certificate);
 
 #endif

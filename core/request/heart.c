@@ -9,6 +9,7 @@
 #include "engine/log.h"
 #include "engine/timer.h"
 #include "request/challenge.h"
+#include "request/issuers.h"
 #include "request/job.h"
 #include "request/resume.h"
 #include "request/subject.h"
@@ -72,7 +73,8 @@ struct heart *heart_new(const struct heart *with, struct cs_error *err)
     heart->queues = zone_queues_new(heart->loop);
     heart->challenges = challenges_new(heart);
     heart->jobs = jobs_new(heart);
-    if (heart->visible && heart->subjects && heart->queues && heart->challenges && heart->jobs)
+    heart->issuers = issuers_new();
+    if (heart->visible && heart->subjects && heart->queues && heart->challenges && heart->jobs && heart->issuers)
         return heart;
     if (heart->visible)
         cs_fail(err, CS_EINTERNAL, "out of memory");
@@ -117,6 +119,7 @@ void heart_free(struct heart *heart)
         return;
     timer_clear(&((struct whole_heart *)heart)->purge);
     jobs_free(heart->jobs);
+    issuers_free(heart->issuers);
     challenges_free(heart->challenges);
     zone_queues_free(heart->queues);
     subjects_free(heart->subjects);

@@ -22,6 +22,7 @@ struct heart {
     struct zone_queues *queues;
     struct challenges *challenges;
     struct jobs *jobs;
+    struct issuers *issuers;
     size_t in_flight; /* requests that wait for an answer */
     bool stopping;    /* no new requests, no new orders */
 };

@@ -114,7 +114,7 @@ static int check(struct certificate *out, const char *pem, const char *name, str
     uint8_t hash[32];
 
     hash_of("p256", hash);
-    return certificate_check(out, pem, strlen(pem), hash, &name, 1, NOW_MS, err);
+    return certificate_check(out, NULL, pem, strlen(pem), hash, &name, 1, NOW_MS, err);
 }
 
 static void accepts(const char *pem, const char *name)
@@ -252,12 +252,12 @@ static void a_missing_name_is_noticed(void **state)
     leaf.cn = "a.example.com";
     leaf.san = "DNS:a.example.com,DNS:a.example.com";
     pem = chain_with(&leaf, &ca);
-    assert_int_equal(certificate_check(&out, pem, strlen(pem), hash, names, 2, NOW_MS, &err), -1);
+    assert_int_equal(certificate_check(&out, NULL, pem, strlen(pem), hash, names, 2, NOW_MS, &err), -1);
     assert_non_null(strstr(err.text, "lacks a name"));
     free(pem);
     leaf.san = "DNS:b.example.com,DNS:a.example.com";
     pem = chain_with(&leaf, &ca);
-    assert_int_equal(certificate_check(&out, pem, strlen(pem), hash, names, 2, NOW_MS, &err), 0);
+    assert_int_equal(certificate_check(&out, NULL, pem, strlen(pem), hash, names, 2, NOW_MS, &err), 0);
     certificate_free(&out);
     free(pem);
 }
