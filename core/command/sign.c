@@ -49,8 +49,8 @@ static enum sign_exit keep_chain(const struct sign_options *options, const struc
     struct tm tm;
     char date[32] = "?";
 
-    if (certificate_check(&certificate, NULL, answer->chain, answer->chain_len, csr->spki_sha256, (const char *const *)csr->names,
-                          csr->n_names, (int64_t)time(NULL) * 1000, &err) != 0) {
+    if (certificate_check(&certificate, NULL, answer->chain, answer->chain_len, csr->spki_sha256,
+                          (const char *const *)csr->names, csr->n_names, (int64_t)time(NULL) * 1000, &err) != 0) {
         cs_fail_in(&err, "nothing was written, because the answer does not fit");
         return fail(&err, SIGN_MISFIT);
     }

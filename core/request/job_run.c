@@ -78,8 +78,8 @@ static void on_done_saved(void *arg, const struct cs_error *err)
 
 static int take_chain(struct job *job, const struct cs_chain *chain, struct cs_error *err)
 {
-    if (certificate_check(&job->certificate, job->heart->issuers, chain->pem, chain->len, job->csr.spki_sha256, (const char *const *)job->csr.names,
-                          job->csr.n_names, cs_wall_ms(), err) < 0)
+    if (certificate_check(&job->certificate, job->heart->issuers, chain->pem, chain->len, job->csr.spki_sha256,
+                          (const char *const *)job->csr.names, job->csr.n_names, cs_wall_ms(), err) < 0)
         return -1;
     free(job->url);
     job->url = text_copy(chain->url ? chain->url : "");

@@ -64,7 +64,8 @@ struct request *request_submit(struct heart *heart, const struct submission *s, 
     snprintf(heart->front, sizeof heart->front, "%s", s->front);
     heart->labels[0] = '\0';
     for (size_t i = 0; i < s->n_labels; i++)
-        len += (size_t)snprintf(heart->labels + len, sizeof heart->labels - len, "%s=%s;", s->labels[i].name, s->labels[i].value);
+        len +=
+            (size_t)snprintf(heart->labels + len, sizeof heart->labels - len, "%s=%s;", s->labels[i].name, s->labels[i].value);
     heart->n_labels = s->n_labels;
     heart->deadline_ms = s->deadline_ms;
     heart->detach = s->detach;
