@@ -1,6 +1,7 @@
 /*
  * The CA certificates of the last chains, decoded. To decode one costs 0.1 ms in OpenSSL 3.0, which looks the decoder of its
- * key up anew each time, and a CA signs with the same few for months. Owned by the heart; used by certificate.c. Loop thread only.
+ * key up anew each time, and a CA signs with the same few for months. Owned by the heart; used by certificate.c. Loop thread
+ * only.
  */
 #ifndef REQUEST_ISSUERS_H
 #define REQUEST_ISSUERS_H
