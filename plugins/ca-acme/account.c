@@ -133,7 +133,7 @@ static int add_contacts(json_t *body, const struct cs_strings *email)
         struct text url = TEXT_MAX(400);
 
         text_addf(&url, "mailto:%s", email->v[i]);
-        rc |= json_array_append_new(contact, json_string(text_of(&url)));
+        rc |= text_failed(&url) ? -1 : json_array_append_new(contact, json_string(text_of(&url)));
         text_free(&url);
     }
     return rc | json_object_set_new(body, "contact", contact);

@@ -23,10 +23,16 @@ static void on_account(void *arg, const struct failure *failure)
 {
     struct order *order = arg;
 
-    if (failure)
+    if (failure) {
         failed(order, failure);
-    else
+        return;
+    }
+    free(order->account);
+    order->account = text_copy(account_url(order->acme->account));
+    if (order->account)
         go(order, order->url ? LOAD_ORDER : NEW_ORDER);
+    else
+        no_memory(order);
 }
 
 void step_account(struct order *order)
@@ -99,7 +105,7 @@ static void on_loaded(void *arg, const struct reply *reply, const struct failure
     order->exchange = NULL;
     if (failure && means_gone(failure)) {
         if (failure->type == ACME_ACCOUNT_DOES_NOT_EXIST)
-            account_lost(order->acme->account, account_url(order->acme->account));
+            account_lost(order->acme->account, order->account);
         order_gone(order);
     } else if (failure) {
         failed(order, failure);
@@ -187,7 +193,7 @@ static void on_order_saved(void *arg, const struct cs_error *err)
     order->saves--;
     if (err)
         give_up(order, err);
-    else if (order->save_awaited && order->saves == 0)
+    else if (order->save_awaited)
         step_publish(order);
 }
 
@@ -407,7 +413,7 @@ static void on_order(void *arg, const struct reply *reply, const struct failure 
 
     order->exchange = NULL;
     if (failure && failure->type == ACME_ACCOUNT_DOES_NOT_EXIST) {
-        account_lost(order->acme->account, account_url(order->acme->account));
+        account_lost(order->acme->account, order->account);
         order_gone(order);
     } else if (failure) {
         failed(order, failure);

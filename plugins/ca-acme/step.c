@@ -89,12 +89,25 @@ int64_t poll_wait_ms(struct order *order, int64_t retry_after_ms)
     return wait_ms - wait_ms / 4 + (int64_t)arc4random_uniform((uint32_t)(wait_ms / 2 + 1));
 }
 
+/* Another order has seen that the account is gone; this one's belongs to the account that it was made under. */
+static void account_is_gone(struct order *order)
+{
+    struct failure failure = { .type = ACME_ACCOUNT_DOES_NOT_EXIST };
+
+    cs_fail_as(&failure.err, CS_EUPSTREAM, "ca-account-lost", "the CA has lost the account of this order");
+    failed(order, &failure);
+}
+
 void ask(struct order *order, const char *url, const char *payload, enum reply_kind kind, exchange_fn *fn)
 {
+    if (strcmp(order->account, account_url(order->acme->account)) != 0) {
+        account_is_gone(order);
+        return;
+    }
     order->exchange = transport_ask(order->acme,
                                     &(struct exchange_want){ .url = url,
                                                              .sign = SIGN_ACCOUNT,
-                                                             .kid = account_url(order->acme->account),
+                                                             .kid = order->account,
                                                              .payload = payload,
                                                              .kind = kind },
                                     fn, order);
@@ -110,6 +123,7 @@ static void order_free(struct order *order)
     chains_free(order);
     json_decref(order->json);
     free(order->url);
+    free(order->account);
     free(order);
 }
 
@@ -181,7 +195,8 @@ static void start_over(struct order *order, const struct failure *failure)
 {
     struct cs_error err;
 
-    account_lost(order->acme->account, account_url(order->acme->account));
+    if (order->account)
+        account_lost(order->acme->account, order->account);
     if (order->account_renewed || order->finalize_sent || order->origin == ORIGIN_SAVED_FINALIZE) {
         give_up_failed(order, failure);
         return;
@@ -192,7 +207,7 @@ static void start_over(struct order *order, const struct failure *failure)
         return;
     }
     order->account_renewed = true;
-    order->save_awaited = false;
+    order->save_awaited = order->finalize_saved = false;
     free(order->url);
     order->url = NULL;
     authorizations_free(order);

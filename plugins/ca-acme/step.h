@@ -63,8 +63,9 @@ struct order {
     struct cs_error last;      /* the last passing failure, for the day the deadline comes */
     bool account_renewed, without_replaces;
 
-    char *url;    /* of the order, or NULL */
-    json_t *json; /* the order as read last */
+    char *account; /* that the order is made under, or NULL before that is known */
+    char *url;     /* of the order, or NULL */
+    json_t *json;  /* the order as read last */
     struct order_object object; /* of json */
     unsigned saves;             /* of the order's URL, on their way to the disk */
     bool save_awaited;          /* publish waits for them */

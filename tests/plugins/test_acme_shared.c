@@ -121,6 +121,23 @@ static void many_orders_share_one_directory_and_one_registration(void **state)
     assert_asks("POST", "/new-order");
 }
 
+static void many_questions_share_one_directory(void **state)
+{
+    struct cs_op *ops[3];
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        ops[i] = host_op(10000, false);
+        cs_plugin.ca->status(self, ops[i]);
+    }
+    assert_asks("GET", "/directory");
+    assert_int_equal(host_http_count(), 1);
+    reply(200, "", directory);
+    turn();
+    for (int i = 0; i < 3; i++)
+        assert_non_null(strstr(host_result(ops[i])->data, "the CA is ready"));
+}
+
 static void one_order_that_ends_takes_nothing_from_the_others(void **state)
 {
     struct cs_op *first = sign(), *second = sign();
@@ -157,6 +174,37 @@ static void a_failed_registration_is_told_to_all_and_tried_again(void **state)
     }
     sign();
     assert_asks("POST", "/new-account");
+}
+
+static const char new_order[] = "{\"status\": \"pending\", \"identifiers\": [{\"type\": \"dns\", \"value\": \"a.example\"}], "
+                                "\"authorizations\": [\"https://ca.example/authz\"], \"finalize\": \"https://ca.example/fin\"}";
+
+/* Two orders, the CA forgets the account; the first that hears of it has a new one registered, and both begin anew under it. */
+static void an_order_notices_that_another_has_lost_the_account(void **state)
+{
+    struct cs_op *ops[2] = { sign(), sign() };
+
+    (void)state;
+    assert_asks("GET", "/directory");
+    reply(200, "Replay-Nonce: one\n", directory);
+    assert_asks("POST", "/new-account");
+    reply(201, "Replay-Nonce: two\nLocation: https://ca.example/account/1\n", "{\"status\": \"valid\"}");
+    assert_asks("POST", "/new-order");
+    reply(201, "Replay-Nonce: three\nLocation: https://ca.example/order/1\n", new_order);
+    assert_asks("HEAD", "/new-nonce"); /* of the second order, which was sent at once */
+    reply(200, "Replay-Nonce: four\n", "");
+    assert_asks("POST", "/authz");
+    reply(400, "Replay-Nonce: five\n", "{\"type\": \"urn:ietf:params:acme:error:accountDoesNotExist\", \"detail\": \"gone\"}");
+    assert_asks("POST", "/new-order");
+    reply(201, "Replay-Nonce: six\nLocation: https://ca.example/order/2\n", new_order);
+    assert_asks("POST", "/new-account");
+    reply(201, "Replay-Nonce: seven\nLocation: https://ca.example/account/2\n", "{\"status\": \"valid\"}");
+    turn();
+    for (int i = 0; i < 2; i++) {
+        assert_false(host_result(ops[i])->finished);
+        assert_string_equal(host_step(ops[i]), "new-order");
+    }
+    assert_non_null(strstr(host_kept("account"), "https://ca.example/account/2"));
 }
 
 static void waiting_orders_end_at_a_shutdown_at_once(void **state)
@@ -217,8 +265,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_INSTANCE(many_orders_share_one_directory_and_one_registration),
+        WITH_INSTANCE(many_questions_share_one_directory),
         WITH_INSTANCE(one_order_that_ends_takes_nothing_from_the_others),
         WITH_INSTANCE(a_failed_registration_is_told_to_all_and_tried_again),
+        WITH_INSTANCE(an_order_notices_that_another_has_lost_the_account),
         WITH_INSTANCE(waiting_orders_end_at_a_shutdown_at_once),
         WITH_INSTANCE(the_instance_may_close_while_its_records_are_read),
         WITH_INSTANCE(records_that_cannot_be_read_are_done_without),

@@ -133,9 +133,19 @@ void do_pass(const struct statement *s)
     host_pass(time_of(s->rest));
 }
 
+static size_t count_challenges(void)
+{
+    size_t n = 0;
+
+    while (host_challenge(n))
+        n++;
+    return n;
+}
+
 void do_quiet(const struct statement *s)
 {
     int64_t left_ms = time_of(s->rest);
+    size_t challenges = count_challenges();
 
     while (left_ms > 0 && !host_http()) {
         int64_t step_ms = left_ms < 10 ? left_ms : 10;
@@ -146,6 +156,8 @@ void do_quiet(const struct statement *s)
     }
     if (host_http())
         fail("it asks %s %s", host_http()->method, host_http()->url);
+    if (count_challenges() != challenges)
+        fail("it publishes something");
     if (host_result(run.op)->finished)
         fail("it has ended");
 }
