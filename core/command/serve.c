@@ -45,6 +45,7 @@ struct server {
     struct heart *heart;
     struct http_server *http;
     int *listen_fds; /* bound, one for each `listen` */
+    SSL_CTX **tls;   /* one for each `listen`, NULL where it is plain, and one more for `admin` */
     int admin_fd;
     struct event *signals[3];
     struct timer look, limit;
@@ -103,7 +104,29 @@ static int make_parts(struct server *s, struct cs_error *err)
     return s->instances ? 0 : -1;
 }
 
-/* ---- Start: plugins, store, heart ---- */
+/* ---- Start: as `user` ---- */
+
+static int read_key(const struct listen_settings *l, SSL_CTX **tls, struct cs_error *err)
+{
+    if (!l->certificate)
+        return 0;
+    *tls = tls_context_new(l->certificate, l->key, err);
+    return *tls ? 0 : -1;
+}
+
+/* Before any order is taken up: a key that cannot be read stops the start. */
+static int read_keys(struct server *s, struct cs_error *err)
+{
+    const struct settings *settings = &s->setup.settings;
+
+    s->tls = calloc(settings->n_listen + 1, sizeof *s->tls);
+    if (!s->tls)
+        return cs_fail(err, CS_EINTERNAL, "out of memory");
+    for (size_t i = 0; i < settings->n_listen; i++)
+        if (read_key(&settings->listen[i], &s->tls[i], err) < 0)
+            return -1;
+    return read_key(&settings->admin, &s->tls[settings->n_listen], err);
+}
 
 static int load_plugins(struct server *s, struct cs_error *err)
 {
@@ -189,7 +212,7 @@ static void refresh_metrics(void *arg)
     metrics_gauge(s->metrics, "countersign_requests_waiting", "Requests that wait for an answer", "",
                   (int64_t)s->heart->in_flight);
     metrics_gauge(s->metrics, "countersign_orders_running", "Orders, waiting for their zone or under way", "",
-                  (int64_t)heart_busy(s->heart));
+                  (int64_t)heart_orders(s->heart));
     metrics_gauge(s->metrics, "countersign_store_commits_total", "Commits of the store since the start", "",
                   store_commits(s->store));
     metrics_gauge(s->metrics, "countersign_audit_events_lost_total", "Audit events dropped because there were too many", "",
@@ -198,20 +221,12 @@ static void refresh_metrics(void *arg)
 
 /* ---- Accept ---- */
 
-static int listen_on(struct server *s, const struct listen_settings *l, int *fd, bool admin, struct cs_error *err)
+static int listen_on(struct server *s, int *fd, SSL_CTX *tls, bool admin, struct cs_error *err)
 {
-    SSL_CTX *tls = NULL;
-    int rc;
+    const int bound = *fd;
 
-    if (l->certificate) {
-        tls = tls_context_new(l->certificate, l->key, err);
-        if (!tls)
-            return -1;
-    }
-    rc = http_server_listen(s->http, *fd, tls, admin, err);
     *fd = -1;
-    SSL_CTX_free(tls);
-    return rc;
+    return http_server_listen(s->http, bound, tls, admin, err);
 }
 
 static int open_http(struct server *s, struct cs_error *err)
@@ -225,11 +240,14 @@ static int open_http(struct server *s, struct cs_error *err)
     http_server_on_ready(s->http, tell_ready, s);
     metrics_on_write(s->metrics, refresh_metrics, s);
     for (size_t i = 0; i < settings->n_listen; i++)
-        if (listen_on(s, &settings->listen[i], &s->listen_fds[i], false, err) < 0)
+        if (listen_on(s, &s->listen_fds[i], s->tls[i], false, err) < 0)
             return -1;
-    return settings->admin.address ? listen_on(s, &settings->admin, &s->admin_fd, true, err) : 0;
+    return settings->admin.address ? listen_on(s, &s->admin_fd, s->tls[settings->n_listen], true, err) : 0;
 }
 
+static void close_down(void *arg);
+
+/* Orders of an earlier run may be under way already: they are suspended again before anything is taken apart. */
 static void on_resumed(void *arg, const struct cs_error *err)
 {
     struct server *s = arg;
@@ -245,16 +263,33 @@ static void on_resumed(void *arg, const struct cs_error *err)
     }
     log_line(CS_LOG_ERROR, LOG_WHO, "", "cannot start: %s", err ? err->text : failure.text);
     s->failed = true;
-    loop_stop(s->loop);
+    close_down(s);
 }
 
 /* ---- Stop ---- */
+
+static size_t connections(const struct server *s)
+{
+    return s->http ? http_server_connections(s->http) : 0;
+}
+
+/* look_whether_drained() asks for it, together with the orders. */
+static void on_drained(void *arg)
+{
+    (void)arg;
+}
+
+static void drain_connections(struct server *s, int64_t ms)
+{
+    if (s->http)
+        http_server_drain(s->http, cs_now_ms() + ms, on_drained, s);
+}
 
 static void look_whether_closed(void *arg)
 {
     struct server *s = arg;
 
-    if (heart_busy(s->heart) || instances_calls(s->instances) || http_server_connections(s->http))
+    if (heart_busy(s->heart) || instances_calls(s->instances) || connections(s))
         timer_set_in(s->loop, &s->look, LOOK_AGAIN_MS, look_whether_closed, s);
     else
         loop_stop(s->loop);
@@ -277,6 +312,8 @@ static void close_down(void *arg)
 
     if (s->phase == CLOSING)
         return;
+    if (s->phase == STARTING)
+        drain_connections(s, CLOSING_MS / 2);
     s->phase = CLOSING;
     heart_stop(s->heart);
     instances_stop(s->instances);
@@ -290,16 +327,10 @@ static void look_whether_drained(void *arg)
 
     if (s->phase != DRAINING)
         return;
-    if (heart_busy(s->heart) || http_server_connections(s->http))
+    if (heart_busy(s->heart) || connections(s))
         timer_set_in(s->loop, &s->look, LOOK_AGAIN_MS, look_whether_drained, s);
     else
         close_down(s);
-}
-
-/* look_whether_drained() asks for it, together with the orders. */
-static void on_drained(void *arg)
-{
-    (void)arg;
 }
 
 static void on_stop_signal(evutil_socket_t number, short events, void *arg)
@@ -307,18 +338,14 @@ static void on_stop_signal(evutil_socket_t number, short events, void *arg)
     struct server *s = arg;
 
     (void)events;
-    if (s->phase == STARTING) {
-        loop_stop(s->loop);
-        return;
-    }
     log_line(CS_LOG_INFO, LOG_WHO, "", "stopping signal=%d waiting=%zu orders=%zu", (int)number, s->heart->in_flight,
-             heart_busy(s->heart));
+             heart_orders(s->heart));
     if (s->phase != SERVING) {
         close_down(s);
         return;
     }
     s->phase = DRAINING;
-    http_server_drain(s->http, cs_now_ms() + s->setup.settings.stop_ms + CLOSING_MS / 2, on_drained, s);
+    drain_connections(s, s->setup.settings.stop_ms + CLOSING_MS / 2);
     timer_set_in(s->loop, &s->limit, s->setup.settings.stop_ms, close_down, s);
     timer_set_in(s->loop, &s->look, 0, look_whether_drained, s);
 }
@@ -372,6 +399,9 @@ static void close_all(struct server *s)
     if (s->admin_fd >= 0)
         close(s->admin_fd);
     free(s->listen_fds);
+    for (size_t i = 0; s->tls && i <= s->setup.settings.n_listen; i++)
+        SSL_CTX_free(s->tls[i]);
+    free(s->tls);
     setup_free(&s->setup);
 }
 
@@ -381,7 +411,7 @@ static int start(struct server *s, struct cs_error *err)
         return -1;
     if (setup_become_user(&s->setup, err) < 0 || setup_lock_state(&s->setup, err) < 0)
         return -1;
-    if (load_plugins(s, err) < 0 || open_records(s, err) < 0 || open_heart(s, err) < 0)
+    if (load_plugins(s, err) < 0 || read_keys(s, err) < 0 || open_records(s, err) < 0 || open_heart(s, err) < 0)
         return -1;
     return watch_signals(s, err);
 }
@@ -413,7 +443,7 @@ int command_serve(const struct command_line *line)
         log_line(CS_LOG_INFO, LOG_WHO, "", "stopped");
     }
     if (s.gave_up)
-        _exit(0);
+        _exit(s.failed ? 1 : 0);
     close_all(&s);
     return s.failed ? 1 : 0;
 }

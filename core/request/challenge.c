@@ -16,11 +16,12 @@
 #define LOG_WHO    "challenge"
 #define EXPIRES_MS (3600 * INT64_C(1000))
 #define LEAVE_MS   (5 * 1000) /* of the op's time, for what comes after */
+#define AGAIN_MS   1000       /* between two tries to write a row down */
 
 struct challenges {
     struct heart *heart;
     struct owners *owners;
-    size_t removals; /* rows on their way out of the store */
+    size_t records; /* rows on their way into the store, or out of it */
 };
 
 /* One cs_challenge_put() that has not been answered. */
@@ -42,6 +43,7 @@ struct record {
     char *job, *name, *dns, *owner, *zone, *text;
     bool remove;
     struct value *value; /* of a row on its way in */
+    struct timer again;
 };
 
 /* ---- Answering ---- */
@@ -96,6 +98,7 @@ static void look_for(struct publication *p)
 
 static void free_record(struct record *r)
 {
+    timer_clear(&r->again);
     free(r->job);
     free(r->name);
     free(r->dns);
@@ -143,7 +146,7 @@ static void on_removed(void *arg, const struct cs_error *err)
 {
     struct record *r = arg;
 
-    r->all->removals--;
+    r->all->records--;
     if (err)
         log_line(CS_LOG_WARN, LOG_WHO, r->job, "a challenge stays in the store until the next start: %s", err->text);
     free_record(r);
@@ -156,16 +159,24 @@ static void remove_row(struct challenges *all, const struct value *value)
     if (!r)
         return;
     r->remove = true;
-    all->removals++;
+    all->records++;
     store_write(all->heart->store, write_record, r, on_removed, r);
 }
+
+static void record_again(void *arg);
 
 static void on_recorded(void *arg, const struct cs_error *err)
 {
     struct record *r = arg;
     struct value *value = r->value;
 
+    if (err && err->code == CS_EBUSY && value->waiting && !r->all->heart->stopping) {
+        timer_set_in(r->all->heart->loop, &r->again, AGAIN_MS, record_again, r);
+        return;
+    }
+    r->all->records--;
     free_record(r);
+    value->recording = false;
     if (err && value->waiting)
         answer(value->waiting, err);
     if (err) {
@@ -176,6 +187,14 @@ static void on_recorded(void *arg, const struct cs_error *err)
     owner_push(value->owner);
 }
 
+/* While the order waits for it, a store that is locked or full is waited for; the order's own deadline bounds that. */
+static void record_again(void *arg)
+{
+    struct record *r = arg;
+
+    store_write(r->all->heart->store, write_record, r, on_recorded, r);
+}
+
 static int write_row(struct challenges *all, struct value *value)
 {
     struct record *r = make_record(all, value);
@@ -183,6 +202,8 @@ static int write_row(struct challenges *all, struct value *value)
     if (!r)
         return -1;
     r->value = value;
+    value->recording = true;
+    all->records++;
     store_write(all->heart->store, write_record, r, on_recorded, r);
     return 0;
 }
@@ -254,8 +275,8 @@ static struct value *find_value(struct job *job, const struct cs_challenge *chal
     struct value *value = NULL;
 
     if (!dns) {
-        cs_fail(err, CS_ECONFIG, "zone %s names the DNS instance \"%s\", which the configuration does not have", job->row->zone,
-                job->row->dns);
+        cs_fail(err, CS_ECONFIG, "the CA asks for a DNS challenge, and the configuration does not have the DNS instance \"%s\" that "
+                "the row of zone %s names: countersign zone add %s --dns NAME", job->row->dns, job->row->zone, job->row->zone);
     } else if (owner_of(challenge, job, &owner, &zone, err) == 0) {
         value = owners_value(all->owners, dns, text_of(&zone), text_of(&owner), job->id, challenge->name, challenge->value,
                              expires_ms);
@@ -270,7 +291,7 @@ static struct value *find_value(struct job *job, const struct cs_challenge *chal
 /* A value that is served already (of an earlier run) is set again: that is harmless, and says whether it still is. */
 static void publish(struct publication *p, struct value *value)
 {
-    const bool is_new = value->state == VALUE_RECORDING && !value->waiting;
+    const bool is_new = value->state == VALUE_RECORDING && !value->recording;
 
     p->value = value;
     value->waiting = p;
@@ -394,11 +415,10 @@ int cs_challenge_put_wait(struct cs_op *op, const struct cs_challenge *challenge
 
 /* ---- The end ---- */
 
-static void forget_waiting(struct value *value, void *arg)
+static void forget_waiting(struct value *value)
 {
     struct publication *p = value->waiting;
 
-    (void)arg;
     if (!p)
         return;
     visible_cancel(p->visible);
@@ -407,9 +427,9 @@ static void forget_waiting(struct value *value, void *arg)
     free(p);
 }
 
-static void release(struct value *value, void *arg)
+static void release(struct value *value)
 {
-    forget_waiting(value, arg);
+    forget_waiting(value);
     if (value->state == VALUE_RECORDING) {
         value->unwanted = true;
     } else if (value->state == VALUE_WANTED) {
@@ -420,12 +440,12 @@ static void release(struct value *value, void *arg)
 
 void challenges_release(struct challenges *challenges, struct job *job)
 {
-    owners_each(challenges->owners, job->id, release, NULL);
+    owners_each_of_job(challenges->owners, job->id, release);
 }
 
 void challenges_abandon(struct challenges *challenges, struct job *job)
 {
-    owners_each(challenges->owners, job->id, forget_waiting, NULL);
+    owners_each_of_job(challenges->owners, job->id, forget_waiting);
 }
 
 void challenges_revive(struct challenges *challenges, const struct cs_job_challenge *row, bool open)
@@ -449,7 +469,7 @@ void challenges_revive(struct challenges *challenges, const struct cs_job_challe
 
 size_t challenges_busy(const struct challenges *challenges)
 {
-    return owners_busy(challenges->owners) + challenges->removals;
+    return owners_busy(challenges->owners) + challenges->records;
 }
 
 struct challenges *challenges_new(struct heart *heart)
@@ -471,7 +491,7 @@ void challenges_free(struct challenges *challenges)
 {
     if (!challenges)
         return;
-    owners_each(challenges->owners, NULL, forget_waiting, NULL);
+    owners_each(challenges->owners, forget_waiting);
     owners_free(challenges->owners);
     free(challenges);
 }

@@ -106,11 +106,16 @@ void heart_stop(struct heart *heart)
     jobs_each(heart->jobs, suspend, NULL);
 }
 
+size_t heart_orders(const struct heart *heart)
+{
+    return jobs_count(heart->jobs);
+}
+
 size_t heart_busy(const struct heart *heart)
 {
     const struct whole_heart *whole = (const struct whole_heart *)heart;
 
-    return jobs_count(heart->jobs) + challenges_busy(heart->challenges) + whole->purging;
+    return jobs_count(heart->jobs) + heart->in_flight + challenges_busy(heart->challenges) + whole->purging;
 }
 
 void heart_free(struct heart *heart)

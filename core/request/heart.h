@@ -23,7 +23,7 @@ struct heart {
     struct challenges *challenges;
     struct jobs *jobs;
     struct issuers *issuers;
-    size_t in_flight; /* requests that wait for an answer */
+    size_t in_flight; /* requests that are not over: they wait for an answer, or what they asked for is on its way back */
     bool stopping;    /* no new requests, no new orders */
 };
 
@@ -37,8 +37,10 @@ void heart_resume(struct heart *heart, cs_done_fn *done, void *arg);
  * instances_stop(), and stay open at their saved step. */
 void heart_stop(struct heart *heart);
 
-/* Orders under way, values to be taken away and writes on their way: 0 when everything came to rest. */
+/* Orders under way, requests that are looked up, values to be taken away and writes on their way: 0 when everything came to
+ * rest, and the store may be closed. */
 size_t heart_busy(const struct heart *heart);
+size_t heart_orders(const struct heart *heart); /* that wait for their zone, or are under way */
 
 void heart_free(struct heart *heart); /* after the store has closed; NULL is allowed */
 

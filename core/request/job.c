@@ -58,6 +58,7 @@ void job_end(struct job *job)
     assert(job->phase != JOB_ENDED && !job->first);
     tdelete(job, &job->heart->jobs->by_key, compare_keys);
     job->phase = JOB_ENDED;
+    timer_clear(&job->timer);
     zone_queue_leave(&job->place);
     job_release(job);
 }
@@ -80,15 +81,6 @@ static struct job *find_by_key(struct heart *heart, const uint8_t key[32])
     memcpy(probe.key, key, sizeof probe.key);
     found = tfind(&probe, &heart->jobs->by_key, compare_keys);
     return found ? *found : NULL;
-}
-
-const char *job_step(const struct job *job)
-{
-    if (job->phase <= JOB_QUEUED)
-        return "waiting-for-zone";
-    if (job->phase == JOB_COMMITTING)
-        return "storing-chain";
-    return job->progress[0] ? job->progress : "starting";
 }
 
 /* ---- Making one ---- */
@@ -147,7 +139,7 @@ static void free_job(struct job *job)
 
 void job_release(struct job *job)
 {
-    if (job->phase != JOB_ENDED || job->op_is_out || job->writes)
+    if (job->phase != JOB_ENDED || job->op_is_out || job->writes || timer_is_set(&job->timer))
         return;
     take_off_trees(job->heart->jobs, job);
     free_job(job);
@@ -203,7 +195,6 @@ void job_suspend(struct job *job)
 {
     struct cs_error err;
 
-    job->suspended = true;
     challenges_abandon(job->heart->challenges, job);
     cs_fail(&err, CS_ESHUTDOWN, "the server is stopping; the order goes on when it is back");
     job_tell(job, &(struct job_news){ .err = &err, .running = job->phase > JOB_STORING });
@@ -336,12 +327,13 @@ int job_join(struct heart *heart, struct subject_row *row, const struct grant *g
         return -1;
     }
     made->fresh = fresh;
+    job_attach(made, waiter);
     if (look_for_chain(made, err) < 0) {
+        job_leave(waiter);
         take_off_trees(heart->jobs, made);
         free_job(made);
         return -1;
     }
-    job_attach(made, waiter);
     return 0;
 }
 

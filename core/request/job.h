@@ -60,10 +60,9 @@ struct job {
     bool fresh;                                     /* a stored chain will not do */
     struct job_waiter *first, *last;
     struct zone_place place;
-    struct timer timer; /* the deadline while it has no op */
+    struct timer timer; /* the deadline while it has no op; later: when its end is stored again */
     struct cs_op *op;
     bool op_is_out;        /* the plugin has not finished yet */
-    bool suspended;        /* the server stops: stays open at its saved step */
     int writes;            /* on their way */
     cs_done_fn *unsaved;   /* whom to tell that there was no memory for a write */
     struct certificate certificate;
@@ -92,7 +91,7 @@ int job_revive(struct heart *heart, const struct cs_job *stored, struct subject_
 
 void job_attach(struct job *job, struct job_waiter *waiter);
 void job_tell(struct job *job, const struct job_news *news); /* every waiter hears, and leaves */
-void job_tell_stored(struct job *job);                       /* those hear for whom it is enough that it is stored */
+void job_tell_stored(struct job *job);                       /* those hear for whom stored_is_enough */
 void job_turn(void *job);                                    /* job_run.c: the zone is ours */
 void job_fail(struct job *job, const struct cs_error *err);  /* job_run.c: it ends with this */
 void job_suspend(struct job *job);                           /* the server stops: it stays as it is stored */

@@ -12,7 +12,7 @@
 #include "request/job.h"
 
 #define LOG_WHO         "job"
-#define COMMIT_AGAIN_MS 1000
+#define STORE_AGAIN_MS  1000
 #define MAX_STARTS_ANEW 3
 
 static void sign(struct job *job);
@@ -26,26 +26,56 @@ static void count(const struct job *job, const char *outcome)
     text_free(&labels);
 }
 
-static void end(struct job *job, const char *how)
+/* Its zone is free for the next one. Harmless when it was left already. */
+static void leave_zone(struct job *job, const char *how)
 {
     if (job->place.running)
         log_line(CS_LOG_INFO, LOG_WHO, job->id, "order ended zone=%s outcome=%s ms=%" PRId64, job->row->zone, how,
                  cs_wall_ms() - job->created_ms);
-    timer_clear(&job->timer);
+    zone_queue_leave(&job->place);
     challenges_release(job->heart->challenges, job);
+}
+
+static void end(struct job *job, const char *how)
+{
+    timer_clear(&job->timer);
+    leave_zone(job, how);
     job_end(job);
 }
 
-/* ---- It worked ---- */
+/* ---- The end is stored, however long that takes ---- */
 
 static void on_done_saved(void *arg, const struct cs_error *err);
+static void on_failed_saved(void *arg, const struct cs_error *err);
 
-static void commit_again(void *arg)
+static void store_end(void *arg)
 {
     struct job *job = arg;
 
-    job_save_done(job, on_done_saved);
+    timer_clear(&job->timer);
+    if (job->state == CS_JOB_DONE)
+        job_save_done(job, on_done_saved);
+    else
+        job_save_failed(job, on_failed_saved);
 }
+
+/* A row that stayed open would block its key until the next start. The zone need not wait for the disk. */
+static void store_end_again(struct job *job, const char *how)
+{
+    leave_zone(job, how);
+    timer_set_in(job->heart->loop, &job->timer, STORE_AGAIN_MS, store_end, job);
+}
+
+/* The server stops, and the store takes nothing: the row stays as it is. */
+static void give_end_up(struct job *job)
+{
+    if (job->phase == JOB_ENDED)
+        job_release(job);
+    else
+        job_suspend(job);
+}
+
+/* ---- It worked ---- */
 
 static void on_done_saved(void *arg, const struct cs_error *err)
 {
@@ -54,14 +84,13 @@ static void on_done_saved(void *arg, const struct cs_error *err)
 
     if (err && !job->heart->stopping) {
         log_line(CS_LOG_ERROR, LOG_WHO, job->id, "a chain is here but cannot be stored, trying again: %s", err->text);
-        timer_set_in(job->heart->loop, &job->timer, COMMIT_AGAIN_MS, commit_again, job);
+        store_end_again(job, "storing");
         return;
     }
     if (err) {
-        log_line(CS_LOG_ERROR, LOG_WHO, job->id, "a chain could not be stored; it is fetched again after the start: %s",
-                 err->text);
-        if (!is_late)
-            job_suspend(job);
+        log_line(CS_LOG_ERROR, LOG_WHO, job->id, "a chain could not be stored before the end, serial=%s: %s",
+                 job->certificate.serial, err->text);
+        give_end_up(job);
         return;
     }
     log_line(CS_LOG_INFO, LOG_WHO, job->id, "certificate issued zone=%s ca=%s serial=%s names=%zu ms=%" PRId64, job->row->zone,
@@ -97,10 +126,10 @@ static void accept_chain(struct job *job, const struct cs_chain *chain)
     job->phase = JOB_COMMITTING;
     job->state = CS_JOB_DONE;
     job->keep_until_ms = job->certificate.not_after_ms;
-    job_save_done(job, on_done_saved);
+    store_end(job);
 }
 
-/* The deadline had passed and the job failed; now there is a chain after all. */
+/* The deadline had passed and the job failed, or the server stops and it was suspended; now there is a chain after all. */
 static void accept_late_chain(struct job *job, const struct cs_chain *chain)
 {
     struct cs_error err;
@@ -111,7 +140,7 @@ static void accept_late_chain(struct job *job, const struct cs_chain *chain)
     }
     job->state = CS_JOB_DONE;
     job->keep_until_ms = job->certificate.not_after_ms;
-    job_save_done(job, on_done_saved);
+    store_end(job);
 }
 
 /* ---- It did not ---- */
@@ -120,11 +149,20 @@ static void on_failed_saved(void *arg, const struct cs_error *err)
 {
     struct job *job = arg;
 
-    if (err)
-        log_line(CS_LOG_ERROR, LOG_WHO, job->id, "how the order failed could not be stored: %s", err->text);
-    else
-        outbox_wake(job->heart->outbox);
+    if (job->state == CS_JOB_DONE)
+        return; /* a chain came meanwhile, and is on its way into the store */
+    if (err && job->heart->stopping) {
+        log_line(CS_LOG_ERROR, LOG_WHO, job->id, "how the order failed could not be stored before the end: %s", err->text);
+        give_end_up(job);
+        return;
+    }
     job_tell(job, &(struct job_news){ .err = &job->error, .problem = job->problem });
+    if (err) {
+        log_line(CS_LOG_ERROR, LOG_WHO, job->id, "how the order failed cannot be stored, trying again: %s", err->text);
+        store_end_again(job, error_reason(&job->error));
+        return;
+    }
+    outbox_wake(job->heart->outbox);
     end(job, error_reason(&job->error));
 }
 
@@ -134,11 +172,12 @@ void job_fail(struct job *job, const struct cs_error *err)
     job->phase = JOB_COMMITTING;
     job->state = CS_JOB_FAILED;
     job->keep_until_ms = cs_wall_ms() + JOB_FAILED_KEEP_MS;
-    timer_clear(&job->timer);
+    if (!job->place.running)
+        zone_queue_leave(&job->place); /* its turn shall not come any more */
     log_line(err->code == CS_ECONFIG || err->code == CS_EINTERNAL ? CS_LOG_ERROR : CS_LOG_WARN, LOG_WHO, job->id,
              "order failed zone=%s ca=%s reason=%s: %s", job->row->zone, job->ca->in.name, error_reason(err), err->text);
     count(job, error_reason(err));
-    job_save_failed(job, on_failed_saved);
+    store_end(job);
 }
 
 static bool finalize_was_sent(const struct job *job)
@@ -180,9 +219,7 @@ static void keep_problem(struct job *job, const char *problem)
 
 static void on_finished_late(struct job *job, const struct op_result *result)
 {
-    if (result->chain && job->phase == JOB_ENDED && !job->suspended)
-        accept_late_chain(job, result->chain);
-    else if (result->chain && job->phase == JOB_COMMITTING && job->state == CS_JOB_FAILED)
+    if (result->chain && job->state != CS_JOB_DONE)
         accept_late_chain(job, result->chain);
     job_release(job);
 }

@@ -8,16 +8,21 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "engine/log.h"
 #include "engine/wait.h"
 #include "request/job.h"
 
-#define MAX_STEP 31
-#define MAX_DATA (64 * 1024)
+#define MAX_STEP      31
+#define MAX_DATA      (64 * 1024)
+#define SAVE_AGAIN_MS 1000
 
 struct save {
     struct job *job;
     cs_done_fn *done; /* the core's own; NULL: of cs_op_save() */
     int64_t expected_version;
+    bool is_end; /* counts, whatever was done to the row meanwhile */
+    int64_t found_version; /* of a row that was not as expected; 0: there was none */
+    bool was_changed;
     struct cs_job row;
     char step[MAX_STEP + 1];
     void *data;
@@ -28,6 +33,8 @@ struct save {
     struct op_ticket *ticket; /* of cs_op_save() */
     cs_done_fn *plugin_done;
     void *plugin_arg;
+    struct timer again;
+    struct cs_error refused;
 };
 
 static void free_save(struct save *save)
@@ -66,6 +73,20 @@ static void fill_row(struct save *save, const struct job *job)
     memcpy(save->row.spki_sha256, job->csr.spki_sha256, sizeof save->row.spki_sha256);
 }
 
+static int take_snapshot(struct save *save, const struct job *job)
+{
+    void *data = job->data_len ? malloc(job->data_len) : NULL;
+
+    if (job->data_len && !data)
+        return -1;
+    if (job->data_len)
+        memcpy(data, job->data, job->data_len);
+    free(save->data);
+    save->data = data;
+    memcpy(save->step, job->step, sizeof save->step);
+    return 0;
+}
+
 /* A snapshot of the job as it is now; NULL without memory. */
 static struct save *make_save(struct job *job, cs_done_fn *done)
 {
@@ -75,16 +96,10 @@ static struct save *make_save(struct job *job, cs_done_fn *done)
         return NULL;
     save->job = job;
     save->done = done;
-    memcpy(save->step, job->step, sizeof save->step);
-    if (job->data_len) {
-        save->data = malloc(job->data_len);
-        if (!save->data) {
-            free_save(save);
-            return NULL;
-        }
-        memcpy(save->data, job->data, job->data_len);
-    }
-    return save;
+    if (take_snapshot(save, job) == 0)
+        return save;
+    free_save(save);
+    return NULL;
 }
 
 static void certificate_row(const struct job *job, struct cs_certificate *out)
@@ -109,20 +124,81 @@ static void certificate_row(const struct job *job, struct cs_certificate *out)
     memcpy(out->spki_sha256, job->csr.spki_sha256, sizeof out->spki_sha256);
 }
 
+static int find_version(void *arg, const struct cs_job *row)
+{
+    struct save *save = arg;
+
+    save->found_version = row->version;
+    return 1;
+}
+
+/* An operator may have edited or removed the row, or a commit was reported as failed and was none: an end is stored all the
+ * same, or the order would try for ever. */
+static int put_row(const struct store_conn *c, struct save *save, struct cs_error *err)
+{
+    save->found_version = 0;
+    save->was_changed = false;
+    if (c->ops->job_put(c->conn, &save->row, save->expected_version, err) == 0)
+        return 0;
+    if (!save->is_end || (err->code != CS_ECONFLICT && err->code != CS_ENOTFOUND))
+        return -1;
+    save->was_changed = true;
+    if (c->ops->job_find(c->conn, save->row.id, find_version, save, err) < 0)
+        return -1;
+    return c->ops->job_put(c->conn, &save->row, save->found_version, err);
+}
+
+/* CS_ECONFLICT: the certificate of this job, whose id nobody else has, is there already. */
+static int put_certificate(const struct store_conn *c, const struct save *save, struct cs_error *err)
+{
+    struct cs_certificate certificate;
+
+    certificate_row(save->job, &certificate);
+    return c->ops->certificate_put(c->conn, &certificate, err) < 0 && err->code != CS_ECONFLICT ? -1 : 0;
+}
+
 /* In the writer's thread. */
 static int write_down(const struct store_conn *c, void *arg, struct cs_error *err)
 {
     struct save *save = arg;
-    struct cs_certificate certificate;
 
-    if (c->ops->job_put(c->conn, &save->row, save->expected_version, err) < 0)
+    if (put_row(c, save, err) < 0)
         return -1;
-    if (save->with_certificate) {
-        certificate_row(save->job, &certificate);
-        if (c->ops->certificate_put(c->conn, &certificate, err) < 0)
-            return -1;
-    }
+    if (save->with_certificate && put_certificate(c, save, err) < 0)
+        return -1;
     return save->event ? outbox_add(c, save->event_kind, save->event, strlen(save->event), err) : 0;
+}
+
+static void tell_plugin(struct save *save, const struct cs_error *err)
+{
+    struct job *job = save->job;
+
+    if (op_ticket_use(save->ticket))
+        save->plugin_done(save->plugin_arg, err);
+    free_save(save);
+    job_release(job);
+}
+
+static void save_again(void *arg);
+
+/* While the order is under way it waits for a store that is locked or full; its own deadline bounds that. */
+static bool is_worth_waiting(const struct job *job, const struct cs_error *err)
+{
+    return err->code == CS_EBUSY && job->phase == JOB_SIGNING && !job->heart->stopping;
+}
+
+static void on_step_written(struct save *save, const struct cs_error *err)
+{
+    struct job *job = save->job;
+
+    if (!err || !is_worth_waiting(job, err)) {
+        tell_plugin(save, err);
+        return;
+    }
+    log_line(CS_LOG_WARN, "job", job->id, "step cannot be saved, trying again step=%s: %s", save->step, err->text);
+    save->refused = *err;
+    job->writes++;
+    timer_set_in(job->heart->loop, &save->again, SAVE_AGAIN_MS, save_again, save);
 }
 
 /* The version goes back with each write that failed, so that it is the row's when the last one is done. */
@@ -134,12 +210,13 @@ static void on_written(void *arg, const struct cs_error *err)
     job->writes--;
     if (err)
         job->version--;
-    if (save->done)
-        save->done(job, err);
-    else if (op_ticket_use(save->ticket))
-        save->plugin_done(save->plugin_arg, err);
-    if (!save->done)
-        job_release(job);
+    else if (save->was_changed)
+        job->version = save->found_version + 1;
+    if (!save->done) {
+        on_step_written(save, err);
+        return;
+    }
+    save->done(job, err);
     free_save(save);
 }
 
@@ -151,6 +228,19 @@ static void submit(struct save *save)
     fill_row(save, job);
     job->writes++;
     store_write(job->heart->store, write_down, save, on_written, save);
+}
+
+/* A step that was saved since then counts: the snapshot is taken anew. */
+static void save_again(void *arg)
+{
+    struct save *save = arg;
+    struct job *job = save->job;
+
+    job->writes--;
+    if (is_worth_waiting(job, &save->refused) && take_snapshot(save, job) == 0)
+        submit(save);
+    else
+        tell_plugin(save, &save->refused);
 }
 
 /* ---- New, done, failed ---- */
@@ -215,7 +305,7 @@ void job_save_done(struct job *job, cs_done_fn *done)
         return;
     }
     save->event_kind = "issued";
-    save->with_certificate = true;
+    save->is_end = save->with_certificate = true;
     submit(save);
 }
 
@@ -234,6 +324,7 @@ void job_save_failed(struct job *job, cs_done_fn *done)
         return;
     }
     save->event_kind = "failed";
+    save->is_end = true;
     submit(save);
 }
 
@@ -293,13 +384,24 @@ static int take_step(struct job *job, const char *step, const void *data, size_t
     return 0;
 }
 
+/* The order failed before the plugin came to rest: its row says so, and nobody will resume it. */
+static void refuse_save(void *arg)
+{
+    struct save *save = arg;
+    const struct cs_error err = { .code = CS_ETIMEDOUT, .text = "the order has ended already" };
+
+    save->job->writes--;
+    tell_plugin(save, &err);
+}
+
 void cs_op_save(struct cs_op *op, const char *step, const void *data, size_t len, cs_done_fn *done, void *arg)
 {
     struct job *job = op_owner(op);
+    const bool is_open = job && job->state == CS_JOB_OPEN;
     struct save *save = NULL;
 
     assert(on_loop_thread() && job && strlen(step) <= MAX_STEP && len <= MAX_DATA);
-    if (take_step(job, step, data, len) == 0)
+    if (!is_open || take_step(job, step, data, len) == 0)
         save = make_save(job, NULL);
     if (save)
         save->ticket = op_ticket_new(op);
@@ -313,7 +415,12 @@ void cs_op_save(struct cs_op *op, const char *step, const void *data, size_t len
     }
     save->plugin_done = done;
     save->plugin_arg = arg;
-    submit(save);
+    if (is_open) {
+        submit(save);
+    } else {
+        job->writes++;
+        timer_set_in(job->heart->loop, &save->again, 0, refuse_save, save);
+    }
 }
 
 struct save_wait {

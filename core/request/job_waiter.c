@@ -1,6 +1,5 @@
 /*
- * Those who wait for a job: they join, leave, and hear; see job.h. Called by request.c through job_leave(), and by the files of
- * the job.
+ * Those who wait for a job: they join and leave, and hear how it went; see job.h. Called by request.c and the files of the job.
  */
 #include <assert.h>
 
@@ -53,4 +52,15 @@ void job_tell_stored(struct job *job)
             waiter->hear(waiter, &news);
         }
     }
+}
+
+const char *job_step(const struct job *job)
+{
+    if (job->phase <= JOB_QUEUED)
+        return "waiting-for-zone";
+    if (job->state == CS_JOB_DONE)
+        return "storing-chain";
+    if (job->progress[0])
+        return job->progress;
+    return job->attempts ? "starting" : "waiting-for-zone";
 }

@@ -28,11 +28,18 @@ struct owner {
     struct timer retry;
 };
 
+/* The values of one job, wherever they are; it goes with the last of them. */
+struct values_of_job {
+    char *job;
+    struct value *first;
+};
+
 struct owners {
     struct heart *heart;
     owner_told_fn *told;
     void *arg;
-    void *tree;
+    void *tree;    /* struct owner */
+    void *by_job;  /* struct values_of_job */
 };
 
 static int compare(const void *a, const void *b)
@@ -41,6 +48,11 @@ static int compare(const void *a, const void *b)
     int by_name = strcmp(x->name, y->name);
 
     return by_name ? by_name : strcmp(x->dns->in.name, y->dns->in.name);
+}
+
+static int compare_jobs(const void *a, const void *b)
+{
+    return strcmp(((const struct values_of_job *)a)->job, ((const struct values_of_job *)b)->job);
 }
 
 const char *owner_name(const struct owner *owner)
@@ -93,9 +105,59 @@ static void forget_if_empty(struct owner *owner)
     free_owner(owner);
 }
 
+static void free_of_job(struct values_of_job *of_job)
+{
+    free(of_job->job);
+    free(of_job);
+}
+
+static struct values_of_job *find_or_add_job(struct owners *all, const char *job)
+{
+    struct values_of_job *of_job = calloc(1, sizeof *of_job), **found = NULL;
+
+    if (!of_job)
+        return NULL;
+    of_job->job = text_copy(job);
+    if (of_job->job)
+        found = tsearch(of_job, &all->by_job, compare_jobs);
+    if (!found || *found != of_job)
+        free_of_job(of_job);
+    return found ? *found : NULL;
+}
+
+static int join_job(struct value *value, const char *job)
+{
+    struct values_of_job *of_job = find_or_add_job(value->owner->all, job);
+
+    if (!of_job)
+        return -1;
+    value->of_job = of_job;
+    value->job = of_job->job;
+    value->next_of_job = of_job->first;
+    if (of_job->first)
+        of_job->first->before_of_job = value;
+    of_job->first = value;
+    return 0;
+}
+
+static void leave_job(struct value *value)
+{
+    struct values_of_job *of_job = value->of_job;
+
+    if (!of_job)
+        return;
+    *(value->before_of_job ? &value->before_of_job->next_of_job : &of_job->first) = value->next_of_job;
+    if (value->next_of_job)
+        value->next_of_job->before_of_job = value->before_of_job;
+    if (of_job->first)
+        return;
+    tdelete(of_job, &value->owner->all->by_job, compare_jobs);
+    free_of_job(of_job);
+}
+
 static void free_value(struct value *value)
 {
-    free(value->job);
+    leave_job(value);
     free(value->name);
     free(value->text);
     free(value);
@@ -132,12 +194,11 @@ struct value *owners_value(struct owners *owners, struct instance *dns, const ch
     value = calloc(1, sizeof *value);
     if (value) {
         value->owner = owner;
-        value->job = text_copy(job);
         value->name = text_copy(name);
         value->text = text_copy(text);
         value->expires_ms = expires_ms;
     }
-    if (!value || !value->job || !value->name || !value->text) {
+    if (!value || !value->name || !value->text || join_job(value, job) < 0) {
         if (value)
             free_value(value);
         forget_if_empty(owner);
@@ -150,7 +211,7 @@ struct value *owners_value(struct owners *owners, struct instance *dns, const ch
 
 /* ---- The call ---- */
 
-static void push(void *arg);
+static void push(struct owner *owner);
 
 static bool is_wanted(const struct owner *owner, const char *text)
 {
@@ -210,6 +271,12 @@ static bool has(const struct owner *owner, enum value_state state)
     return false;
 }
 
+/* A call that timed out may still be out. */
+static void push_again(void *arg)
+{
+    owner_push(arg);
+}
+
 /* What cannot be taken away is given up once its time is over: a back end that can forget has forgotten it, and no CA asks. */
 static void give_up_expired(struct owner *owner, const struct cs_error *err)
 {
@@ -227,10 +294,11 @@ static void give_up_expired(struct owner *owner, const struct cs_error *err)
 
 static void on_failure(struct owner *owner, const struct cs_error *err)
 {
+    const bool stopping = owner->all->heart->stopping;
     const bool give_up = !error_kind(err->code)->retry || ++owner->tries >= TRIES;
 
     log_line(CS_LOG_WARN, "challenge", "", "dns.%s cannot change %s%s: %s", owner->dns->in.name, owner->name,
-             give_up ? "" : ", trying again", err->text);
+             give_up || stopping ? "" : ", trying again", err->text);
     if (give_up) {
         owner->tries = 0;
         tell_sent(owner, VALUE_WANTED, err);
@@ -241,8 +309,8 @@ static void on_failure(struct owner *owner, const struct cs_error *err)
         owner->wait_ms = LONGEST_WAIT;
     if (err->retry_after_ms > owner->wait_ms)
         owner->wait_ms = err->retry_after_ms;
-    if (!owner->all->heart->stopping && (has(owner, VALUE_GONE) || !give_up))
-        timer_set_in(owner->all->heart->loop, &owner->retry, owner->wait_ms, push, owner);
+    if (!stopping && (has(owner, VALUE_GONE) || !give_up))
+        timer_set_in(owner->all->heart->loop, &owner->retry, owner->wait_ms, push_again, owner);
 }
 
 static void on_success(struct owner *owner)
@@ -274,9 +342,8 @@ static void on_set(void *arg, const struct op_result *result)
         forget_if_empty(owner);
 }
 
-static void push(void *arg)
+static void push(struct owner *owner)
 {
-    struct owner *owner = arg;
     struct cs_txt_change change = { .size = sizeof change, .zone = owner->zone, .owner = owner->name, .ttl = TTL_S };
     const char **want, **gone;
     size_t n = 0;
@@ -288,7 +355,7 @@ static void push(void *arg)
     want = calloc(2 * n + 1, sizeof *want);
     gone = want ? want + n : NULL;
     if (!want) {
-        timer_set_in(owner->all->heart->loop, &owner->retry, FIRST_WAIT, push, owner);
+        timer_set_in(owner->all->heart->loop, &owner->retry, FIRST_WAIT, push_again, owner);
         return;
     }
     sort_values(owner, &change, want, gone);
@@ -325,43 +392,35 @@ struct owners *owners_new(struct heart *heart, owner_told_fn *told, void *arg)
     return owners;
 }
 
-struct each {
-    const char *job;
-    struct value **at;
-    size_t n, room;
-};
-
-static void collect(const void *node, VISIT visit, void *arg)
+void owners_each_of_job(struct owners *owners, const char *job, void (*fn)(struct value *value))
 {
-    struct each *each = arg;
+    const struct values_of_job key = { .job = (char *)job };
+    struct values_of_job **found = tfind(&key, &owners->by_job, compare_jobs);
+    struct value *next;
 
-    if (visit != preorder && visit != leaf)
-        return;
-    for (struct value *value = (*(struct owner *const *)node)->values; value; value = value->next) {
-        if (each->job && strcmp(value->job, each->job) != 0)
-            continue;
-        if (each->at && each->n < each->room)
-            each->at[each->n] = value;
-        each->n++;
+    for (struct value *value = found ? (*found)->first : NULL; value; value = next) {
+        next = value->next_of_job;
+        fn(value);
     }
 }
 
-void owners_each(struct owners *owners, const char *job, void (*fn)(struct value *value, void *arg), void *arg)
-{
-    struct each each = { .job = job };
+struct each {
+    void (*fn)(struct value *value);
+};
 
-    twalk_r(owners->tree, collect, &each);
-    if (!each.n)
+static void visit_owner(const void *node, VISIT visit, void *arg)
+{
+    const struct each *each = arg;
+
+    if (visit != preorder && visit != leaf)
         return;
-    each.room = each.n;
-    each.n = 0;
-    each.at = calloc(each.room, sizeof *each.at);
-    if (!each.at)
-        return;
-    twalk_r(owners->tree, collect, &each);
-    for (size_t i = 0; i < each.n; i++)
-        fn(each.at[i], arg);
-    free(each.at);
+    for (struct value *value = (*(struct owner *const *)node)->values; value; value = value->next)
+        each->fn(value);
+}
+
+void owners_each(struct owners *owners, void (*fn)(struct value *value))
+{
+    twalk_r(owners->tree, visit_owner, &(struct each){ fn });
 }
 
 static void count_busy(const void *node, VISIT visit, void *arg)
@@ -370,7 +429,7 @@ static void count_busy(const void *node, VISIT visit, void *arg)
     size_t *n = arg;
 
     if (visit == preorder || visit == leaf)
-        *n += owner->out || has(owner, VALUE_GONE);
+        *n += owner->out || (has(owner, VALUE_GONE) && !owner->all->heart->stopping);
 }
 
 size_t owners_busy(const struct owners *owners)

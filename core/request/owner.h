@@ -20,12 +20,15 @@ enum value_state {
 struct value {
     struct value *next;
     struct owner *owner;
-    char *job;  /* id */
+    struct value *next_of_job, *before_of_job;
+    struct values_of_job *of_job;
+    const char *job; /* id */
     char *name; /* what is validated */
     char *text;
     int64_t expires_ms; /* wall clock */
     enum value_state state;
     enum value_state sent_as;    /* in the call that is out; VALUE_RECORDING: not in it */
+    bool recording;              /* its row is on its way */
     bool unwanted;               /* its job let go of it while it was being recorded */
     struct publication *waiting; /* who wants to know, or NULL */
 };
@@ -35,7 +38,7 @@ struct owners;
 typedef void owner_told_fn(void *arg, struct value *value, const struct cs_error *err);
 struct owners *owners_new(struct heart *heart, owner_told_fn *told, void *arg);
 void owners_free(struct owners *owners); /* NULL is allowed */
-/* Values to be taken away, and calls that are out. */
+/* Values to be taken away, and calls that are out. When the server stops: only these, as nothing is tried again then. */
 size_t owners_busy(const struct owners *owners);
 
 /* The value of that job at that owner, made in VALUE_RECORDING when there is none yet. NULL: no memory. */
@@ -48,6 +51,8 @@ const char *owner_zone(const struct owner *owner);
 const char *owner_dns(const struct owner *owner); /* the instance's name */
 void value_forget(struct value *value);           /* takes it off its owner and frees it */
 /* Every value of a job. `fn` may forget the value it is given. */
-void owners_each(struct owners *owners, const char *job, void (*fn)(struct value *value, void *arg), void *arg);
+void owners_each_of_job(struct owners *owners, const char *job, void (*fn)(struct value *value));
+/* All there are; `fn` may forget none. */
+void owners_each(struct owners *owners, void (*fn)(struct value *value));
 
 #endif

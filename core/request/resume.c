@@ -236,7 +236,7 @@ static void on_read(void *arg, const struct cs_error *err)
 {
     struct resume *r = arg;
 
-    if (!err) {
+    if (!err && !r->heart->stopping) {
         revive_jobs(r);
         for (struct old_value *value = r->values; value; value = value->next)
             challenges_revive(r->heart->challenges, &value->stored, is_open(r, value->stored.job));

@@ -12,6 +12,8 @@
 
 #define MAX_WAITING 10000 /* look-ups */
 #define MAX_CACHED  10000 /* rows, absent ones too */
+#define MAX_KEY     512   /* bytes of a subject that is cached: strangers' may have thousands */
+#define MAX_SEEN    64    /* connections */
 
 struct look_up {
     struct look_up *next;
@@ -26,16 +28,21 @@ struct cached {
     struct subject_row *row; /* NULL: there is none */
 };
 
+/* What a connection said its version was when it was last asked. */
+struct seen {
+    const void *conn;
+    int64_t version;
+};
+
 struct subjects {
     struct heart *heart;
     struct look_up *waiting, **last;
     size_t n_waiting;
     struct look_up *out; /* the batch that is being read */
-    /* The cache: what the connection `conn` saw while its version was `version`. */
     void *cache;
     size_t n_cached;
-    const void *conn;
-    int64_t version;
+    struct seen seen[MAX_SEEN];
+    size_t n_seen;
 };
 
 /* ---- Rows ---- */
@@ -151,7 +158,7 @@ static struct cached *find_cached(const struct subjects *s, char *subject)
 /* Without memory the row is simply not cached. */
 static void add_cached(struct subjects *s, const char *subject, struct subject_row *row)
 {
-    struct cached *cached = calloc(1, sizeof *cached);
+    struct cached *cached = strlen(subject) <= MAX_KEY ? calloc(1, sizeof *cached) : NULL;
 
     if (!cached)
         return;
@@ -166,16 +173,35 @@ static void add_cached(struct subjects *s, const char *subject, struct subject_r
 
 /* ---- A batch, in a reader's thread ---- */
 
+static struct seen *seen_of(struct subjects *s, const void *conn)
+{
+    for (size_t i = 0; i < s->n_seen; i++)
+        if (s->seen[i].conn == conn)
+            return &s->seen[i];
+    return NULL;
+}
+
+static void note_version(struct subjects *s, const void *conn, int64_t version)
+{
+    struct seen *seen = seen_of(s, conn);
+
+    if (!seen)
+        seen = &s->seen[s->n_seen < MAX_SEEN ? s->n_seen++ : 0];
+    *seen = (struct seen){ .conn = conn, .version = version };
+}
+
+/* Versions of different connections cannot be compared. But one that has not changed for the connection that reads now says
+ * that nothing has since that one read last: so what another one has read in between is good, too. */
 static int forget_what_is_stale(struct subjects *s, const struct store_conn *c, struct cs_error *err)
 {
+    const struct seen *before = seen_of(s, c->conn);
     int64_t version = 0;
 
     if (c->ops->version(c->conn, &version, err) < 0)
         return -1;
-    if (s->conn != c->conn || s->version != version || s->n_cached >= MAX_CACHED)
+    if (!before || before->version != version || s->n_cached >= MAX_CACHED)
         forget_all(s);
-    s->conn = c->conn;
-    s->version = version;
+    note_version(s, c->conn, version);
     return 0;
 }
 
