@@ -7,6 +7,8 @@
  *   ok             finish with a chain                   late        wait for the cancellation, then finish with a chain
  *   foreign        finish with a chain for another key   fail:CODE   finish with that cs_code (a number)
  *   wait:MS        go on after so many milliseconds      problem     keep a problem document
+ *   later          as late, but 100 ms after that
+ *   push           as put, without waiting for it        latesave    wait for the cancellation, then save, then fail
  *
  * `resume` goes on behind the word `save:NAME`; a step that the profile does not have is CS_ERESTART. Every call is written to
  * `log` as a line "sign ID" or "resume ID STEP".
@@ -14,12 +16,12 @@
 #include <countersign/ca.h>
 
 #include <fcntl.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "fake_chain.h"
 
 struct conf {
     const char *log;
@@ -31,13 +33,26 @@ static const struct cs_option settings[] = {
 };
 
 struct order {
+    const struct conf *conf;
     const struct cs_order *in;
     struct cs_op *op;
     const char *rest; /* of the profile */
-    bool late_chain, hanging, resumed;
+    bool late_chain, later, late_save, hanging, resumed, cancelled;
 };
 
 static void go_on(struct order *o);
+
+static void write_log(const struct conf *conf, const char *what, const char *id, const char *step)
+{
+    char line[128];
+    int fd, n = snprintf(line, sizeof line, "%s %s%s%s\n", what, id, step[0] ? " " : "", step);
+
+    if (!conf->log[0])
+        return;
+    fd = open(conf->log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    if (fd >= 0 && write(fd, line, (size_t)n) == n)
+        close(fd);
+}
 
 static void finish(struct order *o, enum cs_code code)
 {
@@ -53,45 +68,11 @@ static void finish(struct order *o, enum cs_code code)
     cs_op_err(op, &err);
 }
 
-static char *make_pem(const struct cs_order *in, bool foreign, size_t *len)
-{
-    const unsigned char *der = in->csr;
-    X509_REQ *req = d2i_X509_REQ(NULL, &der, (long)in->csr_len);
-    EVP_PKEY *key = EVP_EC_gen("P-256"), *theirs = X509_REQ_get_pubkey(req);
-    X509 *leaf = X509_new();
-    BIO *out = BIO_new(BIO_s_mem());
-    char *data = NULL, *copy;
-    STACK_OF(X509_EXTENSION) *extensions = X509_REQ_get_extensions(req);
-
-    X509_set_version(leaf, X509_VERSION_3);
-    ASN1_INTEGER_set(X509_get_serialNumber(leaf), 4711);
-    X509_gmtime_adj(X509_getm_notBefore(leaf), -60);
-    X509_gmtime_adj(X509_getm_notAfter(leaf), 90 * 24 * 3600);
-    X509_set_subject_name(leaf, X509_REQ_get_subject_name(req));
-    X509_NAME_add_entry_by_txt(X509_get_issuer_name(leaf), "CN", MBSTRING_ASC, (const unsigned char *)"fake", -1, -1, 0);
-    X509_set_pubkey(leaf, foreign ? key : theirs);
-    for (int i = 0; i < sk_X509_EXTENSION_num(extensions); i++)
-        X509_add_ext(leaf, sk_X509_EXTENSION_value(extensions, i), -1);
-    X509_sign(leaf, key, EVP_sha256());
-    PEM_write_bio_X509(out, leaf);
-    *len = (size_t)BIO_get_mem_data(out, &data);
-    copy = malloc(*len + 1);
-    memcpy(copy, data, *len);
-    copy[*len] = '\0';
-    sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
-    BIO_free(out);
-    X509_free(leaf);
-    EVP_PKEY_free(theirs);
-    EVP_PKEY_free(key);
-    X509_REQ_free(req);
-    return copy;
-}
-
 static void finish_chain(struct order *o, bool foreign)
 {
     struct cs_chain chain = { .size = sizeof chain, .url = "https://fake/chain", .profile = "" };
     struct cs_op *op = o->op;
-    char *pem = make_pem(o->in, foreign, &chain.len);
+    char *pem = fake_chain(o->in, foreign, &chain.len);
 
     chain.pem = pem;
     free(o);
@@ -99,12 +80,28 @@ static void finish_chain(struct order *o, bool foreign)
     free(pem);
 }
 
+static void on_waited(void *arg)
+{
+    go_on(arg);
+}
+
+static void on_late_saved(void *arg, const struct cs_error *err)
+{
+    write_log(((struct order *)arg)->conf, err ? "late save refused" : "late save taken", "", "");
+    finish(arg, CS_ETIMEDOUT);
+}
+
 static void on_cancel(void *arg, enum cs_cancel why)
 {
     struct order *o = arg;
 
+    o->cancelled = true;
     if (!o->hanging)
         o->rest = "hang";
+    else if (o->later)
+        cs_op_after(o->op, 100, on_waited, o);
+    else if (o->late_save)
+        cs_op_save(o->op, "too-late", "data", 4, on_late_saved, o);
     else if (o->late_chain)
         finish_chain(o, false);
     else
@@ -125,11 +122,6 @@ static void on_done(void *arg, const struct cs_error *err)
     go_on(o);
 }
 
-static void on_waited(void *arg)
-{
-    go_on(arg);
-}
-
 /* The number behind the colon of a word; -1 when there is none. */
 static long number_of(const char *word)
 {
@@ -139,7 +131,12 @@ static long number_of(const char *word)
     return *end ? -1 : n;
 }
 
-static void put(struct order *o)
+static void ignore(void *arg, const struct cs_error *err)
+{
+    (void)arg, (void)err;
+}
+
+static void put(struct order *o, cs_done_fn *done)
 {
     const char *name = o->in->names[0];
     struct cs_challenge challenge = {
@@ -147,7 +144,7 @@ static void put(struct order *o)
     };
 
     challenge.name = strncmp(name, "*.", 2) == 0 ? name + 2 : name;
-    cs_challenge_put(o->op, &challenge, on_done, o);
+    cs_challenge_put(o->op, &challenge, done, o);
 }
 
 static bool next(struct order *o, char word[64])
@@ -173,7 +170,11 @@ static void go_on(struct order *o)
     if (strncmp(word, "save:", 5) == 0)
         cs_op_save(o->op, word + 5, "data", 4, on_done, o);
     else if (strcmp(word, "put") == 0)
-        put(o);
+        put(o, on_done);
+    else if (strcmp(word, "push") == 0) {
+        put(o, ignore);
+        go_on(o);
+    }
     else if (strncmp(word, "wait:", 5) == 0)
         cs_op_after(o->op, number_of(word), on_waited, o);
     else if (strncmp(word, "fail:", 5) == 0)
@@ -185,28 +186,21 @@ static void go_on(struct order *o)
     else if (strcmp(word, "problem") == 0) {
         cs_op_problem(o->op, "{\"type\":\"fake\"}", 15);
         go_on(o);
+    } else if (o->cancelled) {
+        finish(o, CS_ETIMEDOUT);
     } else {
         o->hanging = true;
         o->late_chain = strcmp(word, "late") == 0;
+        o->later = strcmp(word, "later") == 0;
+        o->late_save = strcmp(word, "latesave") == 0;
     }
 }
 
-static void write_log(const struct conf *conf, const char *what, const char *id, const char *step)
-{
-    char line[128];
-    int fd, n = snprintf(line, sizeof line, "%s %s%s%s\n", what, id, step[0] ? " " : "", step);
-
-    if (!conf->log[0])
-        return;
-    fd = open(conf->log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-    if (fd >= 0 && write(fd, line, (size_t)n) == n)
-        close(fd);
-}
-
-static struct order *make(const struct cs_order *in, struct cs_op *op)
+static struct order *make(const struct conf *conf, const struct cs_order *in, struct cs_op *op)
 {
     struct order *o = calloc(1, sizeof *o);
 
+    o->conf = conf;
     o->in = in;
     o->op = op;
     o->rest = in->profile;
@@ -217,12 +211,12 @@ static struct order *make(const struct cs_order *in, struct cs_op *op)
 static void fake_sign(void *self, const struct cs_order *in, struct cs_op *op)
 {
     write_log(self, "sign", in->id, "");
-    go_on(make(in, op));
+    go_on(make(self, in, op));
 }
 
 static void fake_resume(void *self, const struct cs_order *in, const char *step, const void *data, size_t len, struct cs_op *op)
 {
-    struct order *o = make(in, op);
+    struct order *o = make(self, in, op);
     char word[64];
 
     (void)data, (void)len;

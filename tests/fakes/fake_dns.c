@@ -1,6 +1,6 @@
 /*
  * fake-dns: a DNS plugin for tests of core/request. Keeps the values of each owner in a file of that name in `folder`, one a
- * line; fails the first `failures` calls with CS_EUPSTREAM, and answers after `delay`.
+ * line; fails the first `failures` calls with CS_EUPSTREAM, and answers after `delay`. Notes each call as a line in "calls" of `folder`.
  */
 #include <countersign/dns.h>
 
@@ -32,6 +32,20 @@ struct call {
     struct cs_op *op;
 };
 
+/* At a shutdown it gives up at once; after a deadline it stays busy, as a back end that hangs. */
+static void on_cancel(void *arg, enum cs_cancel why)
+{
+    struct call *call = arg;
+    struct cs_op *op = call->op;
+    struct cs_error err;
+
+    if (why != CS_SHUTDOWN)
+        return;
+    free(call);
+    cs_fail(&err, CS_ESHUTDOWN, "fake DNS was told to stop");
+    cs_op_err(op, &err);
+}
+
 static bool write_owner(const struct self *self, const struct cs_txt_change *change)
 {
     char path[512];
@@ -46,6 +60,19 @@ static bool write_owner(const struct self *self, const struct cs_txt_change *cha
     for (size_t i = 0; i < change->n_want; i++)
         fprintf(f, "%s\n", change->want[i]);
     return fclose(f) == 0;
+}
+
+static void note(const struct self *self, const struct cs_txt_change *change)
+{
+    char path[512];
+    FILE *f;
+
+    snprintf(path, sizeof path, "%s/calls", self->conf->folder);
+    f = fopen(path, "a");
+    if (!f)
+        return;
+    fprintf(f, "%s want=%zu gone=%zu\n", change->owner, change->n_want, change->n_gone);
+    fclose(f);
 }
 
 static void answer(void *arg)
@@ -70,6 +97,7 @@ static void fake_set_txt(void *arg, const struct cs_txt_change *change, struct c
     struct self *self = arg;
     struct call *call = calloc(1, sizeof *call);
 
+    note(self, change);
     if (self->busy || (self->calls >= self->conf->failures && !write_owner(self, change)))
         abort();
     call->self = self;
@@ -79,6 +107,7 @@ static void fake_set_txt(void *arg, const struct cs_txt_change *change, struct c
         return;
     }
     self->busy = true;
+    cs_op_on_cancel(op, on_cancel, call);
     cs_op_after(op, self->conf->delay, answer, call);
 }
 

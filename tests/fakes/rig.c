@@ -13,12 +13,14 @@
 #include <ftw.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/clock.h"
 #include "engine/http_client.h"
 #include "engine/log.h"
 #include "records/keep.h"
@@ -37,17 +39,19 @@ static void write_config(const struct rig *rig, const char *path, const char *dn
 
     assert_non_null(f);
     fprintf(f, "state = \"%s/state\"; runtime = \"%s/run\"; log_level = \"error\";\n", rig->folder, rig->folder);
-    fprintf(f, "ca = { fake = { plugin = \"%s/tests/fakes/fake-ca.so\"; log = \"%s/calls\"; }; };\n", build_root(),
-            rig->folder);
-    fprintf(f, "dns = { fake = { plugin = \"%s/tests/fakes/fake-dns.so\"; folder = \"%s/dns\"; %s }; };\n", build_root(),
-            rig->folder, dns_words);
-    fprintf(f, "store = { main = { plugin = \"%s/plugins/store-sqlite/store-sqlite.so\"; }; };\n", build_root());
+    fprintf(f, "ca = { fake = { plugin = \"%s/tests/fakes/%s.so\"; log = \"%s/calls\"; }; };\n", build_root(),
+            rig->ca ? rig->ca : "fake-ca", rig->folder);
+    fprintf(f, "dns = { fake = { plugin = \"%s/tests/fakes/fake-dns.so\"; folder = \"%s/dns\"; %s };\n", build_root(), rig->folder,
+            dns_words);
+    fprintf(f, "other = { plugin = \"%s/tests/fakes/fake-dns.so\"; folder = \"%s/other\"; }; };\n", build_root(), rig->folder);
+    fprintf(f, "store = { main = { plugin = \"%s/plugins/store-sqlite/store-sqlite.so\"; file = \"%s/state.db\"; "
+            "busy_timeout = \"50ms\"; }; };\n", build_root(), rig->folder);
     assert_int_equal(fclose(f), 0);
 }
 
 static void make_folders(struct rig *rig)
 {
-    static const char *const names[] = { "state", "run", "dns" };
+    static const char *const names[] = { "state", "run", "dns", "other" };
     char path[128];
 
     if (!rig->folder[0]) {
@@ -83,7 +87,7 @@ static void give_keep(struct rig *rig)
             instance->in.keep = rig->keep;
 }
 
-void rig_up(struct rig *rig, const char *dns_words)
+static void begin(struct rig *rig, const char *dns_words)
 {
     char path[128];
     struct cs_error err = { 0 };
@@ -121,6 +125,18 @@ void rig_up(struct rig *rig, const char *dns_words)
     assert_non_null(rig->heart);
     rig->resumed = false;
     heart_resume(rig->heart, on_resumed, rig);
+}
+
+void rig_up(struct rig *rig, const char *dns_words)
+{
+    begin(rig, dns_words);
+    rig_until(rig, &rig->resumed);
+}
+
+void rig_up_stopped(struct rig *rig)
+{
+    begin(rig, "");
+    heart_stop(rig->heart);
     rig_until(rig, &rig->resumed);
 }
 
@@ -186,6 +202,75 @@ void rig_zone(struct rig *rig, const char *zone, int64_t parallel)
                            .enabled = true };
 
     write_row(rig, put_zone, &row);
+}
+
+void rig_zone_as(struct rig *rig, const char *zone, const char *dns, enum cs_visible visible, const char *servers)
+{
+    struct cs_zone row = { .size = sizeof row,
+                           .zone = zone,
+                           .dns = dns,
+                           .parallel = 1,
+                           .challenge_zone = "",
+                           .servers = servers,
+                           .visible = visible,
+                           .enabled = true };
+
+    write_row(rig, put_zone, &row);
+}
+
+static sqlite3 *open_state(const struct rig *rig)
+{
+    char path[128];
+    sqlite3 *db = NULL;
+
+    snprintf(path, sizeof path, "%s/state.db", rig->folder);
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    sqlite3_busy_timeout(db, 2000);
+    return db;
+}
+
+static void run_sql(sqlite3 *db, const char *sql)
+{
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+}
+
+void rig_sql(struct rig *rig, const char *sql)
+{
+    sqlite3 *db = open_state(rig);
+
+    run_sql(db, sql);
+    sqlite3_close(db);
+}
+
+size_t rig_count(struct rig *rig, const char *table)
+{
+    sqlite3 *db = open_state(rig);
+    sqlite3_stmt *statement = NULL;
+    char sql[100];
+    size_t n;
+
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", table);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    n = (size_t)sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
+    return n;
+}
+
+void rig_lock(struct rig *rig)
+{
+    assert_null(rig->lock);
+    rig->lock = open_state(rig);
+    run_sql(rig->lock, "BEGIN IMMEDIATE");
+}
+
+void rig_unlock(struct rig *rig)
+{
+    run_sql(rig->lock, "ROLLBACK");
+    sqlite3_close(rig->lock);
+    rig->lock = NULL;
 }
 
 void rig_subject(struct rig *rig, const char *subject, const char *zone, const char *names, const char *profile)
@@ -298,6 +383,15 @@ void rig_turn(struct rig *rig, int64_t ms)
     while (cs_now_ms() < until_ms);
 }
 
+void rig_hurry(struct rig *rig, int64_t step_ms, const bool *flag)
+{
+    for (int i = 0; i < 100 && !*flag; i++) {
+        rig_turn(rig, 20);
+        clock_move(rig->loop, step_ms);
+    }
+    assert_true(*flag);
+}
+
 void rig_rest(struct rig *rig)
 {
     for (int i = 0; i < 500 && heart_busy(rig->heart); i++)
@@ -351,6 +445,14 @@ bool rig_calls_have(struct rig *rig, const char *word)
 
     free(calls);
     return has;
+}
+
+char *rig_served_other(struct rig *rig, const char *owner)
+{
+    char path[400];
+
+    snprintf(path, sizeof path, "%s/other/%s", rig->folder, owner);
+    return read_file(path);
 }
 
 char *rig_served(struct rig *rig, const char *owner)

@@ -22,6 +22,8 @@ struct rig {
     struct metrics *metrics;
     struct heart *heart;
     bool resumed;
+    const char *ca; /* the CA plugin, a file in tests/fakes; NULL: fake-ca */
+    struct sqlite3 *lock;
 };
 
 /* What came back to a request. Release with rig_answer_free(). */
@@ -36,12 +38,22 @@ struct rig_answer {
 
 /* `dns_words` go into the block of fake-dns ("failures = 2;"). A folder that exists already is used again. */
 void rig_up(struct rig *rig, const char *dns_words);
+void rig_up_stopped(struct rig *rig); /* as when SIGTERM comes while the open jobs are still being read */
 void rig_down(struct rig *rig);   /* an orderly stop; the folder stays */
 void rig_remove(struct rig *rig); /* the folder */
 
 /* One zone x.example (DNS fake, no visibility) with one subject for it; CN=NAME.x.example may ask for names below x.example. */
 void rig_zone(struct rig *rig, const char *zone, int64_t parallel);
 void rig_subject(struct rig *rig, const char *subject, const char *zone, const char *names, const char *profile);
+
+/* The same zone with another DNS instance ("fake", "other"), or with visibility. */
+void rig_zone_as(struct rig *rig, const char *zone, const char *dns, enum cs_visible visible, const char *servers);
+
+/* What an operator may do to state.db while the server runs. */
+void rig_sql(struct rig *rig, const char *sql);
+/* Hold the database, as a shell after BEGIN: writes fail as busy after 50 ms. */
+void rig_lock(struct rig *rig);
+void rig_unlock(struct rig *rig);
 
 /* A CSR for CN and SAN `name` with a new P-256 key, PEM; the caller frees it. */
 char *rig_csr(const char *name);
@@ -61,8 +73,13 @@ void rig_rest(struct rig *rig);
 char *rig_calls(struct rig *rig);
 void rig_assert_calls(struct rig *rig, size_t n); /* there are so many */
 bool rig_calls_have(struct rig *rig, const char *word);
+/* Turn the loop with a clock that runs faster, until *flag: `step_ms` every 20 ms, at most 100 times. */
+void rig_hurry(struct rig *rig, int64_t step_ms, const bool *flag);
+/* What the instance "other" serves. */
+char *rig_served_other(struct rig *rig, const char *owner);
 /* What fake-dns serves at an owner: lines, or NULL when there is nothing. The caller frees it. */
 char *rig_served(struct rig *rig, const char *owner);
+size_t rig_count(struct rig *rig, const char *table); /* rows */
 /* Rows of the challenge table. */
 size_t rig_challenges(struct rig *rig);
 

@@ -172,12 +172,32 @@ static void a_late_chain_turns_a_failed_job_into_a_done_one(void **state)
     char *csr = rig_csr("a.x.example"), job[64];
 
     (void)state;
-    subject("late");
+    subject("later");
     rig_submit(&rig, csr, 3600 * 1000, false, false, &one);
     rig_turn(&rig, 60);
     clock_move(rig.loop, rig.setup.settings.job_deadline_ms + 1000);
     rig_until(&rig, &one.came);
     assert_int_equal(one.code, CS_ETIMEDOUT);
+    memcpy(job, one.job, sizeof job);
+    rig_turn(&rig, 150);
+    rig_rest(&rig);
+    rig_look(&rig, job, &two);
+    rig_until(&rig, &two.came);
+    assert_non_null(two.chain);
+    free(csr);
+}
+
+static void a_chain_that_comes_before_the_failure_is_told_is_handed_out(void **state)
+{
+    char *csr = rig_csr("a.x.example"), job[64];
+
+    (void)state;
+    subject("late");
+    rig_submit(&rig, csr, 3600 * 1000, false, false, &one);
+    rig_turn(&rig, 60);
+    clock_move(rig.loop, rig.setup.settings.job_deadline_ms + 1000);
+    rig_until(&rig, &one.came);
+    assert_non_null(one.chain);
     memcpy(job, one.job, sizeof job);
     rig_rest(&rig);
     rig_look(&rig, job, &two);
@@ -226,6 +246,7 @@ int main(void)
         TEST(a_step_the_plugin_does_not_know_starts_anew),
         TEST(a_step_after_finalize_never_starts_anew),
         TEST(a_late_chain_turns_a_failed_job_into_a_done_one),
+        TEST(a_chain_that_comes_before_the_failure_is_told_is_handed_out),
         TEST(an_order_whose_subject_is_gone_does_not_go_on),
     };
 

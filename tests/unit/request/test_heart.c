@@ -1,0 +1,204 @@
+/* request/heart.c: what the store need not keep is forgotten; a stop comes to rest, whatever is under way. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/clock.h"
+#include "fakes/rig.h"
+
+#define SUBJECT "CN=a.x.example"
+#define OWNER   "_acme-challenge.a.x.example."
+#define VALUE   "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
+
+static struct rig rig;
+static struct rig_answer one, two;
+
+static int set_up(void **state)
+{
+    (void)state;
+    rig_up(&rig, "");
+    rig_zone(&rig, "x.example", 1);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    rig_answer_free(&one);
+    rig_answer_free(&two);
+    rig_down(&rig);
+    rig_remove(&rig);
+    return 0;
+}
+
+static void subject(const char *profile)
+{
+    rig_subject(&rig, SUBJECT, "x.example", ".x.example a.x.example", profile);
+}
+
+static size_t rows(const char *table)
+{
+    return rig_count(&rig, table);
+}
+
+static void old_rows_are_removed_in_the_background(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    subject("fail:10");
+    rig_post(&rig, csr, &one);
+    rig_until(&rig, &one.came);
+    rig_rest(&rig);
+    assert_int_equal(rows("job"), 1);
+    clock_move(rig.loop, 3600 * 1000);
+    rig_turn(&rig, 50);
+    assert_int_equal(rows("job"), 1);
+    clock_step_wall(8 * INT64_C(24) * 3600 * 1000);
+    clock_move(rig.loop, 3600 * 1000);
+    rig_turn(&rig, 50);
+    clock_step_wall(-8 * INT64_C(24) * 3600 * 1000);
+    assert_int_equal(rows("job"), 0);
+    free(csr);
+}
+
+static void an_expired_certificate_is_removed_with_its_job(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    subject("ok");
+    rig_post(&rig, csr, &one);
+    rig_until(&rig, &one.came);
+    rig_rest(&rig);
+    assert_int_equal(rows("certificate"), 1);
+    clock_step_wall(91 * INT64_C(24) * 3600 * 1000);
+    clock_move(rig.loop, 3600 * 1000);
+    rig_turn(&rig, 50);
+    clock_step_wall(-91 * INT64_C(24) * 3600 * 1000);
+    assert_int_equal(rows("certificate"), 0);
+    assert_int_equal(rows("job"), 0);
+    free(csr);
+}
+
+static void a_stop_does_not_wait_for_a_dns_that_is_down(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    subject("put+ok");
+    rig_post(&rig, csr, &one);
+    rig_until(&rig, &one.came);
+    rig_rest(&rig);
+    rig_answer_free(&one);
+    rig_down(&rig);
+    rig_up(&rig, "failures = 1000;");
+    rig_sql(&rig, "INSERT INTO job_challenge (job, name, dns, owner, zone, value, expires_ms) SELECT id, 'a.x.example', 'fake', "
+                  "'" OWNER "', 'x.example.', 'left', 99999999999999 FROM job");
+    rig_down(&rig);
+    rig_up(&rig, "failures = 1000;");
+    rig_turn(&rig, 50);
+    assert_true(heart_busy(rig.heart) > 0);
+    heart_stop(rig.heart);
+    instances_stop(rig.instances);
+    rig_rest(&rig);
+    assert_int_equal(rig_challenges(&rig), 1);
+    rig_down(&rig);
+    rig_up(&rig, "");
+    rig_rest(&rig);
+    assert_int_equal(rig_challenges(&rig), 0);
+    free(csr);
+}
+
+static void a_stop_finds_every_job_at_rest(void **state)
+{
+    char *csrs[6];
+    struct rig_answer answers[6];
+
+    (void)state;
+    subject("save:order+put+hang");
+    for (size_t i = 0; i < 6; i++) {
+        csrs[i] = rig_csr("a.x.example");
+        rig_post(&rig, csrs[i], &answers[i]);
+    }
+    rig_turn(&rig, 60);
+    assert_int_equal(heart_orders(rig.heart), 6);
+    heart_stop(rig.heart);
+    instances_stop(rig.instances);
+    rig_rest(&rig);
+    for (size_t i = 0; i < 6; i++) {
+        assert_true(answers[i].came);
+        assert_int_equal(answers[i].code, CS_ESHUTDOWN);
+        assert_true(answers[i].running);
+        rig_answer_free(&answers[i]);
+        free(csrs[i]);
+    }
+    assert_int_equal(rows("job"), 6);
+    rig_sql(&rig, "DELETE FROM job_challenge; DELETE FROM job");
+}
+
+static void a_stop_answers_those_who_are_being_looked_up(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+    struct request *gone;
+
+    (void)state;
+    subject("ok");
+    rig_post(&rig, csr, &one);
+    gone = rig_post(&rig, csr, &two);
+    request_detach(gone);
+    heart_stop(rig.heart);
+    assert_int_equal(heart_busy(rig.heart), 2);
+    rig_rest(&rig);
+    assert_int_equal(one.code, CS_ESHUTDOWN);
+    assert_false(two.came);
+    assert_int_equal(rig.heart->in_flight, 0);
+    assert_int_equal(rows("job"), 0);
+    free(csr);
+}
+
+static void a_stop_with_a_locked_store_leaves_the_order_open(void **state)
+{
+    char *csr = rig_csr("a.x.example"), job[64];
+
+    (void)state;
+    subject("save:order+pause+ok");
+    rig_submit(&rig, csr, 5000, true, false, &one);
+    rig_until(&rig, &one.came);
+    memcpy(job, one.job, sizeof job);
+    rig_turn(&rig, 60);
+    rig_lock(&rig);
+    heart_stop(rig.heart);
+    instances_stop(rig.instances);
+    rig_rest(&rig);
+    rig_unlock(&rig);
+    rig_down(&rig);
+    rig_up(&rig, "");
+    rig_rest(&rig);
+    rig_look(&rig, job, &two);
+    rig_until(&rig, &two.came);
+    assert_non_null(two.chain);
+    free(csr);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(old_rows_are_removed_in_the_background),
+        TEST(an_expired_certificate_is_removed_with_its_job),
+        TEST(a_stop_does_not_wait_for_a_dns_that_is_down),
+        TEST(a_stop_finds_every_job_at_rest),
+        TEST(a_stop_answers_those_who_are_being_looked_up),
+        TEST(a_stop_with_a_locked_store_leaves_the_order_open),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

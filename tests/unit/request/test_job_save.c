@@ -1,0 +1,286 @@
+/* request/job_save.c, job_run.c: a store that is locked while orders run, rows that operators edit, saves that come late. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/clock.h"
+#include "fakes/rig.h"
+
+#define SUBJECT "CN=a.x.example"
+#define OWNER   "_acme-challenge.a.x.example."
+#define VALUE   "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
+
+static struct rig rig;
+static struct rig_answer one, two;
+
+static int set_up(void **state)
+{
+    (void)state;
+    rig_up(&rig, "");
+    rig_zone(&rig, "x.example", 1);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    rig_answer_free(&one);
+    rig_answer_free(&two);
+    rig_down(&rig);
+    rig_remove(&rig);
+    return 0;
+}
+
+static void subject(const char *profile)
+{
+    rig_subject(&rig, SUBJECT, "x.example", ".x.example a.x.example", profile);
+}
+
+static void a_step_waits_for_a_store_that_is_locked(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    subject("wait:60+save:order+ok");
+    rig_post(&rig, csr, &one);
+    rig_turn(&rig, 30);
+    rig_lock(&rig);
+    rig_turn(&rig, 200);
+    assert_false(one.came);
+    rig_unlock(&rig);
+    rig_hurry(&rig, 500, &one.came);
+    assert_int_equal(one.code, CS_OK);
+    assert_non_null(one.chain);
+    rig_assert_calls(&rig, 1);
+    free(csr);
+}
+
+static void a_challenge_waits_for_a_store_that_is_locked(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    subject("wait:60+put+ok");
+    rig_post(&rig, csr, &one);
+    rig_turn(&rig, 30);
+    rig_lock(&rig);
+    rig_turn(&rig, 200);
+    assert_false(one.came);
+    rig_unlock(&rig);
+    rig_hurry(&rig, 500, &one.came);
+    assert_int_equal(one.code, CS_OK);
+    rig_rest(&rig);
+    assert_int_equal(rig_challenges(&rig), 0);
+    free(csr);
+}
+
+static void a_store_that_stays_locked_ends_the_order_at_its_deadline(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    subject("wait:60+save:order+ok");
+    rig_submit(&rig, csr, 24 * 3600 * 1000, false, false, &one);
+    rig_turn(&rig, 30);
+    rig_lock(&rig);
+    rig_hurry(&rig, 60 * 1000, &one.came);
+    assert_int_equal(one.code, CS_ETIMEDOUT);
+    rig_unlock(&rig);
+    clock_move(rig.loop, 1100);
+    rig_rest(&rig);
+    free(csr);
+}
+
+static void a_chain_is_stored_as_soon_as_the_store_takes_it(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    subject("wait:60+ok");
+    rig_post(&rig, csr, &one);
+    rig_turn(&rig, 30);
+    rig_lock(&rig);
+    rig_turn(&rig, 200);
+    assert_false(one.came);
+    rig_unlock(&rig);
+    rig_hurry(&rig, 500, &one.came);
+    assert_non_null(one.chain);
+    rig_post(&rig, csr, &two);
+    rig_until(&rig, &two.came);
+    assert_string_equal(one.chain, two.chain);
+    rig_assert_calls(&rig, 1);
+    free(csr);
+}
+
+static void a_failure_that_cannot_be_stored_does_not_block_its_key(void **state)
+{
+    char *csr = rig_csr("a.x.example"), job[64];
+
+    (void)state;
+    subject("wait:60+fail:10");
+    rig_post(&rig, csr, &one);
+    rig_turn(&rig, 30);
+    rig_lock(&rig);
+    rig_until(&rig, &one.came);
+    assert_int_equal(one.code, CS_EREFUSED);
+    memcpy(job, one.job, sizeof job);
+    rig_unlock(&rig);
+    clock_move(rig.loop, 1100);
+    rig_rest(&rig);
+    rig_look(&rig, job, &two);
+    rig_until(&rig, &two.came);
+    assert_int_equal(two.code, CS_EREFUSED);
+    rig_answer_free(&two);
+    rig_post(&rig, csr, &two);
+    rig_until(&rig, &two.came);
+    assert_int_equal(two.code, CS_EREFUSED);
+    rig_assert_calls(&rig, 2);
+    free(csr);
+}
+
+static void a_failure_that_cannot_be_stored_does_not_block_its_zone(void **state)
+{
+    char *csr = rig_csr("a.x.example"), *other = rig_csr("a.x.example");
+
+    (void)state;
+    subject("wait:60+fail:10");
+    rig_post(&rig, csr, &one);
+    rig_post(&rig, other, &two);
+    rig_turn(&rig, 30);
+    rig_assert_calls(&rig, 1);
+    rig_lock(&rig);
+    rig_until(&rig, &two.came);
+    rig_assert_calls(&rig, 2);
+    rig_unlock(&rig);
+    clock_move(rig.loop, 1100);
+    rig_rest(&rig);
+    free(csr);
+    free(other);
+}
+
+static void who_times_out_in_the_line_has_left_it(void **state)
+{
+    char *csr = rig_csr("a.x.example"), *other = rig_csr("a.x.example");
+
+    (void)state;
+    subject("wait:150+ok");
+    rig_post(&rig, csr, &one);
+    rig_turn(&rig, 20);
+    rig.setup.settings.job_deadline_ms = 90;
+    rig_post(&rig, other, &two);
+    rig_turn(&rig, 30);
+    rig_lock(&rig);
+    rig_until(&rig, &two.came);
+    assert_string_equal(two.reason, "queue-timed-out");
+    rig_turn(&rig, 200);
+    rig_unlock(&rig);
+    rig_hurry(&rig, 500, &one.came);
+    assert_non_null(one.chain);
+    rig_rest(&rig);
+    rig_assert_calls(&rig, 1);
+    free(csr);
+    free(other);
+}
+
+static void a_row_that_was_edited_meanwhile_does_not_lose_the_chain(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    subject("wait:100+ok");
+    rig_post(&rig, csr, &one);
+    rig_turn(&rig, 40);
+    rig_sql(&rig, "UPDATE job SET version = version + 7");
+    rig_until(&rig, &one.came);
+    assert_non_null(one.chain);
+    rig_look(&rig, one.job, &two);
+    rig_until(&rig, &two.came);
+    assert_string_equal(one.chain, two.chain);
+    free(csr);
+}
+
+static void a_row_that_was_removed_meanwhile_does_not_lose_the_chain(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    subject("wait:100+ok");
+    rig_post(&rig, csr, &one);
+    rig_turn(&rig, 40);
+    rig_sql(&rig, "DELETE FROM job");
+    rig_until(&rig, &one.came);
+    assert_non_null(one.chain);
+    rig_look(&rig, one.job, &two);
+    rig_until(&rig, &two.came);
+    assert_string_equal(one.chain, two.chain);
+    free(csr);
+}
+
+static void a_save_after_the_end_does_not_touch_the_row(void **state)
+{
+    char *csr = rig_csr("a.x.example"), job[64];
+
+    (void)state;
+    subject("latesave");
+    rig_submit(&rig, csr, 3600 * 1000, false, false, &one);
+    rig_turn(&rig, 60);
+    clock_move(rig.loop, rig.setup.settings.job_deadline_ms + 1000);
+    rig_until(&rig, &one.came);
+    memcpy(job, one.job, sizeof job);
+    rig_rest(&rig);
+    assert_true(rig_calls_have(&rig, "late save refused"));
+    rig_look(&rig, job, &two);
+    rig_until(&rig, &two.came);
+    assert_int_equal(two.code, CS_ETIMEDOUT);
+    assert_string_equal(two.text, one.text);
+    free(csr);
+}
+
+static void a_late_chain_waits_for_a_store_that_is_locked(void **state)
+{
+    char *csr = rig_csr("a.x.example"), job[64];
+
+    (void)state;
+    subject("late");
+    rig_submit(&rig, csr, 3600 * 1000, true, false, &one);
+    rig_until(&rig, &one.came);
+    memcpy(job, one.job, sizeof job);
+    rig_turn(&rig, 30);
+    rig_lock(&rig);
+    clock_move(rig.loop, rig.setup.settings.job_deadline_ms + 1000);
+    rig_turn(&rig, 200);
+    rig_unlock(&rig);
+    clock_move(rig.loop, 1100);
+    rig_rest(&rig);
+    rig_look(&rig, job, &two);
+    rig_until(&rig, &two.came);
+    assert_non_null(two.chain);
+    free(csr);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_step_waits_for_a_store_that_is_locked),
+        TEST(a_challenge_waits_for_a_store_that_is_locked),
+        TEST(a_store_that_stays_locked_ends_the_order_at_its_deadline),
+        TEST(a_chain_is_stored_as_soon_as_the_store_takes_it),
+        TEST(a_failure_that_cannot_be_stored_does_not_block_its_key),
+        TEST(a_failure_that_cannot_be_stored_does_not_block_its_zone),
+        TEST(who_times_out_in_the_line_has_left_it),
+        TEST(a_row_that_was_edited_meanwhile_does_not_lose_the_chain),
+        TEST(a_row_that_was_removed_meanwhile_does_not_lose_the_chain),
+        TEST(a_save_after_the_end_does_not_touch_the_row),
+        TEST(a_late_chain_waits_for_a_store_that_is_locked),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

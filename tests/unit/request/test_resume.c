@@ -1,0 +1,186 @@
+/* request/resume.c, job_run.c: what a stop leaves behind and a start takes up again; blocking CA plugins, too. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/clock.h"
+#include "fakes/rig.h"
+
+#define SUBJECT "CN=a.x.example"
+#define OWNER   "_acme-challenge.a.x.example."
+#define VALUE   "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
+
+static struct rig rig;
+static struct rig_answer one, two;
+
+static int set_up(void **state)
+{
+    (void)state;
+    rig_up(&rig, "");
+    rig_zone(&rig, "x.example", 1);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    rig_answer_free(&one);
+    rig_answer_free(&two);
+    rig_down(&rig);
+    rig_remove(&rig);
+    return 0;
+}
+
+static void subject(const char *profile)
+{
+    rig_subject(&rig, SUBJECT, "x.example", ".x.example a.x.example", profile);
+}
+
+static void stop(void)
+{
+    heart_stop(rig.heart);
+    instances_stop(rig.instances);
+}
+
+static void a_chain_that_comes_while_the_server_stops_is_kept(void **state)
+{
+    char *csr = rig_csr("a.x.example"), job[64];
+
+    (void)state;
+    subject("late");
+    rig_submit(&rig, csr, 5000, true, false, &one);
+    rig_until(&rig, &one.came);
+    memcpy(job, one.job, sizeof job);
+    rig_turn(&rig, 30);
+    rig_down(&rig);
+    rig_up(&rig, "");
+    rig_look(&rig, job, &two);
+    rig_until(&rig, &two.came);
+    assert_non_null(two.chain);
+    rig_assert_calls(&rig, 1);
+    free(csr);
+}
+
+static void a_blocking_plugin_that_saved_goes_on_after_a_start(void **state)
+{
+    char *csr = rig_csr("a.x.example"), job[64], *served;
+
+    (void)state;
+    rig_down(&rig);
+    rig.ca = "fake-blocking-ca";
+    rig_up(&rig, "delay = \"60s\";");
+    subject("");
+    rig_submit(&rig, csr, 5000, true, false, &one);
+    rig_until(&rig, &one.came);
+    memcpy(job, one.job, sizeof job);
+    rig_post(&rig, csr, &two);
+    rig_turn(&rig, 100);
+    assert_false(two.came);
+    assert_int_equal(rig_challenges(&rig), 1);
+    stop();
+    rig_until(&rig, &two.came);
+    assert_int_equal(two.code, CS_ESHUTDOWN);
+    assert_true(two.running);
+    rig_down(&rig);
+    assert_true(rig_calls_have(&rig, "put failed"));
+    rig_up(&rig, "");
+    rig_rest(&rig);
+    assert_true(rig_calls_have(&rig, "resume order"));
+    rig_answer_free(&two);
+    rig_look(&rig, job, &two);
+    rig_until(&rig, &two.came);
+    assert_non_null(two.chain);
+    served = rig_served(&rig, OWNER);
+    assert_null(served);
+    assert_int_equal(rig_challenges(&rig), 0);
+    rig.ca = NULL;
+    free(csr);
+}
+
+static void a_blocking_plugin_is_told_that_its_time_is_over(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    rig_down(&rig);
+    rig.ca = "fake-blocking-ca";
+    rig_up(&rig, "failures = 3;");
+    subject("");
+    rig_submit(&rig, csr, 24 * 3600 * 1000, false, false, &one);
+    rig_turn(&rig, 100);
+    clock_move(rig.loop, rig.setup.settings.job_deadline_ms + 1000);
+    rig_until(&rig, &one.came);
+    assert_int_equal(one.code, CS_ETIMEDOUT);
+    for (int i = 0; i < 6; i++) {
+        rig_turn(&rig, 20);
+        clock_move(rig.loop, 10 * 1000);
+    }
+    rig_rest(&rig);
+    assert_true(rig_calls_have(&rig, "put failed"));
+    assert_int_equal(rig_challenges(&rig), 0);
+    rig.ca = NULL;
+    free(csr);
+}
+
+static void a_zone_that_moved_to_another_dns_instance_is_cleaned_at_both(void **state)
+{
+    char *csr = rig_csr("a.x.example"), *served;
+
+    (void)state;
+    subject("save:order+put+pause+wait:100+ok");
+    rig_post(&rig, csr, &one);
+    rig_turn(&rig, 60);
+    served = rig_served(&rig, OWNER);
+    assert_non_null(served);
+    free(served);
+    rig_zone_as(&rig, "x.example", "other", CS_VISIBLE_OFF, "");
+    rig_down(&rig);
+    assert_int_equal(one.code, CS_ESHUTDOWN);
+    rig_up(&rig, "");
+    rig_turn(&rig, 60);
+    served = rig_served_other(&rig, OWNER);
+    assert_non_null(served);
+    free(served);
+    rig_rest(&rig);
+    assert_null(rig_served(&rig, OWNER));
+    assert_null(rig_served_other(&rig, OWNER));
+    assert_int_equal(rig_challenges(&rig), 0);
+    free(csr);
+}
+
+static void a_stop_while_the_jobs_are_read_starts_none(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    subject("save:order+pause+ok");
+    rig_submit(&rig, csr, 5000, true, false, &one);
+    rig_until(&rig, &one.came);
+    rig_turn(&rig, 60);
+    rig_down(&rig);
+    rig_up_stopped(&rig);
+    assert_int_equal(heart_orders(rig.heart), 0);
+    rig_assert_calls(&rig, 1);
+    free(csr);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_chain_that_comes_while_the_server_stops_is_kept),
+        TEST(a_blocking_plugin_that_saved_goes_on_after_a_start),
+        TEST(a_blocking_plugin_is_told_that_its_time_is_over),
+        TEST(a_zone_that_moved_to_another_dns_instance_is_cleaned_at_both),
+        TEST(a_stop_while_the_jobs_are_read_starts_none),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
