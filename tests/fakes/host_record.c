@@ -125,7 +125,7 @@ void host_fail_keep(const struct cs_error *err)
     keep_error = err ? *err : (struct cs_error){ 0 };
 }
 
-static void add_line(const char *format, va_list args)
+CS_PRINTF(1, 0) static void add_line(const char *format, va_list args)
 {
     size_t len = strlen(log_lines);
     char line[2000], *more;
