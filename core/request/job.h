@@ -92,7 +92,7 @@ int job_revive(struct heart *heart, const struct cs_job *stored, struct subject_
 void job_attach(struct job *job, struct job_waiter *waiter);
 void job_tell(struct job *job, const struct job_news *news); /* every waiter hears, and leaves */
 void job_tell_stored(struct job *job);                       /* those hear for whom stored_is_enough */
-void job_turn(void *job);                                    /* job_run.c: the zone is ours */
+void job_turn(void *arg);                                    /* job_run.c: the zone is ours */
 void job_fail(struct job *job, const struct cs_error *err);  /* job_run.c: it ends with this */
 void job_suspend(struct job *job);                           /* the server stops: it stays as it is stored */
 void job_end(struct job *job);                               /* gives its turn back; frees it when nothing needs it any more */
