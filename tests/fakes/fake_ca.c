@@ -37,7 +37,7 @@ struct order {
     const struct cs_order *in;
     struct cs_op *op;
     const char *rest; /* of the profile */
-    bool late_chain, later, late_save, hanging, resumed, cancelled;
+    bool late_chain, later, late_save, hanging, putting, resumed, cancelled;
 };
 
 static void go_on(struct order *o);
@@ -96,7 +96,9 @@ static void on_cancel(void *arg, enum cs_cancel why)
     struct order *o = arg;
 
     o->cancelled = true;
-    if (!o->hanging)
+    if (o->putting)
+        finish(o, why == CS_SHUTDOWN ? CS_ESHUTDOWN : CS_ETIMEDOUT);
+    else if (!o->hanging)
         o->rest = "hang";
     else if (o->later)
         cs_op_after(o->op, 100, on_waited, o);
@@ -131,6 +133,12 @@ static long number_of(const char *word)
     return *end ? -1 : n;
 }
 
+static void on_put(void *arg, const struct cs_error *err)
+{
+    ((struct order *)arg)->putting = false;
+    on_done(arg, err);
+}
+
 static void ignore(void *arg, const struct cs_error *err)
 {
     (void)arg, (void)err;
@@ -144,6 +152,7 @@ static void put(struct order *o, cs_done_fn *done)
     };
 
     challenge.name = strncmp(name, "*.", 2) == 0 ? name + 2 : name;
+    o->putting = done == on_put;
     cs_challenge_put(o->op, &challenge, done, o);
 }
 
@@ -170,7 +179,7 @@ static void go_on(struct order *o)
     if (strncmp(word, "save:", 5) == 0)
         cs_op_save(o->op, word + 5, "data", 4, on_done, o);
     else if (strcmp(word, "put") == 0)
-        put(o, on_done);
+        put(o, on_put);
     else if (strcmp(word, "push") == 0) {
         put(o, ignore);
         go_on(o);

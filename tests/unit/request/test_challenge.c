@@ -1,0 +1,313 @@
+/* request/challenge.c: a value is written down, set, seen, and always taken away. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/clock.h"
+#include "fakes/rig.h"
+#include "fakes/dns_server.h"
+
+#define SUBJECT "CN=a.x.example"
+#define OWNER   "_acme-challenge.a.x.example."
+#define VALUE   "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
+
+static struct rig rig;
+static struct rig_answer one, two;
+
+static int set_up(void **state)
+{
+    (void)state;
+    rig_up(&rig, "");
+    rig_zone(&rig, "x.example", 1);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    rig_answer_free(&one);
+    rig_answer_free(&two);
+    rig_down(&rig);
+    rig_remove(&rig);
+    return 0;
+}
+
+static void subject(const char *profile)
+{
+    rig_subject(&rig, SUBJECT, "x.example", ".x.example a.x.example", profile);
+}
+
+/* A server that has the value, or has not. */
+static struct fake_server server;
+static bool server_has_it;
+
+static void say(void *arg, struct fake_server *from, const struct fake_question *question, struct message *reply)
+{
+    (void)arg, (void)from;
+    fake_reply(reply, question, 0x8400, server_has_it ? 1 : 0, 0);
+    if (server_has_it)
+        fake_txt(reply, question->name, VALUE);
+}
+
+static void zone_with(enum cs_visible visible)
+{
+    fake_server_start(&server, rig.loop, "127.0.0.1", 0, say, NULL);
+    server_has_it = false;
+    rig_zone_as(&rig, "x.example", "fake", visible, server.address);
+}
+
+static void assert_clean(void)
+{
+    rig_rest(&rig);
+    assert_null(rig_served(&rig, OWNER));
+    assert_int_equal(rig_challenges(&rig), 0);
+}
+
+static void the_order_waits_until_the_zones_server_has_the_value(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    zone_with(CS_VISIBLE_REQUIRE);
+    subject("put+ok");
+    rig_post(&rig, csr, &one);
+    rig_turn(&rig, 150);
+    assert_false(one.came);
+    assert_true(server.questions > 0);
+    server_has_it = true;
+    rig_until(&rig, &one.came);
+    assert_non_null(one.chain);
+    fake_server_stop(&server);
+    assert_clean();
+    free(csr);
+}
+
+static void a_value_that_nobody_sees_fails_the_order_where_it_is_required(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    zone_with(CS_VISIBLE_REQUIRE);
+    subject("put+ok");
+    rig.setup.settings.visible_ms = 200;
+    rig_post(&rig, csr, &one);
+    rig_until(&rig, &one.came);
+    assert_int_equal(one.code, CS_EUPSTREAM);
+    assert_string_equal(one.reason, "not-visible");
+    assert_non_null(strstr(one.text, OWNER));
+    assert_non_null(strstr(one.text, server.address));
+    fake_server_stop(&server);
+    assert_clean();
+    free(csr);
+}
+
+static void a_value_that_nobody_sees_is_only_a_warning_where_the_zone_says_so(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    zone_with(CS_VISIBLE_WARN);
+    subject("put+ok");
+    rig.setup.settings.visible_ms = 200;
+    rig_post(&rig, csr, &one);
+    rig_turn(&rig, 100);
+    assert_false(one.came);
+    rig_until(&rig, &one.came);
+    assert_non_null(one.chain);
+    fake_server_stop(&server);
+    assert_clean();
+    free(csr);
+}
+
+static void nobody_is_asked_where_visibility_is_off(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    zone_with(CS_VISIBLE_OFF);
+    subject("put+ok");
+    rig_post(&rig, csr, &one);
+    rig_until(&rig, &one.came);
+    assert_non_null(one.chain);
+    assert_int_equal(server.questions, 0);
+    fake_server_stop(&server);
+    assert_clean();
+    free(csr);
+}
+
+static void the_wait_leaves_time_for_what_comes_after_it(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    zone_with(CS_VISIBLE_WARN);
+    subject("put+ok");
+    rig.setup.settings.visible_ms = 3600 * 1000;
+    rig.setup.settings.job_deadline_ms = 5200;
+    rig_post(&rig, csr, &one);
+    rig_until(&rig, &one.came);
+    assert_non_null(one.chain);
+    fake_server_stop(&server);
+    assert_clean();
+    free(csr);
+}
+
+static void an_order_that_ends_while_it_waits_takes_its_value_along(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    zone_with(CS_VISIBLE_REQUIRE);
+    subject("push+wait:100+fail:10");
+    rig_post(&rig, csr, &one);
+    rig_until(&rig, &one.came);
+    assert_int_equal(one.code, CS_EREFUSED);
+    fake_server_stop(&server);
+    assert_clean();
+    free(csr);
+}
+
+static void a_stop_ends_the_wait(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    zone_with(CS_VISIBLE_REQUIRE);
+    subject("save:order+put+ok");
+    rig_post(&rig, csr, &one);
+    rig_turn(&rig, 60);
+    heart_stop(rig.heart);
+    instances_stop(rig.instances);
+    rig_until(&rig, &one.came);
+    assert_int_equal(one.code, CS_ESHUTDOWN);
+    fake_server_stop(&server);
+    assert_int_equal(rig_challenges(&rig), 1);
+    free(csr);
+}
+
+static void the_same_value_put_anew_while_it_is_written_down_is_one_value(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    subject("push+fail:13"); /* CS_ERESTART: signs anew at once, up to three times */
+    rig_post(&rig, csr, &one);
+    rig_until(&rig, &one.came);
+    assert_string_equal(one.reason, "order-lost");
+    rig_assert_calls(&rig, 4);
+    assert_clean();
+    free(csr);
+}
+
+static void a_value_that_cannot_be_written_down_is_forgotten_once(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    subject("wait:60+push+fail:13");
+    rig_post(&rig, csr, &one);
+    rig_turn(&rig, 30);
+    rig_sql(&rig, "CREATE TRIGGER no BEFORE INSERT ON job_challenge BEGIN SELECT RAISE(ABORT, 'no'); END");
+    rig_until(&rig, &one.came);
+    rig_rest(&rig);
+    assert_string_equal(one.reason, "order-lost");
+    assert_null(rig_served(&rig, OWNER));
+    rig_sql(&rig, "DROP TRIGGER no");
+    free(csr);
+}
+
+static void a_value_that_may_not_be_written_down_fails_the_order(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    subject("put+ok");
+    rig_sql(&rig, "CREATE TRIGGER no BEFORE INSERT ON job_challenge BEGIN SELECT RAISE(ABORT, 'no such thing'); END");
+    rig_post(&rig, csr, &one);
+    rig_until(&rig, &one.came);
+    assert_non_null(strstr(one.text, "no such thing"));
+    rig_sql(&rig, "DROP TRIGGER no");
+    assert_clean();
+    free(csr);
+}
+
+static void putting_a_value_twice_is_the_plugins_fault(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    subject("push+put+ok");
+    rig_post(&rig, csr, &one);
+    rig_until(&rig, &one.came);
+    assert_int_equal(one.code, CS_EINTERNAL);
+    assert_non_null(strstr(one.text, "twice"));
+    assert_clean();
+    free(csr);
+}
+
+static void two_orders_with_one_value_do_not_take_it_from_each_other(void **state)
+{
+    char *csr = rig_csr("a.x.example"), *other = rig_csr("a.x.example"), *served;
+
+    (void)state;
+    rig_zone(&rig, "x.example", 2);
+    subject("put+wait:200+ok");
+    rig_post(&rig, csr, &one);
+    rig_turn(&rig, 120);
+    rig_post(&rig, other, &two);
+    rig_until(&rig, &one.came);
+    rig_turn(&rig, 50);
+    assert_false(two.came);
+    served = rig_served(&rig, OWNER);
+    assert_string_equal(served, VALUE "\n");
+    free(served);
+    rig_until(&rig, &two.came);
+    assert_non_null(two.chain);
+    assert_clean();
+    free(csr);
+    free(other);
+}
+
+static void a_zone_whose_dns_instance_is_not_there_is_told_before_any_order(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    rig_zone_as(&rig, "x.example", "nowhere", CS_VISIBLE_OFF, "");
+    subject("put+ok");
+    rig_post(&rig, csr, &one);
+    rig_until(&rig, &one.came);
+    assert_int_equal(one.code, CS_ECONFIG);
+    assert_non_null(strstr(one.text, "\"nowhere\""));
+    rig_assert_calls(&rig, 0);
+    free(csr);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(the_order_waits_until_the_zones_server_has_the_value),
+        TEST(a_value_that_nobody_sees_fails_the_order_where_it_is_required),
+        TEST(a_value_that_nobody_sees_is_only_a_warning_where_the_zone_says_so),
+        TEST(nobody_is_asked_where_visibility_is_off),
+        TEST(the_wait_leaves_time_for_what_comes_after_it),
+        TEST(an_order_that_ends_while_it_waits_takes_its_value_along),
+        TEST(a_stop_ends_the_wait),
+        TEST(the_same_value_put_anew_while_it_is_written_down_is_one_value),
+        TEST(a_value_that_cannot_be_written_down_is_forgotten_once),
+        TEST(a_value_that_may_not_be_written_down_fails_the_order),
+        TEST(putting_a_value_twice_is_the_plugins_fault),
+        TEST(two_orders_with_one_value_do_not_take_it_from_each_other),
+        TEST(a_zone_whose_dns_instance_is_not_there_is_told_before_any_order),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,318 @@
+/* request/owner.c: one call at a time for each owner name, what piled up merged, failures tried again. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/clock.h"
+#include "fakes/rig.h"
+#include "request/owner.h"
+
+
+#define OWNER "_acme-challenge.a.x.example."
+
+static struct rig rig;
+struct told {
+    int served, failed, gone;
+    char last_error[512];
+};
+
+static struct owners *owners;
+static struct told told;
+
+static void on_told(void *arg, struct value *value, const struct cs_error *err)
+{
+    (void)arg;
+    if (value->state == VALUE_GONE) {
+        told.gone++;
+        value_forget(value);
+    } else if (err) {
+        told.failed++;
+        memcpy(told.last_error, err->text, sizeof told.last_error);
+    } else {
+        told.served++;
+    }
+}
+
+static void begin(const char *dns_words)
+{
+    rig_up(&rig, dns_words);
+    told = (struct told){ 0 };
+    owners = owners_new(rig.heart, on_told, NULL);
+    assert_non_null(owners);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    begin("");
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 200 && owners_busy(owners); i++) {
+        rig_turn(&rig, 5);
+        clock_move(rig.loop, 20 * 1000);
+    }
+    assert_int_equal(owners_busy(owners), 0);
+    owners_free(owners);
+    rig_down(&rig);
+    rig_remove(&rig);
+    return 0;
+}
+
+static void anew(const char *dns_words)
+{
+    owners_free(owners);
+    rig_down(&rig);
+    begin(dns_words);
+}
+
+static struct value *want_as(const char *dns, const char *job, const char *text, int64_t lives_ms)
+{
+    struct value *value = owners_value(owners, instances_find(rig.instances, ROLE_DNS, dns), "x.example.", OWNER, job,
+                                       "a.x.example", text, cs_wall_ms() + lives_ms);
+
+    value->state = VALUE_WANTED;
+    owner_push(value->owner);
+    return value;
+}
+
+static struct value *want(const char *job, const char *text)
+{
+    return want_as("fake", job, text, 3600 * 1000);
+}
+
+static void drop(struct value *value)
+{
+    value->state = VALUE_GONE;
+    owner_push(value->owner);
+}
+
+static void assert_served(const char *lines)
+{
+    char *served = rig_served(&rig, OWNER);
+
+    if (lines)
+        assert_string_equal(served, lines);
+    else
+        assert_null(served);
+    free(served);
+}
+
+static size_t calls(void)
+{
+    char *text = rig_served(&rig, "calls");
+    size_t n = 0;
+
+    for (const char *at = text; at && *at; at++)
+        n += *at == '\n';
+    free(text);
+    return n;
+}
+
+static void values_of_several_jobs_are_one_set(void **state)
+{
+    struct value *one, *two;
+
+    (void)state;
+    one = want("job1", "v1");
+    two = want("job2", "v2");
+    rig_turn(&rig, 30);
+    assert_served("v2\nv1\n");
+    drop(one);
+    rig_turn(&rig, 30);
+    assert_served("v2\n");
+    assert_int_equal(told.gone, 1);
+    drop(two);
+    rig_turn(&rig, 30);
+    assert_served(NULL);
+    assert_int_equal(told.gone, 2);
+}
+
+static void a_value_that_two_jobs_have_goes_with_the_last_of_them(void **state)
+{
+    struct value *one, *two;
+
+    (void)state;
+    one = want("job1", "same");
+    two = want("job2", "same");
+    assert_ptr_not_equal(one, two);
+    rig_turn(&rig, 30);
+    assert_served("same\n");
+    drop(one);
+    rig_turn(&rig, 30);
+    assert_served("same\n");
+    drop(two);
+    rig_turn(&rig, 30);
+    assert_served(NULL);
+}
+
+static void the_same_value_of_the_same_job_is_there_once(void **state)
+{
+    struct value *value = want("job1", "v1");
+
+    (void)state;
+    assert_ptr_equal(want("job1", "v1"), value);
+    rig_turn(&rig, 30);
+    assert_served("v1\n");
+    drop(value);
+}
+
+static void what_piled_up_during_a_call_is_one_call(void **state)
+{
+    struct value *values[20];
+    char text[8];
+
+    (void)state;
+    anew("delay = \"1s\";");
+    for (int i = 0; i < 20; i++) {
+        snprintf(text, sizeof text, "v%d", i);
+        values[i] = want("job", text);
+    }
+    rig_turn(&rig, 20);
+    assert_int_equal(calls(), 1);
+    clock_move(rig.loop, 1000);
+    rig_turn(&rig, 20);
+    assert_int_equal(calls(), 2);
+    assert_int_equal(told.served, 1);
+    clock_move(rig.loop, 1000);
+    rig_turn(&rig, 20);
+    assert_int_equal(calls(), 2);
+    assert_int_equal(told.served, 21); /* the first one a second time */
+    for (int i = 0; i < 20; i++)
+        drop(values[i]);
+    rig_turn(&rig, 20);
+    assert_int_equal(calls(), 3);
+}
+
+static void a_call_that_timed_out_is_not_joined_by_another(void **state)
+{
+    struct value *value;
+
+    (void)state;
+    anew("delay = \"200s\";"); /* fake-dns aborts when it is called while it is busy */
+    value = want("job", "v1");
+    for (int i = 0; i < 12; i++) {
+        rig_turn(&rig, 10);
+        clock_move(rig.loop, 10 * 1000);
+    }
+    assert_int_equal(calls(), 1);
+    drop(value);
+    rig_turn(&rig, 10);
+    assert_int_equal(calls(), 1);
+    clock_move(rig.loop, 100 * 1000);
+    rig_turn(&rig, 10);
+    assert_int_equal(calls(), 2);
+    clock_move(rig.loop, 200 * 1000);
+    rig_turn(&rig, 10);
+    assert_int_equal(told.gone, 1);
+}
+
+static void instances_do_not_mix(void **state)
+{
+    struct value *here = want_as("fake", "job", "v1", 1000), *there = want_as("other", "job", "v2", 1000);
+    char *served;
+
+    (void)state;
+    rig_turn(&rig, 30);
+    assert_served("v1\n");
+    served = rig_served_other(&rig, OWNER);
+    assert_string_equal(served, "v2\n");
+    free(served);
+    drop(here);
+    drop(there);
+}
+
+static int seen;
+
+static void count_and_drop(struct value *value)
+{
+    seen++;
+    assert_string_equal(value->job, "job1");
+    drop(value);
+}
+
+static void a_job_finds_its_own_values_and_no_others(void **state)
+{
+    struct value *foreign;
+
+    (void)state;
+    want("job1", "v1");
+    want("job1", "v2");
+    want_as("other", "job1", "v3", 1000);
+    foreign = want("job2", "v4");
+    rig_turn(&rig, 30);
+    seen = 0;
+    owners_each_of_job(owners, "job1", count_and_drop);
+    assert_int_equal(seen, 3);
+    owners_each_of_job(owners, "job3", count_and_drop);
+    assert_int_equal(seen, 3);
+    rig_turn(&rig, 30);
+    assert_served("v4\n");
+    owners_each_of_job(owners, "job1", count_and_drop);
+    assert_int_equal(seen, 3);
+    drop(foreign);
+}
+
+static void a_set_that_keeps_failing_is_told(void **state)
+{
+    struct value *value;
+
+    (void)state;
+    anew("failures = 5;");
+    value = want("job", "v1");
+    for (int i = 0; i < 10 && !told.failed; i++) {
+        rig_turn(&rig, 10);
+        clock_move(rig.loop, 20 * 1000);
+    }
+    assert_int_equal(told.failed, 1);
+    assert_non_null(strstr(told.last_error, "fake DNS failure 5"));
+    drop(value);
+}
+
+static void a_value_that_cannot_be_taken_away_is_given_up_once_it_expired(void **state)
+{
+    struct value *value;
+
+    (void)state;
+    anew("failures = 1000;");
+    value = want_as("fake", "job", "v1", 60 * 60 * 1000);
+    drop(value);
+    for (int i = 0; i < 30; i++) {
+        rig_turn(&rig, 5);
+        clock_move(rig.loop, 60 * 1000);
+    }
+    assert_int_equal(told.gone, 0);
+    for (int i = 0; i < 60 && !told.gone; i++) {
+        rig_turn(&rig, 5);
+        clock_move(rig.loop, 60 * 1000);
+    }
+    assert_int_equal(told.gone, 1);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(values_of_several_jobs_are_one_set),
+        TEST(a_value_that_two_jobs_have_goes_with_the_last_of_them),
+        TEST(the_same_value_of_the_same_job_is_there_once),
+        TEST(what_piled_up_during_a_call_is_one_call),
+        TEST(a_call_that_timed_out_is_not_joined_by_another),
+        TEST(instances_do_not_mix),
+        TEST(a_job_finds_its_own_values_and_no_others),
+        TEST(a_set_that_keeps_failing_is_told),
+        TEST(a_value_that_cannot_be_taken_away_is_given_up_once_it_expired),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
