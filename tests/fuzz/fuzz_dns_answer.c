@@ -22,7 +22,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     static const char *const zones[] = { "a", "b.a" };
     static const char *const name_servers[] = { "n.a 192.0.2.1 ::1" };
-    static const char *const records[] = { "a A 192.0.2.1", "w.a AAAA ::1", "b.a CAA 0 issue x", "a TXT y" };
+    static const char *const records[] = { "a A 192.0.2.1", "w.a AAAA ::1", "b.a CAA 0 issue \"x\"", "a TXT y" };
     const struct zones_text text = { .zones = { zones, 2 }, .ns = { name_servers, 1 }, .records = { records, 4 }, .contact = "",
                                      .own_addresses = "", .ttl = 300, .negative_ttl = 30 };
 

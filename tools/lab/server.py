@@ -85,9 +85,8 @@ class Countersign:
         }
 
     def use_pebble(self, pebble, name="pebble", **more):
-        self.config["ca"][name] = {"plugin": "ca-acme", "directory": pebble.directory, "terms_agreed": True,
-                                   "ca_file": pebble.ca_file,
-                                   "email": "admin@trial.example", **more}
+        self.config["ca"][name] = {"plugin": "ca-acme", "directory": pebble.directory, "ca_file": pebble.ca_file,
+                                   "email": "admin@trial.example", "terms_agreed": True, **more}
         return self
 
     def run_as(self, user):
