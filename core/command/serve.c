@@ -89,6 +89,22 @@ static int bind_all(struct server *s, struct cs_error *err)
     return instances_bind(s->instances, err);
 }
 
+/* A second server on the same state meets its own port first: then the pid says more than the port. */
+static int bind_or_say_who_runs(struct server *s, struct cs_error *err)
+{
+    struct cs_error why = { 0 };
+    char holder[32];
+
+    if (bind_all(s, &why) == 0)
+        return 0;
+    *err = why;
+    setup_state_holder(&s->setup, holder);
+    if (*holder)
+        cs_fail_as(err, why.code, why.reason, "%.350s (a server runs on %.100s already: process %s)", why.text,
+                   s->setup.settings.state, holder);
+    return -1;
+}
+
 static int make_parts(struct server *s, struct cs_error *err)
 {
     s->loop = loop_new(err);
@@ -407,7 +423,7 @@ static void close_all(struct server *s)
 
 static int start(struct server *s, struct cs_error *err)
 {
-    if (make_parts(s, err) < 0 || bind_all(s, err) < 0)
+    if (make_parts(s, err) < 0 || bind_or_say_who_runs(s, err) < 0)
         return -1;
     if (setup_become_user(&s->setup, err) < 0 || setup_lock_state(&s->setup, err) < 0)
         return -1;

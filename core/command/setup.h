@@ -45,6 +45,9 @@ int setup_drop_privileges(const struct setup *setup, struct cs_error *err);
 /* flock on STATE/lock, with our pid in it. CS_EBUSY naming the pid that holds it; CS_ECONFIG for any other fault. */
 int setup_lock_state(struct setup *setup, struct cs_error *err);
 
+/* Who holds that lock now: the pid as text, or "". Touches nothing. */
+void setup_state_holder(const struct setup *setup, char out[32]);
+
 /* NOFILE to its hard limit, SIGPIPE ignored, no core dumps of secrets, umask 077. */
 void setup_process(void);
 

@@ -143,3 +143,19 @@ out:
     text_free(&path);
     return rc;
 }
+
+void setup_state_holder(const struct setup *setup, char out[32])
+{
+    struct text path = TEXT_MAX(4096);
+    int fd;
+
+    out[0] = '\0';
+    text_addf(&path, "%s/lock", setup->settings.state);
+    fd = text_failed(&path) ? -1 : open(text_of(&path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    text_free(&path);
+    if (fd < 0)
+        return;
+    if (flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+        read_holder(fd, out);
+    close(fd);
+}

@@ -107,11 +107,13 @@ int instances_bind(struct instances *all, struct cs_error *err)
 static int make_workers(struct instance *instance, struct cs_error *err)
 {
     const struct cs_plugin *about = &instance->plugin.about;
+    const size_t most = (size_t)instance->block.max_parallel;
 
-    if (!(about->ca && about->ca->blocking) && !(about->dns && about->dns->blocking))
-        return 0;
-    instance->workers = workers_new(instance->in.who, (size_t)instance->block.max_parallel, err);
-    return instance->workers ? 0 : -1;
+    if (about->ca && about->ca->blocking && !(instance->ca_workers = workers_new(instance->in.who, most, err)))
+        return -1;
+    if (about->dns && about->dns->blocking && !(instance->dns_workers = workers_new(instance->in.who, most, err)))
+        return -1;
+    return 0;
 }
 
 static int load_one(struct instances *all, struct instance *instance, uid_t user, uid_t starter)
@@ -243,8 +245,9 @@ static void end(struct instance *instance)
                  instance->calls);
         return;
     }
-    workers_free(instance->workers);
-    instance->workers = NULL;
+    workers_free(instance->ca_workers);
+    workers_free(instance->dns_workers);
+    instance->ca_workers = instance->dns_workers = NULL;
     stop_one(instance);
     if (instance->opened)
         instance->plugin.about.close(instance->self);

@@ -123,7 +123,7 @@ void instance_set_txt(struct instance *instance, const struct cs_txt_change *cha
     } else {
         inputs->self = instance->self;
         inputs->set_txt = instance->plugin.dns.set_txt;
-        op_run(op, instance->plugin.dns.blocking ? instance->workers : NULL, call_set_txt);
+        op_run(op, instance->plugin.dns.blocking ? instance->dns_workers : NULL, call_set_txt);
     }
 }
 
@@ -162,7 +162,7 @@ struct cs_op *instance_sign(struct instance *instance, const struct sign_call *c
     } else {
         inputs->self = instance->self;
         inputs->ops = &instance->plugin.ca;
-        op_run(op, instance->plugin.ca.blocking ? instance->workers : NULL, call_sign);
+        op_run(op, instance->plugin.ca.blocking ? instance->ca_workers : NULL, call_sign);
     }
     return op;
 }

@@ -1,8 +1,9 @@
 /*
  * fake-blocking-ca: a CA plugin for tests that waits in a worker, as the simplest plugins do: saves a step with data, puts a
- * challenge, hands out a chain. Writes to `log` what it was asked and how each wait ended.
+ * challenge, hands out a chain. Writes to `log` what it was asked and how each wait ended. It plays the dns role as well.
  */
 #include <countersign/ca.h>
+#include <countersign/dns.h>
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -85,6 +86,12 @@ static void fake_resume(void *self, const struct cs_order *in, const char *step,
     cs_op_err(op, &err);
 }
 
+static void fake_set_txt(void *self, const struct cs_txt_change *change, struct cs_op *op)
+{
+    write_log(self, change->n_want ? "set" : "cleared", change->owner);
+    cs_op_ok(op);
+}
+
 static int fake_open(struct cs_instance *in, const void *conf, void **self, struct cs_error *err)
 {
     (void)in, (void)err;
@@ -99,5 +106,7 @@ static void fake_close(void *self)
 
 static const struct cs_ca_ops ca = { .size = sizeof ca, .blocking = true, .sign = fake_sign, .resume = fake_resume };
 
+static const struct cs_dns_ops dns = { .size = sizeof dns, .blocking = true, .set_txt = fake_set_txt };
+
 CS_PLUGIN("fake-blocking-ca", "1.0", "a CA for tests that waits", .settings = settings, .settings_size = sizeof(struct conf),
-          .open = fake_open, .close = fake_close, .ca = &ca);
+          .open = fake_open, .close = fake_close, .ca = &ca, .dns = &dns);

@@ -22,7 +22,7 @@ struct rig {
     struct metrics *metrics;
     struct heart *heart;
     bool resumed;
-    const char *ca; /* the CA plugin, a file in tests/fakes; NULL: fake-ca */
+    const char *ca; /* the CA plugin, a file in tests/fakes, which is then the DNS instance "both", too; NULL: fake-ca */
     struct sqlite3 *lock;
 };
 

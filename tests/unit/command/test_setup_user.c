@@ -196,6 +196,26 @@ static void a_second_one_is_refused_and_told_the_pid(void **state)
     assert_int_equal(in_child(lock_too), 0);
 }
 
+static int see_holder(void)
+{
+    char holder[32], expected[32];
+
+    snprintf(expected, sizeof expected, "%ld", (long)getppid());
+    setup_state_holder(&setup, holder);
+    return strcmp(holder, expected) == 0 ? 0 : 1;
+}
+
+static void who_holds_the_lock_can_be_asked(void **state)
+{
+    char holder[32] = "x";
+
+    (void)state;
+    setup_state_holder(&setup, holder);
+    assert_string_equal(holder, "");
+    assert_int_equal(setup_lock_state(&setup, &err), 0);
+    assert_int_equal(in_child(see_holder), 0);
+}
+
 static int lock_and_die(void)
 {
     return setup_lock_state(&setup, &err) == 0 ? 0 : 1;
@@ -229,6 +249,7 @@ int main(void)
         cmocka_unit_test_setup(who_is_neither_root_nor_the_user_is_refused, fresh),
         cmocka_unit_test_setup_teardown(the_lock_holds_our_pid, fresh, unlock),
         cmocka_unit_test_setup_teardown(a_second_one_is_refused_and_told_the_pid, fresh, unlock),
+        cmocka_unit_test_setup_teardown(who_holds_the_lock_can_be_asked, fresh, unlock),
         cmocka_unit_test_setup_teardown(the_lock_ends_with_its_process, fresh, unlock),
         cmocka_unit_test_setup(a_lock_that_cannot_be_opened_is_named, fresh),
     };

@@ -139,8 +139,8 @@ static void only_blocking_plugins_have_workers(void **state)
 {
     (void)state;
     load_instances("dns = { d = { " RECORDER "}; e = { plugin = \"recorder-blocking\"; TRACE }; };");
-    assert_null(instances_find(all, ROLE_DNS, "d")->workers);
-    assert_non_null(instances_find(all, ROLE_DNS, "e")->workers);
+    assert_null(instances_find(all, ROLE_DNS, "d")->dns_workers);
+    assert_non_null(instances_find(all, ROLE_DNS, "e")->dns_workers);
     forget_instances();
 }
 

@@ -128,6 +128,26 @@ static void a_blocking_plugin_is_told_that_its_time_is_over(void **state)
     free(csr);
 }
 
+static void a_plugin_that_is_ca_and_dns_does_not_wait_for_itself(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    rig_down(&rig);
+    rig.ca = "fake-blocking-ca";
+    rig_up(&rig, "");
+    rig_zone_as(&rig, "x.example", "both", CS_VISIBLE_OFF, "");
+    subject("");
+    rig_post(&rig, csr, &one);
+    rig_until(&rig, &one.came); /* in its only thread for orders */
+    assert_non_null(one.chain);
+    rig_rest(&rig);
+    assert_true(rig_calls_have(&rig, "set " OWNER));
+    assert_true(rig_calls_have(&rig, "cleared " OWNER));
+    rig.ca = NULL;
+    free(csr);
+}
+
 static void a_zone_that_moved_to_another_dns_instance_is_cleaned_at_both(void **state)
 {
     char *csr = rig_csr("a.x.example"), *served;
@@ -178,6 +198,7 @@ int main(void)
         TEST(a_chain_that_comes_while_the_server_stops_is_kept),
         TEST(a_blocking_plugin_that_saved_goes_on_after_a_start),
         TEST(a_blocking_plugin_is_told_that_its_time_is_over),
+        TEST(a_plugin_that_is_ca_and_dns_does_not_wait_for_itself),
         TEST(a_zone_that_moved_to_another_dns_instance_is_cleaned_at_both),
         TEST(a_stop_while_the_jobs_are_read_starts_none),
     };
