@@ -235,9 +235,10 @@ static void store(struct job *job)
     job_save_new(job, on_stored);
 }
 
-/* A chain that was issued before for the same wish. */
+/* A chain that was issued before for the same wish, by the same CA: a staging CA's chain is no answer for production. */
 struct look {
     struct job *job;
+    const char *ca;
     uint8_t key[32];
     char *pem;
     size_t pem_len;
@@ -249,6 +250,8 @@ static int keep_chain(void *arg, const struct cs_certificate *row)
 {
     struct look *look = arg;
 
+    if (strcmp(row->ca, look->ca) != 0)
+        return 1;
     look->pem = text_copy_n(row->pem, row->pem_len);
     look->pem_len = look->pem ? strlen(look->pem) : 0;
     look->not_before_ms = row->not_before_ms;
@@ -299,6 +302,7 @@ static int look_for_chain(struct job *job, struct cs_error *err)
     if (!look)
         return cs_fail(err, CS_EINTERNAL, "out of memory");
     look->job = job;
+    look->ca = job->ca->in.name;
     memcpy(look->key, job->key, sizeof look->key);
     job->phase = JOB_LOOKING;
     job->writes++;
