@@ -195,8 +195,11 @@ static void a_chain_that_comes_before_the_failure_is_told_is_handed_out(void **s
     subject("late");
     rig_submit(&rig, csr, 3600 * 1000, false, false, &one);
     rig_turn(&rig, 60);
+    rig_lock(&rig); /* the failure is on its way into the store when the chain comes */
     clock_move(rig.loop, rig.setup.settings.job_deadline_ms + 1000);
-    rig_until(&rig, &one.came);
+    rig_turn(&rig, 30);
+    rig_unlock(&rig);
+    rig_hurry(&rig, 500, &one.came);
     assert_non_null(one.chain);
     memcpy(job, one.job, sizeof job);
     rig_rest(&rig);
