@@ -4,9 +4,11 @@
  */
 #include "request/resume.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "engine/log.h"
 #include "request/challenge.h"
 #include "request/job.h"
@@ -122,7 +124,7 @@ struct closing {
     struct cs_job row;
     char *texts[6];
     uint8_t *csr;
-    char *problem;
+    char *problem, *event;
 };
 
 static void free_closing(struct closing *closing)
@@ -131,6 +133,7 @@ static void free_closing(struct closing *closing)
         free(closing->texts[i]);
     free(closing->csr);
     free(closing->problem);
+    free(closing->event);
     free(closing);
 }
 
@@ -138,7 +141,19 @@ static int write_closed(const struct store_conn *c, void *arg, struct cs_error *
 {
     const struct closing *closing = arg;
 
-    return c->ops->job_put(c->conn, &closing->row, closing->row.version, err);
+    if (c->ops->job_put(c->conn, &closing->row, closing->row.version, err) < 0)
+        return -1;
+    return outbox_add(c, "failed", closing->event, strlen(closing->event), err);
+}
+
+static char *closing_event(const struct cs_job *row, const struct cs_error *why)
+{
+    json_t *event = json_pack("{s:s, s:s, s:s, s:s, s:s}", "job", row->id, "zone", row->zone, "subject", row->subject, "ca", row->ca,
+                              "reason", error_reason(why));
+    char *text = event ? json_dumps(event, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+
+    json_decref(event);
+    return text;
 }
 
 static void on_closed(void *arg, const struct cs_error *err)
@@ -167,13 +182,14 @@ static void close_job(struct heart *heart, const struct old_job *job, const stru
     closing->row.profile = copy_into(&closing->texts[5], job->stored.profile, &no_memory);
     closing->row.csr = closing->csr = copy_bytes(job->csr, job->stored.csr_len, &no_memory);
     closing->row.problem = closing->problem = job_problem_write(why, NULL);
+    closing->event = closing_event(&job->stored, why);
     closing->row.state = CS_JOB_FAILED;
     closing->row.step = "";
     closing->row.data = NULL;
     closing->row.data_len = 0;
     closing->row.updated_ms = cs_wall_ms();
     closing->row.keep_until_ms = cs_wall_ms() + JOB_FAILED_KEEP_MS;
-    if (no_memory || !closing->problem)
+    if (no_memory || !closing->problem || !closing->event)
         free_closing(closing);
     else
         store_write(heart->store, write_closed, closing, on_closed, closing);

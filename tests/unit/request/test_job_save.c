@@ -11,6 +11,7 @@
 
 #include "engine/clock.h"
 #include "fakes/rig.h"
+#include "request/job.h"
 
 #define SUBJECT "CN=a.x.example"
 #define OWNER   "_acme-challenge.a.x.example."
@@ -167,15 +168,25 @@ static void a_failure_that_cannot_be_stored_does_not_block_its_zone(void **state
 static void who_times_out_in_the_line_has_left_it(void **state)
 {
     char *csr = rig_csr("a.x.example"), *other = rig_csr("a.x.example");
+    const struct job *job;
 
     (void)state;
     subject("wait:150+ok");
     rig_post(&rig, csr, &one);
     rig_turn(&rig, 20);
     rig.setup.settings.job_deadline_ms = 90;
-    rig_post(&rig, other, &two);
-    rig_turn(&rig, 30);
+    rig_submit(&rig, other, 5000, true, false, &two);
+    rig_until(&rig, &two.came);
+    job = job_find(rig.heart, two.job);
+    assert_int_equal(job->phase, JOB_QUEUED);
+    assert_non_null(job->place.queue);
     rig_lock(&rig);
+    for (int i = 0; i < 200 && job->phase == JOB_QUEUED; i++)
+        rig_turn(&rig, 1);
+    assert_int_equal(job->phase, JOB_COMMITTING);
+    assert_null(job->place.queue); /* or its turn could come while its end is being stored */
+    rig_answer_free(&two);
+    rig_post(&rig, other, &two);
     rig_until(&rig, &two.came);
     assert_string_equal(two.reason, "queue-timed-out");
     rig_turn(&rig, 200);
