@@ -19,8 +19,8 @@ struct instance {
     struct block_settings block;
     struct plugin plugin;
     struct options *options;
-    /* NULL: not blocking in that role; store and audit run in threads of the caller's. One that plays both has threads for each:
-     * its orders wait for its own DNS changes. */
+    /* NULL: not blocking in that role; store and audit run in threads of the caller's. One that plays both has threads for
+     * each, as its orders wait for its own DNS changes. */
     struct workers *ca_workers, *dns_workers;
     void *self;
     bool opened, started, stopped;

@@ -275,8 +275,8 @@ static struct value *find_value(struct job *job, const struct cs_challenge *chal
     struct value *value = NULL;
 
     if (!dns) {
-        cs_fail(err, CS_ECONFIG, "the CA asks for a DNS challenge, and the configuration does not have the DNS instance \"%s\" that "
-                "the row of zone %s names: countersign zone add %s --dns NAME", job->row->dns, job->row->zone, job->row->zone);
+        cs_fail(err, CS_ECONFIG, "the row of zone %s names the DNS instance \"%s\", which the configuration does not have",
+                job->row->zone, job->row->dns);
     } else if (owner_of(challenge, job, &owner, &zone, err) == 0) {
         value = owners_value(all->owners, dns, text_of(&zone), text_of(&owner), job->id, challenge->name, challenge->value,
                              expires_ms);

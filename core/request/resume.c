@@ -148,8 +148,8 @@ static int write_closed(const struct store_conn *c, void *arg, struct cs_error *
 
 static char *closing_event(const struct cs_job *row, const struct cs_error *why)
 {
-    json_t *event = json_pack("{s:s, s:s, s:s, s:s, s:s}", "job", row->id, "zone", row->zone, "subject", row->subject, "ca", row->ca,
-                              "reason", error_reason(why));
+    json_t *event = json_pack("{s:s, s:s, s:s, s:s, s:s}", "job", row->id, "zone", row->zone, "subject", row->subject, "ca",
+                              row->ca, "reason", error_reason(why));
     char *text = event ? json_dumps(event, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
 
     json_decref(event);

@@ -1,6 +1,7 @@
 /*
  * fake-dns: a DNS plugin for tests of core/request. Keeps the values of each owner in a file of that name in `folder`, one a
- * line; fails the first `failures` calls with CS_EUPSTREAM, and answers after `delay`. Notes each call as a line in "calls" of `folder`.
+ * line; fails the first `failures` calls with CS_EUPSTREAM, and answers after `delay`. Notes each call as a line in
+ * "calls" of `folder`.
  */
 #include <countersign/dns.h>
 

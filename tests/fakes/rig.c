@@ -41,10 +41,10 @@ static void write_config(const struct rig *rig, const char *path, const char *dn
     fprintf(f, "state = \"%s/state\"; runtime = \"%s/run\"; log_level = \"error\";\n", rig->folder, rig->folder);
     fprintf(f, "ca = { fake = { plugin = \"%s/tests/fakes/%s.so\"; log = \"%s/calls\"; max_parallel = 1; }; };\n", build_root(),
             rig->ca ? rig->ca : "fake-ca", rig->folder);
-    fprintf(f, "dns = { fake = { plugin = \"%s/tests/fakes/fake-dns.so\"; folder = \"%s/dns\"; %s };\n", build_root(), rig->folder,
-            dns_words);
-    fprintf(f, "other = { plugin = \"%s/tests/fakes/fake-dns.so\"; folder = \"%s/other\"; }; %s };\n", build_root(), rig->folder,
-            rig->ca ? "both = \"ca.fake\";" : "");
+    fprintf(f, "dns = { fake = { plugin = \"%s/tests/fakes/fake-dns.so\"; folder = \"%s/dns\"; %s };\n", build_root(),
+            rig->folder, dns_words);
+    fprintf(f, "other = { plugin = \"%s/tests/fakes/fake-dns.so\"; folder = \"%s/other\"; }; %s };\n", build_root(),
+            rig->folder, rig->ca ? "both = \"ca.fake\";" : "");
     fprintf(f, "store = { main = { plugin = \"%s/plugins/store-sqlite/store-sqlite.so\"; file = \"%s/state.db\"; "
             "busy_timeout = \"50ms\"; }; };\n", build_root(), rig->folder);
     assert_int_equal(fclose(f), 0);

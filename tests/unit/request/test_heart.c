@@ -99,8 +99,8 @@ static void a_stop_does_not_wait_for_a_dns_that_is_down(void **state)
     rig_answer_free(&one);
     rig_down(&rig);
     rig_up(&rig, "failures = 1000;");
-    rig_sql(&rig, "INSERT INTO job_challenge (job, name, dns, owner, zone, value, expires_ms) SELECT id, 'a.x.example', 'fake', "
-                  "'" OWNER "', 'x.example.', 'left', 99999999999999 FROM job");
+    rig_sql(&rig, "INSERT INTO job_challenge (job, name, dns, owner, zone, value, expires_ms) "
+                  "SELECT id, 'a.x.example', 'fake', '" OWNER "', 'x.example.', 'left', 99999999999999 FROM job");
     rig_down(&rig);
     rig_up(&rig, "failures = 1000;");
     rig_turn(&rig, 50);
