@@ -1,6 +1,7 @@
 /*
- * `countersign check`: would the server start with this file? Reads it, loads the plugins, fills their settings, prints each
- * fault with file and line, not only the first. Opens nothing, binds nothing, writes nothing.
+ * `countersign check`: would the server start with this file? Reads it, loads the plugins, fills their settings, asks each
+ * whether it would open with them, prints each fault with file and line, not only the first. Opens nothing, binds nothing,
+ * writes nothing.
  */
 #include <stdio.h>
 
@@ -58,7 +59,9 @@ static void check_plugins(struct setup *setup, struct instances **instances)
     if (!*instances)
         config_complain(setup->config, NULL, "%s", err.text);
     else
-        instances_load(*instances, setup->user, setup->starter, &err); /* complains by itself */
+        instances_load(*instances, setup->user, setup->starter, &err); /* complains by itself, as the next one does */
+    if (*instances)
+        instances_check(*instances);
 }
 
 /* ---- The summary ---- */

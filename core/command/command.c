@@ -13,16 +13,22 @@
 static const struct {
     const char *name;
     int (*run)(const struct command_line *line);
+    bool has_help; /* it answers --help by itself */
     const char *arguments;
     const char *summary;
 } commands[] = {
-    { "serve",   command_serve,   "",                             "run the server" },
-    { "check",   command_check,   "",                             "every fault of the configuration and its plugins" },
-    { "plugin",  command_plugin,  "list | help PLUGIN",           "what is in the plugin folder; the settings of one plugin" },
-    { "sign",    command_sign,    "--server URL --name HOST …",    "get a certificate from a server: key, CSR, post, chain" },
-    { "subject", command_subject, "add | list | show | remove",   "who may ask for certificates, and for which names" },
-    { "zone",    command_zone,    "add | list | show | remove",   "the zones that certificates are issued in" },
+    { "serve",   command_serve,   false, "",                           "run the server" },
+    { "check",   command_check,   false, "",                           "every fault of the configuration and its plugins" },
+    { "plugin",  command_plugin,  false, "list | help PLUGIN",         "the plugin folder; the settings of one plugin" },
+    { "sign",    command_sign,    true,  "--server URL --name HOST",   "get a certificate: key, CSR, post, chain" },
+    { "subject", command_subject, true,  "add | list | show | remove", "who may ask for certificates, for which names" },
+    { "zone",    command_zone,    true,  "add | list | show | remove", "the zones that certificates are issued in" },
 };
+
+bool command_is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
 
 static void usage(FILE *to)
 {
@@ -31,8 +37,16 @@ static void usage(FILE *to)
         fprintf(to, "  %-8s %-28s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
     fprintf(to, "\n"
                 "  -c, --config FILE   the configuration; default " CS_SYSCONF_DIR "/countersign.conf\n"
-                "  -h, --help          this text\n"
+                "  -h, --help          this text; behind a command, what that command takes\n"
                 "  -V, --version       which version this is\n");
+}
+
+/* `countersign check --help`, for those that have no more to tell than the table. */
+static int help(size_t i)
+{
+    printf("usage: countersign [-c FILE] %s%s%s\n\n%s\n", commands[i].name, *commands[i].arguments ? " " : "",
+           commands[i].arguments, commands[i].summary);
+    return 0;
 }
 
 static int run(const char *config_path, int argc, char **argv)
@@ -41,7 +55,7 @@ static int run(const char *config_path, int argc, char **argv)
 
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(commands[i].name, argv[0]) == 0)
-            return commands[i].run(&line);
+            return !commands[i].has_help && argc == 2 && command_is_help(argv[1]) ? help(i) : commands[i].run(&line);
     fprintf(stderr, "countersign: there is no command `%s`; there are:", argv[0]);
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         fprintf(stderr, " %s", commands[i].name);

@@ -5,6 +5,8 @@
 #ifndef COMMAND_COMMAND_H
 #define COMMAND_COMMAND_H
 
+#include <stdbool.h>
+
 struct command_line {
     const char *config_path; /* -c FILE, or CS_SYSCONF_DIR "/countersign.conf" */
     int argc;                /* of the subcommand; argv[0] is its name */
@@ -17,6 +19,9 @@ int command_sign(const struct command_line *line);
 int command_zone(const struct command_line *line);
 int command_subject(const struct command_line *line);
 int command_plugin(const struct command_line *line);
+
+/* Is it --help or -h? */
+bool command_is_help(const char *word);
 
 /* Finds the subcommand and runs it; called by main.c. */
 int command_run(int argc, char **argv);

@@ -36,12 +36,20 @@ static int find_user(struct setup *setup)
     return 0;
 }
 
+static int explain_missing(const char *path, struct cs_error *err)
+{
+    if (access(path, F_OK) < 0 && errno == ENOENT)
+        return cs_fail(err, CS_ECONFIG, "%s: cannot be read: No such file or directory; make it from "
+                       CS_SYSCONF_DIR "/countersign.conf.example, or name another with -c FILE", path);
+    return -1;
+}
+
 int setup_load(struct setup *setup, const char *path, struct cs_error *err)
 {
     *setup = (struct setup){ .state_lock = -1 };
     setup->config = config_load(path, err);
     if (!setup->config)
-        return -1;
+        return explain_missing(path, err);
     settings_read(setup->config, &setup->settings);
     find_user(setup);
     return 0;

@@ -37,7 +37,7 @@ int table_run(const struct command_line *line, const struct table_verb *verbs, c
 {
     const char *name = line->argc > 1 ? line->argv[1] : "";
 
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+    if (command_is_help(name) || (line->argc > 2 && command_is_help(line->argv[2]))) {
         fputs(usage, stdout);
         return 0;
     }

@@ -118,7 +118,7 @@ int address_parse(const char *text, uint16_t default_port, struct sockaddr_stora
         *out_len = sizeof v4;
         return 0;
     }
-    return cs_fail(err, CS_ECONFIG, "\"%s\": \"%s\" is not an IPv%c address (names are not looked up)", text, host,
+    return cs_fail(err, CS_ECONFIG, "\"%s\" is not an IPv%c address (names are not looked up)", host,
                    brackets ? '6' : '4');
 }
 

@@ -156,6 +156,28 @@ int instances_load(struct instances *all, uid_t user, uid_t starter, struct cs_e
     return rc < 0 ? cs_fail(err, CS_ECONFIG, "the plugins cannot be used as configured: see the complaints") : 0;
 }
 
+static int check_one(struct config *config, const struct instance *instance)
+{
+    const struct block_settings *block = &instance->block;
+    const struct cs_strings listen = { (const char *const *)block->listen, block->n_listen };
+    struct cs_error err = { 0 };
+
+    if (!instance->options || !instance->plugin.about.check ||
+        instance->plugin.about.check(options_struct(instance->options), &listen, &err) == 0)
+        return 0;
+    return config_complain(config, block->at, "%s: %s", instance->in.who, err.text);
+}
+
+int instances_check(const struct instances *all)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < count(all); i++)
+        if (owns(all, i) && check_one(all->config, all->of_block[i]) < 0)
+            rc = -1;
+    return rc;
+}
+
 static int open_one(struct instance *instance, struct cs_error *err)
 {
     if (instance->opened)

@@ -35,6 +35,8 @@ struct instances *instances_new(struct loop *loop, struct http_client *http, con
 int instances_bind(struct instances *all, struct cs_error *err);   /* every `listen`; may need privileges          */
 /* dlopen, check, fill settings. All complaints go to the config, of plugins that were refused, too; -1 when there was any. */
 int instances_load(struct instances *all, uid_t user, uid_t starter, struct cs_error *err);
+/* For `countersign check`: would each plugin that was loaded open with its settings? Complaints go to the config. */
+int instances_check(const struct instances *all);
 int instances_open(struct instances *all, enum role role, struct cs_error *err); /* opens those of one role          */
 int instances_start(struct instances *all, struct cs_error *err); /* each that is open: store, audit, dns, ca         */
 /* No new calls: they end with CS_ESHUTDOWN; running ones are cancelled with CS_SHUTDOWN. Stops ca and dns plugins. Store and

@@ -236,7 +236,7 @@ static void search_fail(struct name_search *s, const char *what)
     struct cs_error err = s->err;
 
     if (err.code == CS_OK)
-        cs_fail(&err, CS_EUPSTREAM, "there are none");
+        cs_fail(&err, CS_EUPSTREAM, "there are none: delegate the zone, or name them in `servers` of its row");
     cs_fail_in(&err, "%s of %.80s", what, s->at);
     search_end(s, &err);
 }

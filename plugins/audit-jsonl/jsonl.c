@@ -223,6 +223,16 @@ static void jsonl_close(void *self)
     free(sink);
 }
 
+static int jsonl_check(const void *conf, const struct cs_strings *listen, struct cs_error *err)
+{
+    const char *path = ((const struct settings *)conf)->file;
+
+    (void)listen;
+    if (path[0] != '/' || strlen(path) > 4000)
+        return cs_fail(err, CS_ECONFIG, "file must be an absolute path, such as /var/log/countersign/audit.jsonl");
+    return 0;
+}
+
 /* A path that cannot be opened is told at the start and not only with the first certificate. */
 static int jsonl_open(struct cs_instance *in, const void *conf, void **self, struct cs_error *err)
 {
@@ -230,8 +240,8 @@ static int jsonl_open(struct cs_instance *in, const void *conf, void **self, str
     const char *path = ((const struct settings *)conf)->file;
 
     (void)in;
-    if (path[0] != '/' || strlen(path) > 4000)
-        return cs_fail(err, CS_ECONFIG, "file must be an absolute path, such as /var/log/countersign/audit.jsonl");
+    if (jsonl_check(conf, NULL, err) < 0)
+        return -1;
     sink = malloc(sizeof *sink);
     if (!sink)
         return cs_fail(err, CS_EINTERNAL, "no memory");
@@ -247,4 +257,5 @@ static int jsonl_open(struct cs_instance *in, const void *conf, void **self, str
 static const struct cs_audit_ops audit = { .size = sizeof audit, .blocking = true, .append = jsonl_append };
 
 CS_PLUGIN("audit-jsonl", "1.0", "writes the issuance ledger to a file, one JSON object a line", .settings = settings,
-          .settings_size = sizeof(struct settings), .open = jsonl_open, .close = jsonl_close, .audit = &audit);
+          .settings_size = sizeof(struct settings), .open = jsonl_open, .close = jsonl_close, .audit = &audit,
+          .check = jsonl_check);

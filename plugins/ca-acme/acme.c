@@ -80,11 +80,27 @@ static int check_settings(const struct acme_settings *conf, struct cs_error *err
             return cs_fail(err, CS_ECONFIG, "email: \"%.100s\" is not one plain mail address", conf->email.v[i]);
     if (conf->ca_file[0] && access(conf->ca_file, R_OK) < 0)
         return cs_fail(err, CS_ECONFIG, "ca_file: cannot read %.300s", conf->ca_file);
+    if (jose_check_alg(conf->key_type, err) < 0)
+        return -1;
     if (conf->poll_first > conf->poll_most)
         return cs_fail(err, CS_ECONFIG, "poll_first is longer than poll_most");
     if (conf->retry_first > conf->retry_most)
         return cs_fail(err, CS_ECONFIG, "retry_first is longer than retry_most");
     return 0;
+}
+
+static int acme_check(const void *conf, const struct cs_strings *listen, struct cs_error *err)
+{
+    struct acme acme = { .conf = conf };
+    int rc = 0;
+
+    (void)listen;
+    if (check_settings(conf, err) < 0 || read_eab(&acme, err) < 0 ||
+        url_rules_make(&acme.rules, acme.conf->directory, acme.conf->allow_hosts, err) < 0)
+        rc = -1;
+    jose_wipe((char *)acme.eab_secret, acme.eab_secret_len);
+    url_rules_free(&acme.rules);
+    return rc;
 }
 
 static int open_key(struct acme *acme, struct cs_error *err)
@@ -180,4 +196,4 @@ static const struct cs_ca_ops ca = {
 
 CS_PLUGIN("ca-acme", "0.1.0", "gets certificates from a CA that speaks ACME (RFC 8555), such as Let's Encrypt",
           .settings = settings, .settings_size = sizeof(struct acme_settings), .open = acme_open, .close = acme_close,
-          .ca = &ca);
+          .ca = &ca, .check = acme_check);

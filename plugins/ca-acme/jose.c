@@ -167,17 +167,29 @@ static int wrap(struct jose_key **out, EVP_PKEY *pkey, struct cs_error *err)
     return 0;
 }
 
+static const struct kind *kind_named(const char *alg, struct cs_error *err)
+{
+    for (size_t i = 0; i < N_KINDS; i++)
+        if (strcmp(kinds[i].word, alg) == 0)
+            return &kinds[i];
+    cs_fail(err, CS_ECONFIG, "key_type \"%.20s\" is not known; use es256, es384 or rs256", alg);
+    return NULL;
+}
+
+int jose_check_alg(const char *alg, struct cs_error *err)
+{
+    return kind_named(alg, err) ? 0 : -1;
+}
+
 int jose_key_make(struct jose_key **out, const char *alg, struct cs_error *err)
 {
+    const struct kind *kind = kind_named(alg, err);
     EVP_PKEY *pkey = NULL;
 
-    for (size_t i = 0; i < N_KINDS; i++) {
-        if (strcmp(kinds[i].word, alg) != 0)
-            continue;
-        pkey = kinds[i].group ? EVP_EC_gen(kinds[i].group) : EVP_RSA_gen(RSA_MAKE_BITS);
-        return pkey ? wrap(out, pkey, err) : no_memory(err);
-    }
-    return cs_fail(err, CS_ECONFIG, "key_type \"%.20s\" is not known; use es256, es384 or rs256", alg);
+    if (!kind)
+        return -1;
+    pkey = kind->group ? EVP_EC_gen(kind->group) : EVP_RSA_gen(RSA_MAKE_BITS);
+    return pkey ? wrap(out, pkey, err) : no_memory(err);
 }
 
 /* OpenSSL would ask the terminal for a passphrase. */

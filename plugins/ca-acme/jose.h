@@ -13,7 +13,9 @@ struct jose_key; /* a private key of P-256, P-384 or RSA, with what is derived f
 
 #define JOSE_THUMBPRINT_LEN 43 /* base64url of SHA-256 */
 
-/* A new key for `alg`: "es256", "es384" or "rs256" (RSA of 3072 bits). CS_ECONFIG for any other word. */
+/* Is it "es256", "es384" or "rs256"? CS_ECONFIG for any other word. */
+int jose_check_alg(const char *alg, struct cs_error *err);
+/* A new key for one of these words; RSA gets 3072 bits. CS_ECONFIG for any other. */
 int jose_key_make(struct jose_key **out, const char *alg, struct cs_error *err);
 /* From PEM, PKCS #8 or traditional, not encrypted. RSA of 2048 to 8192 bits. CS_ECONFIG otherwise. */
 int jose_key_read(struct jose_key **out, const char *pem, size_t len, struct cs_error *err);

@@ -133,7 +133,8 @@ static void add_own_address(struct text *text, int fd)
         inet_ntop(AF_INET, &((const struct sockaddr_in *)&own)->sin_addr, words, sizeof words);
     if (own.ss_family == AF_INET6 && !IN6_IS_ADDR_UNSPECIFIED(&((const struct sockaddr_in6 *)&own)->sin6_addr))
         inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)&own)->sin6_addr, words, sizeof words);
-    text_addf(text, "%s ", words);
+    if (words[0])
+        text_addf(text, "%s ", words);
 }
 
 static void add_own_addresses(struct text *text, struct cs_instance *in)
@@ -147,19 +148,56 @@ static void add_own_addresses(struct text *text, struct cs_instance *in)
     }
 }
 
+static struct zones *read_zones(const struct settings *s, struct text *own, struct cs_error *err)
+{
+    const struct zones_text text = { .zones = s->zones, .ns = s->ns, .records = s->records, .contact = s->contact,
+                                     .ttl = (uint32_t)(s->ttl / 1000), .negative_ttl = (uint32_t)(s->negative_ttl / 1000),
+                                     .serial = s->serial ? (uint32_t)s->serial : (uint32_t)(cs_wall_ms() / 1000),
+                                     .own_addresses = text_of(own) };
+
+    return zones_new(&text, err);
+}
+
 static int read_settings(struct builtin *b, struct cs_error *err)
 {
-    const struct settings *s = b->settings;
     struct text own = TEXT_MAX(8192);
-    struct zones_text text = { .zones = s->zones, .ns = s->ns, .records = s->records, .contact = s->contact,
-                               .ttl = (uint32_t)(s->ttl / 1000), .negative_ttl = (uint32_t)(s->negative_ttl / 1000),
-                               .serial = s->serial ? (uint32_t)s->serial : (uint32_t)(cs_wall_ms() / 1000) };
 
     add_own_addresses(&own, b->in);
-    text.own_addresses = text_of(&own);
-    b->zones = zones_new(&text, err);
+    b->zones = read_zones(b->settings, &own, err);
     text_free(&own);
     return b->zones ? 0 : -1;
+}
+
+/* "192.0.2.53:53" or "[2001:db8::53]:53" without brackets and port; nothing for 0.0.0.0, [::] and what is no address. */
+static void add_written_address(struct text *text, const char *listen)
+{
+    const bool v6 = *listen == '[';
+    const char *from = listen + v6;
+    size_t len = strcspn(from, v6 ? "]" : ":");
+    uint8_t address[sizeof(struct in6_addr)], any[sizeof address] = { 0 };
+    char words[INET6_ADDRSTRLEN];
+
+    if (len >= sizeof words)
+        return;
+    memcpy(words, from, len);
+    words[len] = '\0';
+    if (inet_pton(v6 ? AF_INET6 : AF_INET, words, address) == 1 && memcmp(address, any, v6 ? sizeof any : 4) != 0)
+        text_addf(text, "%s ", words);
+}
+
+static int builtin_check(const void *conf, const struct cs_strings *listen, struct cs_error *err)
+{
+    struct text own = TEXT_MAX(8192);
+    struct zones *zones;
+
+    for (size_t i = 0; i < listen->n; i++)
+        add_written_address(&own, listen->v[i]);
+    zones = read_zones(conf, &own, err);
+    text_free(&own);
+    if (!zones)
+        return -1;
+    zones_free(zones);
+    return 0;
 }
 
 static int fill_table(struct builtin *b, struct cs_error *err)
@@ -219,4 +257,4 @@ static const struct cs_dns_ops dns = { .size = sizeof dns, .set_txt = builtin_se
 
 CS_PLUGIN("dns-builtin", "1.0", "an authoritative DNS server of its own, for zones that are delegated to it",
           .settings = settings, .settings_size = sizeof(struct settings), .open = builtin_open, .start = builtin_start,
-          .close = builtin_close, .dns = &dns);
+          .close = builtin_close, .dns = &dns, .check = builtin_check);

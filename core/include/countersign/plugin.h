@@ -150,6 +150,10 @@ struct cs_plugin {
     const struct cs_dns_ops *dns;
     const struct cs_store_ops *store;
     const struct cs_audit_ops *audit;
+
+    /* optional: would `open` take these settings? Called by `countersign check` in place of `open`: it may read files, but opens
+     * no connection, binds and writes nothing. `listen`: the block's addresses as they are written. Fails: -1 and *err. */
+    int (*check)(const void *settings, const struct cs_strings *listen, struct cs_error *err);
 };
 
 /* CS_PLUGIN("dns-example", "1.0", "what it does", .settings = …, .open = …, .close = …, .dns = &dns); */

@@ -79,6 +79,47 @@ static void one_fault_is_one(void **state)
     assert_has(said.err, "/test.conf:3: `wait` must be from 1s to 1h, not -1s\n1 fault\n");
 }
 
+/* ---- What the plugins themselves say ---- */
+
+static void plugins_say_what_they_would_not_open_with(void **state)
+{
+    (void)state;
+    assert_int_equal(check("listen = { address = \"127.0.0.1\"; };\n"
+                           "store = { main = { plugin = \"store-sqlite\"; }; };\n"
+                           "dns = {\n"
+                           "d = { plugin = \"dns-builtin\"; zones = \"go.example\"; listen = \"0.0.0.0:53\"; };\n"
+                           "e = { plugin = \"dns-builtin\"; zones = \"a.example\"; listen = \"[::1]:53\"; records = \"x\"; };\n"
+                           "f = { plugin = \"dns-builtin\"; zones = \"b.example\"; listen = (\"[::]:53\", \"[::1]:53\"); };\n"
+                           "g = { plugin = \"dns-builtin\"; zones = \"c.example\"; listen = \"192.0.2.1:53\"; }; };\n"
+                           "audit = { j = { plugin = \"audit-jsonl\"; file = \"relative\"; }; };\n"
+                           "ca = { c = { plugin = \"ca-acme\"; directory = \"https://ca.example/\"; eab_kid = \"1\"; };\n"
+                           " t = { plugin = \"ca-acme\"; directory = \"https://ca.example/\"; key_type = \"dsa\"; };\n"
+                           " u = { plugin = \"ca-acme\"; directory = \"https://ca.example/\"; }; };\n"), 1);
+    assert_has(said.err, "/test.conf:5: dns.d: zone go.example. has no name server: set ns = ( \"ns1.go.example. ADDRESS\" )");
+    assert_has(said.err, "/test.conf:6: dns.e: ");
+    assert_has(said.err, "/test.conf:9: audit.j: file must be an absolute path");
+    assert_has(said.err, "/test.conf:10: ca.c: eab_kid and eab_hmac need each other");
+    assert_has(said.err, "/test.conf:11: ca.t: key_type \"dsa\" is not known; use es256, es384 or rs256");
+    assert_has(said.err, "\n5 faults\n");
+}
+
+static void the_sample_configuration_would_start(void **state)
+{
+    struct text text = TEXT_MAX(15 << 10);
+    FILE *f = fopen(getenv("SAMPLE_CONF"), "r");
+    char line[512];
+
+    (void)state;
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f))
+        text_add(&text, strncmp(line, "user ", 5) == 0 ? "" : line); /* it may not be there */
+    fclose(f);
+    assert_int_equal(text_failed(&text), 0);
+    assert_int_equal(check(text_of(&text)), 0);
+    assert_has(said.out, "dns     builtin: dns-builtin ");
+    text_free(&text);
+}
+
 /* ---- TLS files ---- */
 
 static EVP_PKEY *write_key(const char *name, const EVP_CIPHER *cipher)
@@ -178,6 +219,9 @@ static int make_folder_with_plugins(void **state)
     if (make_test_folder(state) < 0)
         return -1;
     copy_built("STORE_FOLDER", "store-sqlite", "store-sqlite");
+    copy_built("CA_ACME_FOLDER", "ca-acme", "ca-acme");
+    copy_built("DNS_BUILTIN_FOLDER", "dns-builtin", "dns-builtin");
+    copy_built("AUDIT_JSONL_FOLDER", "audit-jsonl", "audit-jsonl");
     copy_built("RECORDERS", "recorder", "recorder");
     copy_plugin("no-fault", "no-fault");
     return 0;
@@ -189,6 +233,8 @@ int main(void)
         cmocka_unit_test(a_good_configuration_is_ok_with_a_summary),
         cmocka_unit_test(every_fault_is_printed_with_its_line),
         cmocka_unit_test(one_fault_is_one),
+        cmocka_unit_test(plugins_say_what_they_would_not_open_with),
+        cmocka_unit_test(the_sample_configuration_would_start),
         cmocka_unit_test(certificate_and_key_must_fit),
         cmocka_unit_test(tls_files_must_be_there_and_what_they_say),
         cmocka_unit_test(files_are_looked_at_as_the_servers_user),

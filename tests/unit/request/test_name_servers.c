@@ -15,6 +15,8 @@
 #include "engine/sockets.h"
 #include "request/name_servers.h"
 
+#define ADVICE "delegate the zone, or name them in `servers` of its row"
+
 enum { A = 1, NS = 2, CNAME = 5, AAAA = 28, RD = 0x0100, RA = 0x0080 };
 
 /* What the resolvers know: NS records of example.org., addresses of its servers. */
@@ -184,7 +186,7 @@ static void nothing_found_says_where_it_looked(void **state)
     run();
     assert_true(seen.failed);
     assert_int_equal(seen.err.code, CS_EUPSTREAM);
-    assert_string_equal(seen.err.text, "name servers of nowhere.net.: there are none");
+    assert_string_equal(seen.err.text, "name servers of nowhere.net.: there are none: " ADVICE);
     assert_int_equal(script.asked, 2); /* nobody is asked about "net." */
 }
 
@@ -196,7 +198,7 @@ static void servers_without_addresses_are_a_failure(void **state)
     run();
     script.no_addresses = false;
     assert_true(seen.failed);
-    assert_string_equal(seen.err.text, "addresses of the name servers of example.org.: there are none");
+    assert_string_equal(seen.err.text, "addresses of the name servers of example.org.: there are none: " ADVICE);
 }
 
 static void silent_resolvers_end_at_the_deadline(void **state)
