@@ -77,7 +77,7 @@ class Countersign:
             "log_level": "info",
             "listen": [{"address": "127.0.0.1", "port": self.port}],
             "admin": {"address": "127.0.0.1", "port": self.admin_port},
-            "stop": 10,
+            "stop": 3,
             "ca": {},
             "dns": {"builtin": {"plugin": "dns-builtin", "listen": [f"127.0.0.1:{self.dns_port}"], "zones": list(zones)}},
             "store": {"main": {"plugin": "store-sqlite"}},
