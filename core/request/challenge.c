@@ -1,6 +1,6 @@
 /*
- * From cs_challenge_put() to `done`: write down, set, see; see challenge.h. The set of each owner name is owner.c's, the asking
- * visible.c's.
+ * From cs_challenge_put() to `done`: write down, set, see; see challenge.h. The rows are challenge_record.c's, the set of each
+ * owner name is owner.c's, the asking visible.c's.
  */
 #include "request/challenge.h"
 
@@ -10,18 +10,18 @@
 
 #include "engine/log.h"
 #include "engine/wait.h"
+#include "request/challenge_record.h"
 #include "request/owner.h"
 #include "request/visible.h"
 
 #define LOG_WHO    "challenge"
 #define EXPIRES_MS (3600 * INT64_C(1000))
 #define LEAVE_MS   (5 * 1000) /* of the op's time, for what comes after */
-#define AGAIN_MS   1000       /* between two tries to write a row down */
 
 struct challenges {
     struct heart *heart;
     struct owners *owners;
-    size_t records; /* rows on their way into the store, or out of it */
+    struct challenge_records *records;
 };
 
 /* One cs_challenge_put() that has not been answered. */
@@ -34,16 +34,6 @@ struct publication {
     struct visible_wait *visible;
     cs_done_fn *done;
     void *arg;
-};
-
-/* A row of the store on its way in or out. */
-struct record {
-    struct challenges *all;
-    struct cs_job_challenge row;
-    char *job, *name, *dns, *owner, *zone, *text;
-    bool remove;
-    struct value *value; /* of a row on its way in */
-    struct timer again;
 };
 
 /* ---- Answering ---- */
@@ -94,89 +84,11 @@ static void look_for(struct publication *p)
         answer(p, &(struct cs_error){ .code = CS_EINTERNAL, .text = "out of memory" });
 }
 
-/* ---- The row in the store ---- */
+/* ---- What the store says ---- */
 
-static void free_record(struct record *r)
+static void on_recorded(void *arg, struct value *value, const struct cs_error *err)
 {
-    timer_clear(&r->again);
-    free(r->job);
-    free(r->name);
-    free(r->dns);
-    free(r->owner);
-    free(r->zone);
-    free(r->text);
-    free(r);
-}
-
-static struct record *make_record(struct challenges *all, const struct value *value)
-{
-    struct record *r = calloc(1, sizeof *r);
-
-    if (!r)
-        return NULL;
-    r->all = all;
-    r->job = text_copy(value->job);
-    r->name = text_copy(value->name);
-    r->dns = text_copy(owner_dns(value->owner));
-    r->owner = text_copy(owner_name(value->owner));
-    r->zone = text_copy(owner_zone(value->owner));
-    r->text = text_copy(value->text);
-    r->row = (struct cs_job_challenge){ .size = sizeof r->row,
-                                        .job = r->job,
-                                        .name = r->name,
-                                        .dns = r->dns,
-                                        .owner = r->owner,
-                                        .zone = r->zone,
-                                        .value = r->text,
-                                        .expires_ms = value->expires_ms };
-    if (r->job && r->name && r->dns && r->owner && r->zone && r->text)
-        return r;
-    free_record(r);
-    return NULL;
-}
-
-static int write_record(const struct store_conn *c, void *arg, struct cs_error *err)
-{
-    const struct record *r = arg;
-
-    return r->remove ? c->ops->challenge_remove(c->conn, &r->row, err) : c->ops->challenge_put(c->conn, &r->row, err);
-}
-
-static void on_removed(void *arg, const struct cs_error *err)
-{
-    struct record *r = arg;
-
-    r->all->records--;
-    if (err)
-        log_line(CS_LOG_WARN, LOG_WHO, r->job, "a challenge stays in the store until the next start: %s", err->text);
-    free_record(r);
-}
-
-static void remove_row(struct challenges *all, const struct value *value)
-{
-    struct record *r = make_record(all, value);
-
-    if (!r)
-        return;
-    r->remove = true;
-    all->records++;
-    store_write(all->heart->store, write_record, r, on_removed, r);
-}
-
-static void record_again(void *arg);
-
-static void on_recorded(void *arg, const struct cs_error *err)
-{
-    struct record *r = arg;
-    struct value *value = r->value;
-
-    if (err && err->code == CS_EBUSY && value->waiting && !r->all->heart->stopping) {
-        timer_set_in(r->all->heart->loop, &r->again, AGAIN_MS, record_again, r);
-        return;
-    }
-    r->all->records--;
-    free_record(r);
-    value->recording = false;
+    (void)arg;
     if (err && value->waiting)
         answer(value->waiting, err);
     if (err) {
@@ -185,27 +97,6 @@ static void on_recorded(void *arg, const struct cs_error *err)
     }
     value->state = value->unwanted ? VALUE_GONE : VALUE_WANTED;
     owner_push(value->owner);
-}
-
-/* While the order waits for it, a store that is locked or full is waited for; the order's own deadline bounds that. */
-static void record_again(void *arg)
-{
-    struct record *r = arg;
-
-    store_write(r->all->heart->store, write_record, r, on_recorded, r);
-}
-
-static int write_row(struct challenges *all, struct value *value)
-{
-    struct record *r = make_record(all, value);
-
-    if (!r)
-        return -1;
-    r->value = value;
-    value->recording = true;
-    all->records++;
-    store_write(all->heart->store, write_record, r, on_recorded, r);
-    return 0;
 }
 
 /* ---- What the owner says ---- */
@@ -217,7 +108,7 @@ static void on_told(void *arg, struct value *value, const struct cs_error *err)
     if (value->state == VALUE_GONE) {
         if (value->waiting)
             answer(value->waiting, &(struct cs_error){ .code = CS_EINTERNAL, .text = "the value was taken away" });
-        remove_row(all, value);
+        challenge_record_remove(all->records, value);
         value_forget(value);
     } else if (value->waiting && err) {
         answer(value->waiting, err);
@@ -300,7 +191,7 @@ static void publish(struct publication *p, struct value *value)
         value->state = VALUE_WANTED;
     if (value->state == VALUE_WANTED)
         owner_push(value->owner);
-    else if (is_new && write_row(p->all, value) < 0) {
+    else if (is_new && challenge_record_put(p->all->records, value) < 0) {
         answer(p, &(struct cs_error){ .code = CS_EINTERNAL, .text = "out of memory" });
         value_forget(value);
     }
@@ -469,7 +360,7 @@ void challenges_revive(struct challenges *challenges, const struct cs_job_challe
 
 size_t challenges_busy(const struct challenges *challenges)
 {
-    return owners_busy(challenges->owners) + challenges->records;
+    return owners_busy(challenges->owners) + challenge_records_busy(challenges->records);
 }
 
 struct challenges *challenges_new(struct heart *heart)
@@ -480,18 +371,20 @@ struct challenges *challenges_new(struct heart *heart)
         return NULL;
     challenges->heart = heart;
     challenges->owners = owners_new(heart, on_told, challenges);
-    if (!challenges->owners) {
-        free(challenges);
-        return NULL;
-    }
-    return challenges;
+    challenges->records = challenge_records_new(heart, on_recorded, challenges);
+    if (challenges->owners && challenges->records)
+        return challenges;
+    challenges_free(challenges);
+    return NULL;
 }
 
 void challenges_free(struct challenges *challenges)
 {
     if (!challenges)
         return;
-    owners_each(challenges->owners, forget_waiting);
+    if (challenges->owners)
+        owners_each(challenges->owners, forget_waiting);
     owners_free(challenges->owners);
+    challenge_records_free(challenges->records);
     free(challenges);
 }

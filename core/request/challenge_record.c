@@ -1,0 +1,164 @@
+/*
+ * Challenge values on their way into the store and out of it; see challenge_record.h.
+ */
+#include "request/challenge_record.h"
+
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "engine/log.h"
+#include "engine/timer.h"
+
+#define LOG_WHO  "challenge"
+#define AGAIN_MS 1000 /* between two tries to write a row down */
+
+struct challenge_records {
+    struct heart *heart;
+    challenge_recorded_fn *recorded;
+    void *arg;
+    size_t busy;
+};
+
+/* One row, with texts of its own: a value may go before its row does. */
+struct record {
+    struct challenge_records *all;
+    struct cs_job_challenge row;
+    char *job, *name, *dns, *owner, *zone, *text;
+    bool remove;
+    struct value *value; /* of a row on its way in */
+    struct timer again;
+};
+
+static void free_record(struct record *r)
+{
+    timer_clear(&r->again);
+    free(r->job);
+    free(r->name);
+    free(r->dns);
+    free(r->owner);
+    free(r->zone);
+    free(r->text);
+    free(r);
+}
+
+static struct record *make_record(struct challenge_records *all, const struct value *value)
+{
+    struct record *r = calloc(1, sizeof *r);
+
+    if (!r)
+        return NULL;
+    r->all = all;
+    r->job = text_copy(value->job);
+    r->name = text_copy(value->name);
+    r->dns = text_copy(owner_dns(value->owner));
+    r->owner = text_copy(owner_name(value->owner));
+    r->zone = text_copy(owner_zone(value->owner));
+    r->text = text_copy(value->text);
+    r->row = (struct cs_job_challenge){ .size = sizeof r->row,
+                                        .job = r->job,
+                                        .name = r->name,
+                                        .dns = r->dns,
+                                        .owner = r->owner,
+                                        .zone = r->zone,
+                                        .value = r->text,
+                                        .expires_ms = value->expires_ms };
+    if (r->job && r->name && r->dns && r->owner && r->zone && r->text)
+        return r;
+    free_record(r);
+    return NULL;
+}
+
+static int write_record(const struct store_conn *c, void *arg, struct cs_error *err)
+{
+    const struct record *r = arg;
+
+    return r->remove ? c->ops->challenge_remove(c->conn, &r->row, err) : c->ops->challenge_put(c->conn, &r->row, err);
+}
+
+/* ---- Out of the store ---- */
+
+static void on_removed(void *arg, const struct cs_error *err)
+{
+    struct record *r = arg;
+
+    r->all->busy--;
+    if (err)
+        log_line(CS_LOG_WARN, LOG_WHO, r->job, "a challenge stays in the store until the next start: %s", err->text);
+    free_record(r);
+}
+
+void challenge_record_remove(struct challenge_records *records, const struct value *value)
+{
+    struct record *r = make_record(records, value);
+
+    if (!r)
+        return;
+    r->remove = true;
+    records->busy++;
+    store_write(records->heart->store, write_record, r, on_removed, r);
+}
+
+/* ---- Into the store ---- */
+
+static void put_again(void *arg);
+
+static void on_put(void *arg, const struct cs_error *err)
+{
+    struct record *r = arg;
+    struct challenge_records *all = r->all;
+    struct value *value = r->value;
+
+    if (err && err->code == CS_EBUSY && value->waiting && !all->heart->stopping) {
+        timer_set_in(all->heart->loop, &r->again, AGAIN_MS, put_again, r);
+        return;
+    }
+    all->busy--;
+    free_record(r);
+    value->recording = false;
+    all->recorded(all->arg, value, err);
+}
+
+/* While the order waits for it, a store that is locked or full is waited for; the order's own deadline bounds that. */
+static void put_again(void *arg)
+{
+    struct record *r = arg;
+
+    store_write(r->all->heart->store, write_record, r, on_put, r);
+}
+
+int challenge_record_put(struct challenge_records *records, struct value *value)
+{
+    struct record *r = make_record(records, value);
+
+    if (!r)
+        return -1;
+    r->value = value;
+    value->recording = true;
+    records->busy++;
+    store_write(records->heart->store, write_record, r, on_put, r);
+    return 0;
+}
+
+/* ---- All of them ---- */
+
+size_t challenge_records_busy(const struct challenge_records *records)
+{
+    return records->busy;
+}
+
+struct challenge_records *challenge_records_new(struct heart *heart, challenge_recorded_fn *recorded, void *arg)
+{
+    struct challenge_records *records = calloc(1, sizeof *records);
+
+    if (!records)
+        return NULL;
+    records->heart = heart;
+    records->recorded = recorded;
+    records->arg = arg;
+    return records;
+}
+
+void challenge_records_free(struct challenge_records *records)
+{
+    free(records);
+}
