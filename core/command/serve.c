@@ -229,9 +229,9 @@ static void refresh_metrics(void *arg)
                   (int64_t)s->heart->in_flight);
     metrics_gauge(s->metrics, "countersign_orders_running", "Orders, waiting for their zone or under way", "",
                   (int64_t)heart_orders(s->heart));
-    metrics_gauge(s->metrics, "countersign_store_commits_total", "Commits of the store since the start", "",
+    metrics_total(s->metrics, "countersign_store_commits_total", "Commits of the store since the start", "",
                   store_commits(s->store));
-    metrics_gauge(s->metrics, "countersign_audit_events_lost_total", "Audit events dropped because there were too many", "",
+    metrics_total(s->metrics, "countersign_audit_events_lost_total", "Audit events dropped because there were too many", "",
                   outbox_lost(s->outbox));
 }
 

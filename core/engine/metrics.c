@@ -151,6 +151,14 @@ void metrics_gauge(struct metrics *metrics, const char *name, const char *help, 
         *kept = value;
 }
 
+void metrics_total(struct metrics *metrics, const char *name, const char *help, const char *labels, int64_t value)
+{
+    int64_t *kept = value_of(metrics, name, help, "counter", labels);
+
+    if (kept)
+        *kept = value;
+}
+
 /* A line break would begin another metric; in help text it is written \n, in labels the caller has escaped it. */
 static void add_line_safe(struct text *out, const char *text, bool escape)
 {

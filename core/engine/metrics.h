@@ -14,6 +14,8 @@ void metrics_free(struct metrics *metrics);
  * ones a metric counts the rest under labels "". */
 void metrics_count(struct metrics *metrics, const char *name, const char *help, const char *labels, int64_t by);
 void metrics_gauge(struct metrics *metrics, const char *name, const char *help, const char *labels, int64_t value);
+/* A counter that somebody else keeps: `value` since the start. */
+void metrics_total(struct metrics *metrics, const char *name, const char *help, const char *labels, int64_t value);
 /* `refresh` is called before each metrics_write(), to set what is only looked up when somebody asks. */
 void metrics_on_write(struct metrics *metrics, void (*refresh)(void *arg), void *arg);
 void metrics_write(const struct metrics *metrics, struct text *out);

@@ -9,7 +9,9 @@ int grant_subject(const struct asker *asker, const struct subject_row *row, stru
 {
     (void)asker;
     if (!row || !row->enabled || !row->zone_enabled)
-        return cs_fail_as(err, CS_EINPUT, "unknown-subject", "Invalid subject");
+        return cs_fail_as(err, CS_EINPUT, "unknown-subject",
+                          "nobody with the subject of this CSR is known here: order, case and every attribute count; the "
+                          "server's operator adds one with `countersign subject add`");
     return 0;
 }
 

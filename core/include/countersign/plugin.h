@@ -151,8 +151,8 @@ struct cs_plugin {
     const struct cs_store_ops *store;
     const struct cs_audit_ops *audit;
 
-    /* optional: would `open` take these settings? Called by `countersign check` in place of `open`: it may read files, but opens
-     * no connection, binds and writes nothing. `listen`: the block's addresses as they are written. Fails: -1 and *err. */
+    /* optional: would `open` take these settings? Called by `countersign check` in place of `open`: it may read files, but
+     * makes no connection, binds and writes nothing. `listen`: the block's addresses as written. Fails: -1 and *err. */
     int (*check)(const void *settings, const struct cs_strings *listen, struct cs_error *err);
 };
 

@@ -44,6 +44,8 @@ static void counters_add_up_and_gauges_are_set(void **state)
     metrics_count(metrics, "cs_orders_total", "Orders that ended.", "outcome=\"failed\"", 1);
     metrics_count(metrics, "cs_orders_total", "Orders that ended.", "outcome=\"issued\"", 2);
     metrics_gauge(metrics, "cs_open", "Connections.", "", -1);
+    metrics_total(metrics, "cs_commits_total", "Commits.", "", 3);
+    metrics_total(metrics, "cs_commits_total", "Commits.", "", 5);
     metrics_write(metrics, &out);
     assert_string_equal(text_of(&out), "# HELP cs_orders_total Orders that ended.\n"
                                        "# TYPE cs_orders_total counter\n"
@@ -51,7 +53,10 @@ static void counters_add_up_and_gauges_are_set(void **state)
                                        "cs_orders_total{outcome=\"issued\"} 3\n"
                                        "# HELP cs_open Connections.\n"
                                        "# TYPE cs_open gauge\n"
-                                       "cs_open -1\n");
+                                       "cs_open -1\n"
+                                       "# HELP cs_commits_total Commits.\n"
+                                       "# TYPE cs_commits_total counter\n"
+                                       "cs_commits_total 5\n");
 }
 
 static void a_name_is_known_by_its_text(void **state)
