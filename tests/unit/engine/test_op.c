@@ -201,7 +201,7 @@ static void a_call_that_found_no_worker_in_time_is_not_made(void **state)
     struct workers *workers = workers_new("test", 1, NULL);
     struct pending busy, queued;
 
-    pending_new(&busy, *state, 20);
+    pending_new(&busy, *state, 500); /* long enough for a worker to start on a machine that is busy, too */
     pending_new(&queued, *state, 5);
     op_run(busy.op, workers, stay_until_told);
     op_run(queued.op, workers, stay_until_told);
