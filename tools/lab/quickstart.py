@@ -149,8 +149,8 @@ def leave_running(folder, server):
     for child in started:
         child.let_go()
     started.clear()
-    print("\nPebble and Countersign go on running. Try next: post the same CSR again (the same chain comes back), let another host")
-    print("in, get its certificate, and see what the server says:")
+    print("\nPebble and Countersign go on running. Try next: post the same CSR again (the same chain comes back),")
+    print("let another host in, get its certificate, and see what the server says:")
     print("   " + shlex.join(curl(folder, server)))
     print(f"   {server.installed.program} -c {server.conf} subject add CN=mail.{ZONE} --zone {ZONE}")
     print(f"   {server.installed.program} sign --server {server.url().removesuffix('/v1/sign')} --name mail.{ZONE}"
