@@ -260,7 +260,7 @@ static void a_crowd_of_slow_calls_with_short_deadlines_each_end_once(void **stat
         unmade += !crowd[i].called;
     }
     assert_int_equal(in_time + late + unmade, CROWD);
-    assert_true(late > 0);
+    assert_true(late + unmade > 0); /* deadlines did pass */
     free(crowd);
 }
 
