@@ -121,8 +121,8 @@ static void a_nul_is_not_an_end(void **state)
     assert_string_equal(err.reason, "bad-pem");
 }
 
-/* ThreadSanitizer looks at the whole text in each memmem(): linear becomes quadratic there, and says nothing of our code. */
-#ifdef __SANITIZE_THREAD__
+/* The sanitizers look at the whole text in each memmem(): linear becomes quadratic there, and says nothing of our code. */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 enum { HOSTILE_LEN = 1 << 18 };
 #else
 enum { HOSTILE_LEN = 16 << 20 };
