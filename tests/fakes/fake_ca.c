@@ -6,9 +6,9 @@
  *   pause          hang, but go on after a resume         hang        wait for the cancellation, then fail
  *   ok             finish with a chain                   late        wait for the cancellation, then finish with a chain
  *   foreign        finish with a chain for another key   fail:CODE   finish with that cs_code (a number)
- *   wait:MS        go on after so many milliseconds      problem     keep a problem document
- *   later          as late, but 100 ms after that
- *   push           as put, without waiting for it        latesave    wait for the cancellation, then save, then fail
+ *   gate:NAME      go on once the file LOG.NAME exists   problem     keep a problem document
+ *   later          as late, but once LOG.later exists    latesave    wait for the cancellation, then save, then fail
+ *   push           as put, without waiting for it
  *
  * `resume` goes on behind the word `save:NAME`; a step that the profile does not have is CS_ERESTART. Every call is written to
  * `log` as a line "sign ID" or "resume ID STEP".
@@ -22,6 +22,8 @@
 #include <unistd.h>
 
 #include "fake_chain.h"
+
+#define LOOK_AGAIN_MS 5 /* whether the gate is open */
 
 struct conf {
     const char *log;
@@ -37,6 +39,7 @@ struct order {
     const struct cs_order *in;
     struct cs_op *op;
     const char *rest; /* of the profile */
+    char gate[64];
     bool late_chain, later, late_save, hanging, putting, resumed, cancelled;
 };
 
@@ -80,9 +83,17 @@ static void finish_chain(struct order *o, bool foreign)
     free(pem);
 }
 
-static void on_waited(void *arg)
+/* Every gate is open for who was cancelled before. */
+static void go_through(void *arg)
 {
-    go_on(arg);
+    struct order *o = arg;
+    char path[512];
+
+    snprintf(path, sizeof path, "%s.%s", o->conf->log, o->gate);
+    if ((o->cancelled && !o->later) || access(path, F_OK) == 0)
+        go_on(o);
+    else
+        cs_op_after(o->op, LOOK_AGAIN_MS, go_through, o);
 }
 
 static void on_late_saved(void *arg, const struct cs_error *err)
@@ -101,7 +112,7 @@ static void on_cancel(void *arg, enum cs_cancel why)
     else if (!o->hanging)
         o->rest = "hang";
     else if (o->later)
-        cs_op_after(o->op, 100, on_waited, o);
+        go_through(o);
     else if (o->late_save)
         cs_op_save(o->op, "too-late", "data", 4, on_late_saved, o);
     else if (o->late_chain)
@@ -184,8 +195,10 @@ static void go_on(struct order *o)
         put(o, ignore);
         go_on(o);
     }
-    else if (strncmp(word, "wait:", 5) == 0)
-        cs_op_after(o->op, number_of(word), on_waited, o);
+    else if (strncmp(word, "gate:", 5) == 0) {
+        snprintf(o->gate, sizeof o->gate, "%s", word + 5);
+        go_through(o);
+    }
     else if (strncmp(word, "fail:", 5) == 0)
         finish(o, (enum cs_code)number_of(word));
     else if (strcmp(word, "ok") == 0 || strcmp(word, "foreign") == 0)
@@ -201,6 +214,7 @@ static void go_on(struct order *o)
         o->hanging = true;
         o->late_chain = strcmp(word, "late") == 0;
         o->later = strcmp(word, "later") == 0;
+        snprintf(o->gate, sizeof o->gate, "later");
         o->late_save = strcmp(word, "latesave") == 0;
     }
 }

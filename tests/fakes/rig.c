@@ -1,5 +1,6 @@
 /*
- * A whole server without HTTP, for tests; see rig.h. The folders of the built plugins come from the environment (BUILD_ROOT).
+ * A whole server without HTTP, for tests; see rig.h. What it waits for, and sees, is in rig_wait.c. The folders of the built
+ * plugins come from the environment (BUILD_ROOT).
  */
 #include "rig.h"
 
@@ -145,9 +146,9 @@ void rig_down(struct rig *rig)
 {
     heart_stop(rig->heart);
     instances_stop(rig->instances);
-    for (int i = 0; i < 500 && (heart_busy(rig->heart) || instances_calls(rig->instances)); i++)
-        loop_run_once(rig->loop, 10);
-    assert_int_equal(instances_calls(rig->instances), 0);
+    if (rig->lock)
+        rig_unlock(rig);
+    rig_until_true(rig, heart_busy(rig->heart) == 0 && instances_calls(rig->instances) == 0);
     outbox_close(rig->outbox);
     store_close(rig->store);
     loop_run_once(rig->loop, 0);
@@ -186,9 +187,15 @@ static int put_subject(const struct store_conn *c, void *arg, struct cs_error *e
 
 static void write_row(struct rig *rig, store_fn *fn, void *row)
 {
+    struct instance *store = instances_at(rig->instances, ROLE_STORE, 0);
+    const int64_t end_ms = rig_real_ms() + RIG_PATIENCE_MS;
     struct cs_error err = { 0 };
+    int rc;
 
-    must(store_with(instances_at(rig->instances, ROLE_STORE, 0), CS_STATE_WRITER, fn, row, &err), &err);
+    do
+        rc = store_with(store, CS_STATE_WRITER, fn, row, &err);
+    while (rc < 0 && err.code == CS_EBUSY && rig_real_ms() < end_ms);
+    must(rc, &err);
 }
 
 void rig_zone(struct rig *rig, const char *zone, int64_t parallel)
@@ -226,7 +233,7 @@ static sqlite3 *open_state(const struct rig *rig)
 
     snprintf(path, sizeof path, "%s/state.db", rig->folder);
     assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
-    sqlite3_busy_timeout(db, 2000);
+    sqlite3_busy_timeout(db, RIG_PATIENCE_MS);
     return db;
 }
 
@@ -350,7 +357,7 @@ struct request *rig_submit(struct rig *rig, const char *csr, int64_t wait_ms, bo
 
 struct request *rig_post(struct rig *rig, const char *csr, struct rig_answer *answer)
 {
-    return rig_submit(rig, csr, 300 * 1000, false, false, answer);
+    return rig_submit(rig, csr, 24 * 3600 * 1000, false, false, answer);
 }
 
 struct request *rig_look(struct rig *rig, const char *job, struct rig_answer *answer)
@@ -364,122 +371,4 @@ void rig_answer_free(struct rig_answer *answer)
     free(answer->chain);
     free(answer->problem);
     *answer = (struct rig_answer){ 0 };
-}
-
-/* ---- Time ---- */
-
-void rig_until(struct rig *rig, const bool *flag)
-{
-    for (int i = 0; i < 500 && !*flag; i++)
-        loop_run_once(rig->loop, 10);
-    assert_true(*flag);
-}
-
-void rig_turn(struct rig *rig, int64_t ms)
-{
-    const int64_t until_ms = cs_now_ms() + ms;
-
-    do
-        loop_run_once(rig->loop, 5);
-    while (cs_now_ms() < until_ms);
-}
-
-void rig_hurry(struct rig *rig, int64_t step_ms, const bool *flag)
-{
-    for (int i = 0; i < 100 && !*flag; i++) {
-        rig_turn(rig, 20);
-        clock_move(rig->loop, step_ms);
-    }
-    assert_true(*flag);
-}
-
-void rig_rest(struct rig *rig)
-{
-    for (int i = 0; i < 500 && heart_busy(rig->heart); i++)
-        loop_run_once(rig->loop, 10);
-    assert_int_equal(heart_busy(rig->heart), 0);
-}
-
-/* ---- What the fakes did ---- */
-
-static char *read_file(const char *path)
-{
-    FILE *f = fopen(path, "r");
-    char *text = NULL;
-    size_t room = 0;
-    ssize_t n;
-
-    if (!f)
-        return NULL;
-    n = getdelim(&text, &room, '\0', f);
-    fclose(f);
-    if (n >= 0)
-        return text;
-    free(text);
-    return NULL;
-}
-
-char *rig_calls(struct rig *rig)
-{
-    char path[128], *text;
-
-    snprintf(path, sizeof path, "%s/calls", rig->folder);
-    text = read_file(path);
-    return text ? text : text_copy("");
-}
-
-void rig_assert_calls(struct rig *rig, size_t n)
-{
-    char *calls = rig_calls(rig);
-    size_t lines = 0;
-
-    for (const char *at = calls; *at; at++)
-        lines += *at == '\n';
-    assert_int_equal(lines, n);
-    free(calls);
-}
-
-bool rig_calls_have(struct rig *rig, const char *word)
-{
-    char *calls = rig_calls(rig);
-    const bool has = strstr(calls, word) != NULL;
-
-    free(calls);
-    return has;
-}
-
-char *rig_served_other(struct rig *rig, const char *owner)
-{
-    char path[400];
-
-    snprintf(path, sizeof path, "%s/other/%s", rig->folder, owner);
-    return read_file(path);
-}
-
-char *rig_served(struct rig *rig, const char *owner)
-{
-    char path[400];
-
-    snprintf(path, sizeof path, "%s/dns/%s", rig->folder, owner);
-    return read_file(path);
-}
-
-static int count(void *arg, const struct cs_job_challenge *row)
-{
-    (void)row;
-    ++*(size_t *)arg;
-    return 0;
-}
-
-static int count_challenges(const struct store_conn *c, void *arg, struct cs_error *err)
-{
-    return c->ops->challenge_list(c->conn, count, arg, err);
-}
-
-size_t rig_challenges(struct rig *rig)
-{
-    size_t n = 0;
-
-    write_row(rig, count_challenges, &n);
-    return n;
 }

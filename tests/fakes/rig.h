@@ -8,6 +8,7 @@
 #include "command/setup.h"
 #include "records/outbox.h"
 #include "request/heart.h"
+#include "request/job.h"
 #include "request/request.h"
 
 struct rig {
@@ -63,22 +64,48 @@ struct request *rig_submit(struct rig *rig, const char *csr, int64_t wait_ms, bo
 struct request *rig_look(struct rig *rig, const char *job, struct rig_answer *answer);
 void rig_answer_free(struct rig_answer *answer);
 
-/* Turn the loop until *flag, at most 5 s of real time; fails the test otherwise. */
+/*
+ * Waiting is for a condition, never for a time: the loop turns until the condition holds, at most RIG_PATIENCE_MS of real time,
+ * which only a fault uses up; then the test fails.
+ */
+#define RIG_PATIENCE_MS 20000
+#define rig_until_true(rig, condition)                                                                                         \
+    for (int64_t rig_end_ms = rig_real_ms() + RIG_PATIENCE_MS; !(condition);)                                                  \
+    rig_wait_on(rig, rig_end_ms, #condition)
+/* The same with a clock that runs faster: `step_ms` every 10 ms. */
+#define rig_hurry_until(rig, step_ms, condition)                                                                               \
+    for (int64_t rig_end_ms = rig_real_ms() + RIG_PATIENCE_MS; !(condition);)                                                  \
+    rig_hurry_on(rig, rig_end_ms, step_ms, #condition)
 void rig_until(struct rig *rig, const bool *flag);
-void rig_turn(struct rig *rig, int64_t ms); /* for that long */
+void rig_hurry(struct rig *rig, int64_t step_ms, const bool *flag);
 /* Until nothing is under way any more. */
 void rig_rest(struct rig *rig);
+/* Some turns, before a test says that something has not happened, where no condition tells that it might have. */
+void rig_settle(struct rig *rig);
+int64_t rig_real_ms(void); /* no test moves it */
+void rig_wait_on(struct rig *rig, int64_t end_ms, const char *condition);
+void rig_hurry_on(struct rig *rig, int64_t end_ms, int64_t step_ms, const char *condition);
+
+/* fake-ca holds an order at the word gate:NAME until this. */
+void rig_open_gate(struct rig *rig, const char *name);
+
+/* Orders under way whose CA plugin is at that word, that are in that phase or state, or have a place in their zone. */
+size_t rig_at_step(struct rig *rig, const char *word);
+size_t rig_in_phase(struct rig *rig, enum job_phase phase);
+size_t rig_in_state(struct rig *rig, enum cs_job_state state);
+size_t rig_in_zone(struct rig *rig);
+size_t rig_waiters(struct rig *rig); /* requests that wait for any of them */
 
 /* The lines of the CA's log so far, as one string; the caller frees it. */
 char *rig_calls(struct rig *rig);
 void rig_assert_calls(struct rig *rig, size_t n); /* there are so many */
 bool rig_calls_have(struct rig *rig, const char *word);
-/* Turn the loop with a clock that runs faster, until *flag: `step_ms` every 20 ms, at most 100 times. */
-void rig_hurry(struct rig *rig, int64_t step_ms, const bool *flag);
 /* What the instance "other" serves. */
 char *rig_served_other(struct rig *rig, const char *owner);
 /* What fake-dns serves at an owner: lines, or NULL when there is nothing. The caller frees it. */
 char *rig_served(struct rig *rig, const char *owner);
+bool rig_serves(struct rig *rig, const char *owner, const char *lines); /* exactly these; NULL: nothing */
+size_t rig_dns_calls(struct rig *rig); /* of fake-dns */
 size_t rig_count(struct rig *rig, const char *table); /* rows */
 /* Rows of the challenge table. */
 size_t rig_challenges(struct rig *rig);

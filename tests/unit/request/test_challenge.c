@@ -77,9 +77,8 @@ static void the_order_waits_until_the_zones_server_has_the_value(void **state)
     zone_with(CS_VISIBLE_REQUIRE);
     subject("put+ok");
     rig_post(&rig, csr, &one);
-    rig_turn(&rig, 150);
+    rig_until_true(&rig, server.questions > 1);
     assert_false(one.came);
-    assert_true(server.questions > 0);
     server_has_it = true;
     rig_until(&rig, &one.came);
     assert_non_null(one.chain);
@@ -95,8 +94,10 @@ static void a_value_that_nobody_sees_fails_the_order_where_it_is_required(void *
     (void)state;
     zone_with(CS_VISIBLE_REQUIRE);
     subject("put+ok");
-    rig.setup.settings.visible_ms = 200;
     rig_post(&rig, csr, &one);
+    rig_until_true(&rig, server.questions > 1);
+    assert_false(one.came);
+    clock_move(rig.loop, rig.setup.settings.visible_ms);
     rig_until(&rig, &one.came);
     assert_int_equal(one.code, CS_EUPSTREAM);
     assert_string_equal(one.reason, "not-visible");
@@ -114,10 +115,10 @@ static void a_value_that_nobody_sees_is_only_a_warning_where_the_zone_says_so(vo
     (void)state;
     zone_with(CS_VISIBLE_WARN);
     subject("put+ok");
-    rig.setup.settings.visible_ms = 200;
     rig_post(&rig, csr, &one);
-    rig_turn(&rig, 100);
+    rig_until_true(&rig, server.questions > 1);
     assert_false(one.came);
+    clock_move(rig.loop, rig.setup.settings.visible_ms);
     rig_until(&rig, &one.came);
     assert_non_null(one.chain);
     fake_server_stop(&server);
@@ -148,9 +149,11 @@ static void the_wait_leaves_time_for_what_comes_after_it(void **state)
     (void)state;
     zone_with(CS_VISIBLE_WARN);
     subject("put+ok");
-    rig.setup.settings.visible_ms = 3600 * 1000;
-    rig.setup.settings.job_deadline_ms = 5200;
+    rig.setup.settings.visible_ms = 24 * 3600 * 1000;
     rig_post(&rig, csr, &one);
+    rig_until_true(&rig, server.questions > 1);
+    assert_false(one.came);
+    clock_move(rig.loop, rig.setup.settings.job_deadline_ms - 5000);
     rig_until(&rig, &one.came);
     assert_non_null(one.chain);
     fake_server_stop(&server);
@@ -164,8 +167,10 @@ static void an_order_that_ends_while_it_waits_takes_its_value_along(void **state
 
     (void)state;
     zone_with(CS_VISIBLE_REQUIRE);
-    subject("push+wait:100+fail:10");
+    subject("push+gate:go+fail:10");
     rig_post(&rig, csr, &one);
+    rig_until_true(&rig, server.questions > 0);
+    rig_open_gate(&rig, "go");
     rig_until(&rig, &one.came);
     assert_int_equal(one.code, CS_EREFUSED);
     fake_server_stop(&server);
@@ -181,7 +186,7 @@ static void a_stop_ends_the_wait(void **state)
     zone_with(CS_VISIBLE_REQUIRE);
     subject("save:order+put+ok");
     rig_post(&rig, csr, &one);
-    rig_turn(&rig, 60);
+    rig_until_true(&rig, server.questions > 0);
     heart_stop(rig.heart);
     instances_stop(rig.instances);
     rig_until(&rig, &one.came);
@@ -252,20 +257,23 @@ static void putting_a_value_twice_is_the_plugins_fault(void **state)
 
 static void two_orders_with_one_value_do_not_take_it_from_each_other(void **state)
 {
-    char *csr = rig_csr("a.x.example"), *other = rig_csr("a.x.example"), *served;
+    char *csr = rig_csr("a.x.example"), *other = rig_csr("a.x.example");
 
     (void)state;
     rig_zone(&rig, "x.example", 2);
-    subject("put+wait:200+ok");
+    subject("put+gate:one+ok");
     rig_post(&rig, csr, &one);
-    rig_turn(&rig, 120);
+    rig_until_true(&rig, rig_at_step(&rig, "gate:one") == 1);
+    subject("put+gate:two+ok");
     rig_post(&rig, other, &two);
+    rig_until_true(&rig, rig_at_step(&rig, "gate:two") == 1);
+    assert_int_equal(rig_challenges(&rig), 2);
+    rig_open_gate(&rig, "one");
     rig_until(&rig, &one.came);
-    rig_turn(&rig, 50);
+    rig_until_true(&rig, rig_challenges(&rig) == 1); /* its own is gone */
     assert_false(two.came);
-    served = rig_served(&rig, OWNER);
-    assert_string_equal(served, VALUE "\n");
-    free(served);
+    assert_true(rig_serves(&rig, OWNER, VALUE "\n"));
+    rig_open_gate(&rig, "two");
     rig_until(&rig, &two.came);
     assert_non_null(two.chain);
     assert_clean();

@@ -90,9 +90,11 @@ static void two_posts_of_one_key_join_one_job(void **state)
     char *csr = rig_csr("a.x.example");
 
     (void)state;
-    subject("wait:50+ok");
+    subject("gate:go+ok");
     rig_post(&rig, csr, &one);
     rig_post(&rig, csr, &two);
+    rig_until_true(&rig, rig_at_step(&rig, "gate:go") == 1 && rig_waiters(&rig) == 2);
+    rig_open_gate(&rig, "go");
     rig_until(&rig, &one.came);
     rig_until(&rig, &two.came);
     assert_string_equal(one.chain, two.chain);
@@ -115,7 +117,7 @@ static void a_finished_one_is_answered_from_the_store(void **state)
     assert_string_equal(one.job, two.job);
     rig_assert_calls(&rig, 1);
     rig_answer_free(&two);
-    rig_submit(&rig, csr, 5000, false, true, &two);
+    rig_submit(&rig, csr, 3600 * 1000, false, true, &two);
     rig_until(&rig, &two.came);
     assert_string_not_equal(one.job, two.job);
     rig_assert_calls(&rig, 2);
@@ -145,13 +147,16 @@ static void one_order_at_a_time_in_a_zone(void **state)
     char *csr = rig_csr("a.x.example"), *other = rig_csr("a.x.example");
 
     (void)state;
-    subject("wait:150+ok");
+    subject("gate:go+ok");
     rig_post(&rig, csr, &one);
     rig_post(&rig, other, &two);
-    rig_turn(&rig, 75);
+    rig_until_true(&rig, rig_at_step(&rig, "gate:go") == 1 && rig_in_phase(&rig, JOB_QUEUED) == 1);
+    rig_settle(&rig);
     rig_assert_calls(&rig, 1);
+    assert_int_equal(rig_in_phase(&rig, JOB_QUEUED), 1);
+    rig_open_gate(&rig, "go");
+    rig_until(&rig, &one.came);
     rig_until(&rig, &two.came);
-    assert_true(one.came);
     rig_assert_calls(&rig, 2);
     free(csr);
     free(other);
@@ -163,10 +168,11 @@ static void a_client_that_hangs_up_leaves_the_job_alone(void **state)
     struct request *request;
 
     (void)state;
-    subject("wait:100+ok");
+    subject("gate:go+ok");
     request = rig_post(&rig, csr, &one);
-    rig_turn(&rig, 50);
+    rig_until_true(&rig, rig_at_step(&rig, "gate:go") == 1);
     request_detach(request);
+    rig_open_gate(&rig, "go");
     rig_rest(&rig);
     assert_false(one.came);
     rig_post(&rig, csr, &two);
@@ -181,8 +187,11 @@ static void a_deadline_answers_with_the_place_of_the_job(void **state)
     char *csr = rig_csr("a.x.example"), job[64];
 
     (void)state;
-    subject("wait:300+ok");
-    rig_submit(&rig, csr, 100, false, false, &one);
+    subject("gate:go+ok");
+    rig_submit(&rig, csr, 60 * 1000, false, false, &one);
+    rig_until_true(&rig, rig_at_step(&rig, "gate:go") == 1);
+    assert_false(one.came);
+    clock_move(rig.loop, 60 * 1000);
     rig_until(&rig, &one.came);
     assert_string_equal(one.reason, "still-running");
     assert_true(one.running);
@@ -192,7 +201,8 @@ static void a_deadline_answers_with_the_place_of_the_job(void **state)
     rig_look(&rig, job, &one);
     rig_until(&rig, &one.came);
     assert_true(one.running);
-    assert_string_equal(one.step, "wait:300");
+    assert_string_equal(one.step, "gate:go");
+    rig_open_gate(&rig, "go");
     rig_rest(&rig);
     rig_look(&rig, job, &two);
     rig_until(&rig, &two.came);
@@ -206,7 +216,7 @@ static void who_does_not_wait_hears_as_soon_as_it_is_stored(void **state)
 
     (void)state;
     subject("hang");
-    rig_submit(&rig, csr, 5000, true, false, &one);
+    rig_submit(&rig, csr, 3600 * 1000, true, false, &one);
     rig_until(&rig, &one.came);
     assert_int_equal(one.code, CS_OK);
     assert_null(one.chain);

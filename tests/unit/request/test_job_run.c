@@ -51,12 +51,13 @@ static void a_challenge_is_set_and_taken_away(void **state)
     char *csr = rig_csr("a.x.example"), *served;
 
     (void)state;
-    subject("put+wait:100+ok");
+    subject("put+gate:go+ok");
     rig_post(&rig, csr, &one);
-    rig_turn(&rig, 60);
+    rig_until_true(&rig, rig_at_step(&rig, "gate:go") == 1);
     served = rig_served(&rig, OWNER);
     assert_string_equal(served, "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0\n");
     assert_int_equal(rig_challenges(&rig), 1);
+    rig_open_gate(&rig, "go");
     rig_until(&rig, &one.came);
     assert_non_null(one.chain);
     rig_rest(&rig);
@@ -75,10 +76,8 @@ static void a_dns_failure_is_tried_again(void **state)
     rig_up(&rig, "failures = 2;");
     subject("put+ok");
     rig_post(&rig, csr, &one);
-    for (int i = 0; i < 4; i++) {
-        rig_turn(&rig, 30);
-        clock_move(rig.loop, 1100);
-    }
+    rig_until_true(&rig, rig_dns_calls(&rig) == 1);
+    rig_hurry_until(&rig, 1100, rig_dns_calls(&rig) >= 3);
     rig_until(&rig, &one.came);
     assert_non_null(one.chain);
     rig_rest(&rig);
@@ -95,18 +94,12 @@ static void a_dns_that_stays_down_fails_the_order(void **state)
     rig_up(&rig, "failures = 5;");
     subject("put+ok");
     rig_post(&rig, csr, &one);
-    for (int i = 0; i < 8 && !one.came; i++) {
-        rig_turn(&rig, 30);
-        clock_move(rig.loop, 8000);
-    }
+    rig_until_true(&rig, rig_dns_calls(&rig) == 1);
+    rig_hurry_until(&rig, 8000, rig_dns_calls(&rig) >= 5);
     rig_until(&rig, &one.came);
     assert_int_equal(one.code, CS_EUPSTREAM);
     assert_non_null(strstr(one.text, "fake DNS failure"));
-    for (int i = 0; i < 8; i++) {
-        rig_turn(&rig, 10);
-        clock_move(rig.loop, 30000);
-    }
-    rig_rest(&rig);
+    rig_hurry_until(&rig, 30000, heart_busy(rig.heart) == 0);
     assert_int_equal(rig_challenges(&rig), 0);
     free(csr);
 }
@@ -117,11 +110,11 @@ static void a_stop_suspends_and_a_start_goes_on(void **state)
 
     (void)state;
     subject("save:order+put+pause+ok");
-    rig_submit(&rig, csr, 5000, true, false, &one);
+    rig_submit(&rig, csr, 3600 * 1000, true, false, &one);
     rig_until(&rig, &one.came);
     memcpy(job, one.job, sizeof job);
     rig_post(&rig, csr, &two);
-    rig_turn(&rig, 60);
+    rig_until_true(&rig, rig_at_step(&rig, "pause") == 1 && rig_waiters(&rig) == 1);
     heart_stop(rig.heart);
     instances_stop(rig.instances);
     rig_until(&rig, &two.came);
@@ -173,13 +166,13 @@ static void a_late_chain_turns_a_failed_job_into_a_done_one(void **state)
 
     (void)state;
     subject("later");
-    rig_submit(&rig, csr, 3600 * 1000, false, false, &one);
-    rig_turn(&rig, 60);
+    rig_submit(&rig, csr, 24 * 3600 * 1000, false, false, &one);
+    rig_until_true(&rig, rig_at_step(&rig, "later") == 1);
     clock_move(rig.loop, rig.setup.settings.job_deadline_ms + 1000);
     rig_until(&rig, &one.came);
     assert_int_equal(one.code, CS_ETIMEDOUT);
     memcpy(job, one.job, sizeof job);
-    rig_turn(&rig, 150);
+    rig_open_gate(&rig, "later");
     rig_rest(&rig);
     rig_look(&rig, job, &two);
     rig_until(&rig, &two.came);
@@ -193,11 +186,12 @@ static void a_chain_that_comes_before_the_failure_is_told_is_handed_out(void **s
 
     (void)state;
     subject("late");
-    rig_submit(&rig, csr, 3600 * 1000, false, false, &one);
-    rig_turn(&rig, 60);
+    rig_submit(&rig, csr, 24 * 3600 * 1000, false, false, &one);
+    rig_until_true(&rig, rig_at_step(&rig, "late") == 1);
     rig_lock(&rig); /* the failure is on its way into the store when the chain comes */
     clock_move(rig.loop, rig.setup.settings.job_deadline_ms + 1000);
-    rig_turn(&rig, 30);
+    rig_until_true(&rig, rig_at_step(&rig, "late") == 0 && rig_in_state(&rig, CS_JOB_DONE) == 1);
+    assert_false(one.came);
     rig_unlock(&rig);
     rig_hurry(&rig, 500, &one.came);
     assert_non_null(one.chain);
@@ -221,15 +215,15 @@ static void an_order_whose_subject_is_gone_does_not_go_on(void **state)
 
     (void)state;
     subject("save:order+hang");
-    rig_submit(&rig, csr, 5000, true, false, &one);
+    rig_submit(&rig, csr, 3600 * 1000, true, false, &one);
     rig_until(&rig, &one.came);
     memcpy(job, one.job, sizeof job);
-    rig_turn(&rig, 60);
+    rig_until_true(&rig, rig_at_step(&rig, "hang") == 1);
     rig_subject(&rig, "CN=other.x.example", "x.example", "", "");
     assert_int_equal(store_with(instances_at(rig.instances, ROLE_STORE, 0), CS_STATE_WRITER, drop, (void *)SUBJECT, &err), 0);
     restart();
+    rig_until_true(&rig, rig_count(&rig, "job WHERE state = 'open'") == 0);
     rig_rest(&rig);
-    rig_turn(&rig, 50);
     rig_look(&rig, job, &two);
     rig_until(&rig, &two.came);
     assert_string_equal(two.reason, "not-granted");

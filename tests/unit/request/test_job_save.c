@@ -48,11 +48,12 @@ static void a_step_waits_for_a_store_that_is_locked(void **state)
     char *csr = rig_csr("a.x.example");
 
     (void)state;
-    subject("wait:60+save:order+ok");
+    subject("gate:go+save:order+ok");
     rig_post(&rig, csr, &one);
-    rig_turn(&rig, 30);
+    rig_until_true(&rig, rig_at_step(&rig, "gate:go") == 1);
     rig_lock(&rig);
-    rig_turn(&rig, 200);
+    rig_open_gate(&rig, "go");
+    rig_until_true(&rig, store_trouble(rig.store));
     assert_false(one.came);
     rig_unlock(&rig);
     rig_hurry(&rig, 500, &one.came);
@@ -67,11 +68,12 @@ static void a_challenge_waits_for_a_store_that_is_locked(void **state)
     char *csr = rig_csr("a.x.example");
 
     (void)state;
-    subject("wait:60+put+ok");
+    subject("gate:go+put+ok");
     rig_post(&rig, csr, &one);
-    rig_turn(&rig, 30);
+    rig_until_true(&rig, rig_at_step(&rig, "gate:go") == 1);
     rig_lock(&rig);
-    rig_turn(&rig, 200);
+    rig_open_gate(&rig, "go");
+    rig_until_true(&rig, store_trouble(rig.store));
     assert_false(one.came);
     rig_unlock(&rig);
     rig_hurry(&rig, 500, &one.came);
@@ -86,10 +88,12 @@ static void a_store_that_stays_locked_ends_the_order_at_its_deadline(void **stat
     char *csr = rig_csr("a.x.example");
 
     (void)state;
-    subject("wait:60+save:order+ok");
+    subject("gate:go+save:order+ok");
     rig_submit(&rig, csr, 24 * 3600 * 1000, false, false, &one);
-    rig_turn(&rig, 30);
+    rig_until_true(&rig, rig_at_step(&rig, "gate:go") == 1);
     rig_lock(&rig);
+    rig_open_gate(&rig, "go");
+    rig_until_true(&rig, store_trouble(rig.store));
     rig_hurry(&rig, 60 * 1000, &one.came);
     assert_int_equal(one.code, CS_ETIMEDOUT);
     rig_unlock(&rig);
@@ -103,11 +107,12 @@ static void a_chain_is_stored_as_soon_as_the_store_takes_it(void **state)
     char *csr = rig_csr("a.x.example");
 
     (void)state;
-    subject("wait:60+ok");
+    subject("gate:go+ok");
     rig_post(&rig, csr, &one);
-    rig_turn(&rig, 30);
+    rig_until_true(&rig, rig_at_step(&rig, "gate:go") == 1);
     rig_lock(&rig);
-    rig_turn(&rig, 200);
+    rig_open_gate(&rig, "go");
+    rig_until_true(&rig, store_trouble(rig.store));
     assert_false(one.came);
     rig_unlock(&rig);
     rig_hurry(&rig, 500, &one.came);
@@ -124,10 +129,11 @@ static void a_failure_that_cannot_be_stored_does_not_block_its_key(void **state)
     char *csr = rig_csr("a.x.example"), job[64];
 
     (void)state;
-    subject("wait:60+fail:10");
+    subject("gate:go+fail:10");
     rig_post(&rig, csr, &one);
-    rig_turn(&rig, 30);
+    rig_until_true(&rig, rig_at_step(&rig, "gate:go") == 1);
     rig_lock(&rig);
+    rig_open_gate(&rig, "go");
     rig_until(&rig, &one.came);
     assert_int_equal(one.code, CS_EREFUSED);
     memcpy(job, one.job, sizeof job);
@@ -150,12 +156,13 @@ static void a_failure_that_cannot_be_stored_does_not_block_its_zone(void **state
     char *csr = rig_csr("a.x.example"), *other = rig_csr("a.x.example");
 
     (void)state;
-    subject("wait:60+fail:10");
+    subject("gate:go+fail:10");
     rig_post(&rig, csr, &one);
     rig_post(&rig, other, &two);
-    rig_turn(&rig, 30);
+    rig_until_true(&rig, rig_at_step(&rig, "gate:go") == 1 && rig_in_phase(&rig, JOB_QUEUED) == 1);
     rig_assert_calls(&rig, 1);
     rig_lock(&rig);
+    rig_open_gate(&rig, "go");
     rig_until(&rig, &two.came);
     rig_assert_calls(&rig, 2);
     rig_unlock(&rig);
@@ -171,25 +178,27 @@ static void who_times_out_in_the_line_has_left_it(void **state)
     const struct job *job;
 
     (void)state;
-    subject("wait:150+ok");
+    subject("gate:go+ok");
     rig_post(&rig, csr, &one);
-    rig_turn(&rig, 20);
-    rig.setup.settings.job_deadline_ms = 90;
-    rig_submit(&rig, other, 5000, true, false, &two);
+    rig_until_true(&rig, rig_at_step(&rig, "gate:go") == 1);
+    rig.setup.settings.job_deadline_ms = 60 * 1000;
+    rig_submit(&rig, other, 3600 * 1000, true, false, &two);
     rig_until(&rig, &two.came);
     job = job_find(rig.heart, two.job);
     assert_int_equal(job->phase, JOB_QUEUED);
     assert_non_null(job->place.queue);
     rig_lock(&rig);
-    for (int i = 0; i < 200 && job->phase == JOB_QUEUED; i++)
-        rig_turn(&rig, 1);
+    clock_move(rig.loop, 60 * 1000);
+    rig_until_true(&rig, job->phase != JOB_QUEUED);
     assert_int_equal(job->phase, JOB_COMMITTING);
     assert_null(job->place.queue); /* or its turn could come while its end is being stored */
     rig_answer_free(&two);
     rig_post(&rig, other, &two);
     rig_until(&rig, &two.came);
     assert_string_equal(two.reason, "queue-timed-out");
-    rig_turn(&rig, 200);
+    rig_open_gate(&rig, "go");
+    rig_until_true(&rig, rig_in_zone(&rig) == 0); /* the next one's turn, if there were one */
+    rig_settle(&rig);
     rig_unlock(&rig);
     rig_hurry(&rig, 500, &one.came);
     assert_non_null(one.chain);
@@ -204,10 +213,11 @@ static void a_row_that_was_edited_meanwhile_does_not_lose_the_chain(void **state
     char *csr = rig_csr("a.x.example");
 
     (void)state;
-    subject("wait:100+ok");
+    subject("gate:go+ok");
     rig_post(&rig, csr, &one);
-    rig_turn(&rig, 40);
+    rig_until_true(&rig, rig_at_step(&rig, "gate:go") == 1);
     rig_sql(&rig, "UPDATE job SET version = version + 7");
+    rig_open_gate(&rig, "go");
     rig_until(&rig, &one.came);
     assert_non_null(one.chain);
     rig_look(&rig, one.job, &two);
@@ -221,10 +231,11 @@ static void a_row_that_was_removed_meanwhile_does_not_lose_the_chain(void **stat
     char *csr = rig_csr("a.x.example");
 
     (void)state;
-    subject("wait:100+ok");
+    subject("gate:go+ok");
     rig_post(&rig, csr, &one);
-    rig_turn(&rig, 40);
+    rig_until_true(&rig, rig_at_step(&rig, "gate:go") == 1);
     rig_sql(&rig, "DELETE FROM job");
+    rig_open_gate(&rig, "go");
     rig_until(&rig, &one.came);
     assert_non_null(one.chain);
     rig_look(&rig, one.job, &two);
@@ -239,8 +250,8 @@ static void a_save_after_the_end_does_not_touch_the_row(void **state)
 
     (void)state;
     subject("latesave");
-    rig_submit(&rig, csr, 3600 * 1000, false, false, &one);
-    rig_turn(&rig, 60);
+    rig_submit(&rig, csr, 24 * 3600 * 1000, false, false, &one);
+    rig_until_true(&rig, rig_at_step(&rig, "latesave") == 1);
     clock_move(rig.loop, rig.setup.settings.job_deadline_ms + 1000);
     rig_until(&rig, &one.came);
     memcpy(job, one.job, sizeof job);
@@ -262,10 +273,11 @@ static void a_late_chain_waits_for_a_store_that_is_locked(void **state)
     rig_submit(&rig, csr, 3600 * 1000, true, false, &one);
     rig_until(&rig, &one.came);
     memcpy(job, one.job, sizeof job);
-    rig_turn(&rig, 30);
+    rig_until_true(&rig, rig_at_step(&rig, "late") == 1);
     rig_lock(&rig);
     clock_move(rig.loop, rig.setup.settings.job_deadline_ms + 1000);
-    rig_turn(&rig, 200);
+    rig_until_true(&rig, rig_in_state(&rig, CS_JOB_DONE) == 1 && store_trouble(rig.store));
+    rig_settle(&rig);
     rig_unlock(&rig);
     clock_move(rig.loop, 1100);
     rig_rest(&rig);

@@ -57,11 +57,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    for (int i = 0; i < 200 && owners_busy(owners); i++) {
-        rig_turn(&rig, 5);
-        clock_move(rig.loop, 20 * 1000);
-    }
-    assert_int_equal(owners_busy(owners), 0);
+    rig_hurry_until(&rig, 20 * 1000, owners_busy(owners) == 0);
     owners_free(owners);
     rig_down(&rig);
     rig_remove(&rig);
@@ -107,17 +103,6 @@ static void assert_served(const char *lines)
     free(served);
 }
 
-static size_t calls(void)
-{
-    char *text = rig_served(&rig, "calls");
-    size_t n = 0;
-
-    for (const char *at = text; at && *at; at++)
-        n += *at == '\n';
-    free(text);
-    return n;
-}
-
 static void values_of_several_jobs_are_one_set(void **state)
 {
     struct value *one, *two;
@@ -125,16 +110,13 @@ static void values_of_several_jobs_are_one_set(void **state)
     (void)state;
     one = want("job1", "v1");
     two = want("job2", "v2");
-    rig_turn(&rig, 30);
-    assert_served("v2\nv1\n");
+    rig_until_true(&rig, rig_serves(&rig, OWNER, "v2\nv1\n"));
     drop(one);
-    rig_turn(&rig, 30);
+    rig_until_true(&rig, told.gone == 1);
     assert_served("v2\n");
-    assert_int_equal(told.gone, 1);
     drop(two);
-    rig_turn(&rig, 30);
+    rig_until_true(&rig, told.gone == 2);
     assert_served(NULL);
-    assert_int_equal(told.gone, 2);
 }
 
 static void a_value_that_two_jobs_have_goes_with_the_last_of_them(void **state)
@@ -145,13 +127,13 @@ static void a_value_that_two_jobs_have_goes_with_the_last_of_them(void **state)
     one = want("job1", "same");
     two = want("job2", "same");
     assert_ptr_not_equal(one, two);
-    rig_turn(&rig, 30);
+    rig_until_true(&rig, told.served >= 2 && owners_busy(owners) == 0);
     assert_served("same\n");
     drop(one);
-    rig_turn(&rig, 30);
+    rig_until_true(&rig, told.gone == 1);
     assert_served("same\n");
     drop(two);
-    rig_turn(&rig, 30);
+    rig_until_true(&rig, told.gone == 2);
     assert_served(NULL);
 }
 
@@ -161,7 +143,7 @@ static void the_same_value_of_the_same_job_is_there_once(void **state)
 
     (void)state;
     assert_ptr_equal(want("job1", "v1"), value);
-    rig_turn(&rig, 30);
+    rig_until_true(&rig, told.served >= 1 && owners_busy(owners) == 0);
     assert_served("v1\n");
     drop(value);
 }
@@ -172,25 +154,25 @@ static void what_piled_up_during_a_call_is_one_call(void **state)
     char text[8];
 
     (void)state;
-    anew("delay = \"1s\";");
+    anew("delay = \"25s\";"); /* of the clock that the test moves */
     for (int i = 0; i < 20; i++) {
         snprintf(text, sizeof text, "v%d", i);
         values[i] = want("job", text);
     }
-    rig_turn(&rig, 20);
-    assert_int_equal(calls(), 1);
-    clock_move(rig.loop, 1000);
-    rig_turn(&rig, 20);
-    assert_int_equal(calls(), 2);
+    rig_until_true(&rig, rig_dns_calls(&rig) == 1);
+    rig_settle(&rig);
+    assert_int_equal(rig_dns_calls(&rig), 1);
+    clock_move(rig.loop, 25 * 1000);
+    rig_until_true(&rig, rig_dns_calls(&rig) == 2);
     assert_int_equal(told.served, 1);
-    clock_move(rig.loop, 1000);
-    rig_turn(&rig, 20);
-    assert_int_equal(calls(), 2);
-    assert_int_equal(told.served, 21); /* the first one a second time */
+    clock_move(rig.loop, 25 * 1000);
+    rig_until_true(&rig, told.served == 21); /* the first one a second time */
+    rig_settle(&rig);
+    assert_int_equal(rig_dns_calls(&rig), 2);
+    assert_int_equal(told.served, 21);
     for (int i = 0; i < 20; i++)
         drop(values[i]);
-    rig_turn(&rig, 20);
-    assert_int_equal(calls(), 3);
+    rig_until_true(&rig, rig_dns_calls(&rig) == 3);
 }
 
 static void a_call_that_timed_out_is_not_joined_by_another(void **state)
@@ -198,22 +180,21 @@ static void a_call_that_timed_out_is_not_joined_by_another(void **state)
     struct value *value;
 
     (void)state;
-    anew("delay = \"200s\";"); /* fake-dns aborts when it is called while it is busy */
+    anew("delay = \"1000s\";"); /* fake-dns aborts when it is called while it is busy */
     value = want("job", "v1");
+    rig_until_true(&rig, rig_dns_calls(&rig) == 1);
     for (int i = 0; i < 12; i++) {
-        rig_turn(&rig, 10);
         clock_move(rig.loop, 10 * 1000);
+        rig_settle(&rig);
     }
-    assert_int_equal(calls(), 1);
+    assert_int_equal(rig_dns_calls(&rig), 1);
     drop(value);
-    rig_turn(&rig, 10);
-    assert_int_equal(calls(), 1);
-    clock_move(rig.loop, 100 * 1000);
-    rig_turn(&rig, 10);
-    assert_int_equal(calls(), 2);
-    clock_move(rig.loop, 200 * 1000);
-    rig_turn(&rig, 10);
-    assert_int_equal(told.gone, 1);
+    rig_settle(&rig);
+    assert_int_equal(rig_dns_calls(&rig), 1);
+    clock_move(rig.loop, 880 * 1000);
+    rig_until_true(&rig, rig_dns_calls(&rig) == 2);
+    clock_move(rig.loop, 1000 * 1000);
+    rig_until_true(&rig, told.gone == 1);
 }
 
 static void instances_do_not_mix(void **state)
@@ -222,7 +203,7 @@ static void instances_do_not_mix(void **state)
     char *served;
 
     (void)state;
-    rig_turn(&rig, 30);
+    rig_until_true(&rig, told.served == 2);
     assert_served("v1\n");
     served = rig_served_other(&rig, OWNER);
     assert_string_equal(served, "v2\n");
@@ -249,13 +230,13 @@ static void a_job_finds_its_own_values_and_no_others(void **state)
     want("job1", "v2");
     want_as("other", "job1", "v3", 1000);
     foreign = want("job2", "v4");
-    rig_turn(&rig, 30);
+    rig_until_true(&rig, told.served >= 4 && owners_busy(owners) == 0);
     seen = 0;
     owners_each_of_job(owners, "job1", count_and_drop);
     assert_int_equal(seen, 3);
     owners_each_of_job(owners, "job3", count_and_drop);
     assert_int_equal(seen, 3);
-    rig_turn(&rig, 30);
+    rig_until_true(&rig, told.gone == 3);
     assert_served("v4\n");
     owners_each_of_job(owners, "job1", count_and_drop);
     assert_int_equal(seen, 3);
@@ -269,10 +250,8 @@ static void a_set_that_keeps_failing_is_told(void **state)
     (void)state;
     anew("failures = 5;");
     value = want("job", "v1");
-    for (int i = 0; i < 10 && !told.failed; i++) {
-        rig_turn(&rig, 10);
-        clock_move(rig.loop, 20 * 1000);
-    }
+    rig_hurry_until(&rig, 20 * 1000, told.failed);
+    assert_int_equal(rig_dns_calls(&rig), 5);
     assert_int_equal(told.failed, 1);
     assert_non_null(strstr(told.last_error, "fake DNS failure 5"));
     drop(value);
@@ -287,14 +266,12 @@ static void a_value_that_cannot_be_taken_away_is_given_up_once_it_expired(void *
     value = want_as("fake", "job", "v1", 60 * 60 * 1000);
     drop(value);
     for (int i = 0; i < 30; i++) {
-        rig_turn(&rig, 5);
         clock_move(rig.loop, 60 * 1000);
+        rig_settle(&rig);
     }
+    assert_true(rig_dns_calls(&rig) > 5);
     assert_int_equal(told.gone, 0);
-    for (int i = 0; i < 60 && !told.gone; i++) {
-        rig_turn(&rig, 5);
-        clock_move(rig.loop, 60 * 1000);
-    }
+    rig_hurry_until(&rig, 60 * 1000, told.gone);
     assert_int_equal(told.gone, 1);
 }
 

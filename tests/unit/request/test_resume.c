@@ -54,10 +54,10 @@ static void a_chain_that_comes_while_the_server_stops_is_kept(void **state)
 
     (void)state;
     subject("late");
-    rig_submit(&rig, csr, 5000, true, false, &one);
+    rig_submit(&rig, csr, 3600 * 1000, true, false, &one);
     rig_until(&rig, &one.came);
     memcpy(job, one.job, sizeof job);
-    rig_turn(&rig, 30);
+    rig_until_true(&rig, rig_at_step(&rig, "late") == 1);
     rig_down(&rig);
     rig_up(&rig, "");
     rig_look(&rig, job, &two);
@@ -74,13 +74,13 @@ static void a_blocking_plugin_that_saved_goes_on_after_a_start(void **state)
     (void)state;
     rig_down(&rig);
     rig.ca = "fake-blocking-ca";
-    rig_up(&rig, "delay = \"60s\";");
+    rig_up(&rig, "delay = \"3600s\";");
     subject("");
-    rig_submit(&rig, csr, 5000, true, false, &one);
+    rig_submit(&rig, csr, 3600 * 1000, true, false, &one);
     rig_until(&rig, &one.came);
     memcpy(job, one.job, sizeof job);
     rig_post(&rig, csr, &two);
-    rig_turn(&rig, 100);
+    rig_until_true(&rig, rig_dns_calls(&rig) == 1 && rig_waiters(&rig) == 1);
     assert_false(two.came);
     assert_int_equal(rig_challenges(&rig), 1);
     stop();
@@ -113,15 +113,11 @@ static void a_blocking_plugin_is_told_that_its_time_is_over(void **state)
     rig_up(&rig, "failures = 3;");
     subject("");
     rig_submit(&rig, csr, 24 * 3600 * 1000, false, false, &one);
-    rig_turn(&rig, 100);
+    rig_until_true(&rig, rig_dns_calls(&rig) == 1);
     clock_move(rig.loop, rig.setup.settings.job_deadline_ms + 1000);
     rig_until(&rig, &one.came);
     assert_int_equal(one.code, CS_ETIMEDOUT);
-    for (int i = 0; i < 6; i++) {
-        rig_turn(&rig, 20);
-        clock_move(rig.loop, 10 * 1000);
-    }
-    rig_rest(&rig);
+    rig_hurry_until(&rig, 10 * 1000, heart_busy(rig.heart) == 0);
     assert_true(rig_calls_have(&rig, "put failed"));
     assert_int_equal(rig_challenges(&rig), 0);
     rig.ca = NULL;
@@ -153,9 +149,9 @@ static void a_zone_that_moved_to_another_dns_instance_is_cleaned_at_both(void **
     char *csr = rig_csr("a.x.example"), *served;
 
     (void)state;
-    subject("save:order+put+pause+wait:100+ok");
+    subject("save:order+put+pause+gate:go+ok");
     rig_post(&rig, csr, &one);
-    rig_turn(&rig, 60);
+    rig_until_true(&rig, rig_at_step(&rig, "pause") == 1);
     served = rig_served(&rig, OWNER);
     assert_non_null(served);
     free(served);
@@ -163,10 +159,11 @@ static void a_zone_that_moved_to_another_dns_instance_is_cleaned_at_both(void **
     rig_down(&rig);
     assert_int_equal(one.code, CS_ESHUTDOWN);
     rig_up(&rig, "");
-    rig_turn(&rig, 60);
+    rig_until_true(&rig, rig_at_step(&rig, "gate:go") == 1);
     served = rig_served_other(&rig, OWNER);
     assert_non_null(served);
     free(served);
+    rig_open_gate(&rig, "go");
     rig_rest(&rig);
     assert_null(rig_served(&rig, OWNER));
     assert_null(rig_served_other(&rig, OWNER));
@@ -180,9 +177,9 @@ static void a_stop_while_the_jobs_are_read_starts_none(void **state)
 
     (void)state;
     subject("save:order+pause+ok");
-    rig_submit(&rig, csr, 5000, true, false, &one);
+    rig_submit(&rig, csr, 3600 * 1000, true, false, &one);
     rig_until(&rig, &one.came);
-    rig_turn(&rig, 60);
+    rig_until_true(&rig, rig_at_step(&rig, "pause") == 1);
     rig_down(&rig);
     rig_up_stopped(&rig);
     assert_int_equal(heart_orders(rig.heart), 0);
