@@ -65,16 +65,22 @@ static void requests_one_after_another_use_one_connection(void **state)
 {
     struct web *web = *state;
     struct exchange x;
-    int64_t before_ms = cs_now_ms();
+    int64_t fastest_ms[2] = { INT64_MAX, INT64_MAX };
 
     for (int i = 0; i < 100; i++) {
+        const int64_t before_ms = cs_now_ms();
+        int64_t took_ms;
+
         exchange_run(web, &x, "/", (struct cs_http_request){ .method = i % 2 ? "POST" : "GET", .body = i % 2 ? "abc" : NULL,
                                                              .body_len = i % 2 ? 3 : 0 });
         assert_int_equal(x.status, 200);
         assert_string_equal(x.body, "ok");
+        took_ms = cs_now_ms() - before_ms;
+        if (took_ms < fastest_ms[i % 2])
+            fastest_ms[i % 2] = took_ms;
     }
     assert_int_equal(web_server_connections(web->server), 1);
-    assert_true(cs_now_ms() - before_ms < 3000); /* a delayed ACK or a timer in each would take longer */
+    assert_true(fastest_ms[0] < 30 && fastest_ms[1] < 30); /* a delayed ACK or a timer in each would take longer */
 }
 
 static void a_connection_that_the_server_closed_is_replaced(void **state)

@@ -128,13 +128,20 @@ static void a_stop_before_the_run_ends_the_run(void **state)
 
 static void running_once_waits_no_longer_than_said(void **state)
 {
-    int64_t before_ms = cs_now_ms(), took_ms;
+    int64_t fastest_ms = INT64_MAX;
 
-    loop_run_once(*state, 0);
-    loop_run_once(*state, 20);
-    took_ms = cs_now_ms() - before_ms;
-    assert_true(took_ms >= 19);
-    assert_true(took_ms < 2000);
+    for (int i = 0; i < 10; i++) { /* a busy machine may stretch some of them */
+        const int64_t before_ms = cs_now_ms();
+        int64_t took_ms;
+
+        loop_run_once(*state, 0);
+        loop_run_once(*state, 20);
+        took_ms = cs_now_ms() - before_ms;
+        assert_true(took_ms >= 19);
+        if (took_ms < fastest_ms)
+            fastest_ms = took_ms;
+    }
+    assert_true(fastest_ms < 2000);
 }
 
 static void *ask_where(void *arg)

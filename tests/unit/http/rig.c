@@ -29,9 +29,9 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
-#define PATIENCE_MS 5000
+#define LEAST_TURNS 10 /* accept, read, answer, write, and as many again */
 
-static int64_t real_ms(void)
+int64_t rig_real_ms(void)
 {
     struct timespec now;
 
@@ -93,11 +93,17 @@ void rig_end(struct rig *rig)
 
 void rig_run(struct rig *rig, int64_t ms)
 {
-    int64_t until_ms = real_ms() + ms;
+    int64_t until_ms = rig_real_ms() + ms;
 
-    do
+    for (int turns = 0; turns < LEAST_TURNS || rig_real_ms() < until_ms; turns++)
         loop_run_once(rig->loop, 1);
-    while (real_ms() < until_ms);
+}
+
+void rig_wait_on(struct rig *rig, int64_t end_ms, const char *condition)
+{
+    if (rig_real_ms() >= end_ms)
+        fail_msg("waited in vain for: %s", condition);
+    loop_run_once(rig->loop, 1);
 }
 
 static socklen_t make_address(struct sockaddr_storage *out, int family, const char *path, uint16_t port)
@@ -207,7 +213,7 @@ struct client client_connect_tls(struct rig *rig, uint16_t port, const char *alp
 {
     struct client c = client_connect(rig, port);
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
-    int64_t until_ms = real_ms() + PATIENCE_MS;
+    int64_t until_ms = rig_real_ms() + RIG_PATIENCE_MS;
     int rc = -1;
 
     c.ssl = SSL_new(context);
@@ -215,7 +221,7 @@ struct client client_connect_tls(struct rig *rig, uint16_t port, const char *alp
     SSL_set_fd(c.ssl, c.fd);
     if (alpn)
         assert_int_equal(SSL_set_alpn_protos(c.ssl, (const unsigned char *)alpn, (unsigned)strlen(alpn)), 0);
-    while (rc != 1 && !c.closed && real_ms() < until_ms) {
+    while (rc != 1 && !c.closed && rig_real_ms() < until_ms) {
         rc = SSL_connect(c.ssl);
         c.closed = rc != 1 && SSL_get_error(c.ssl, rc) != SSL_ERROR_WANT_READ;
         loop_run_once(rig->loop, 1);
@@ -276,10 +282,10 @@ static void pump(struct client *c)
 
 void client_send_n(struct client *c, const void *bytes, size_t len)
 {
-    int64_t until_ms = real_ms() + PATIENCE_MS;
+    int64_t until_ms = rig_real_ms() + RIG_PATIENCE_MS;
     size_t done = 0;
 
-    while (done < len && real_ms() < until_ms) {
+    while (done < len && rig_real_ms() < until_ms) {
         ssize_t n = c->ssl ? SSL_write(c->ssl, (const char *)bytes + done, (int)(len - done))
                            : send(c->fd, (const char *)bytes + done, len - done, MSG_NOSIGNAL);
 
@@ -304,9 +310,9 @@ void client_half_close(struct client *c)
 
 bool client_sees(struct client *c, const char *text)
 {
-    int64_t until_ms = real_ms() + PATIENCE_MS;
+    int64_t until_ms = rig_real_ms() + RIG_PATIENCE_MS;
 
-    while (!strstr(text_of(&c->got), text) && !c->closed && real_ms() < until_ms)
+    while (!strstr(text_of(&c->got), text) && !c->closed && rig_real_ms() < until_ms)
         pump(c);
     if (!strstr(text_of(&c->got), text))
         fprintf(stderr, "# wanted: %s\n# got: %s\n", text, text_of(&c->got));
@@ -315,19 +321,19 @@ bool client_sees(struct client *c, const char *text)
 
 bool client_sees_end(struct client *c)
 {
-    int64_t until_ms = real_ms() + PATIENCE_MS;
+    int64_t until_ms = rig_real_ms() + RIG_PATIENCE_MS;
 
-    while (!c->closed && real_ms() < until_ms)
+    while (!c->closed && rig_real_ms() < until_ms)
         pump(c);
     return c->closed;
 }
 
 bool client_sees_nothing(struct client *c, int64_t ms)
 {
-    int64_t until_ms = real_ms() + ms;
+    int64_t until_ms = rig_real_ms() + ms;
     size_t had = c->got.len;
 
-    while (!c->closed && c->got.len == had && real_ms() < until_ms)
+    for (int turns = 0; !c->closed && c->got.len == had && (turns < LEAST_TURNS || rig_real_ms() < until_ms); turns++)
         pump(c);
     return !c->closed && c->got.len == had;
 }

@@ -30,8 +30,15 @@ void rig_serve(struct rig *rig, SSL_CTX *tls);
 /* A listening socket on a free port of the loopback, or on a unix socket (`path`). */
 int rig_listen(int family, const char *path, uint16_t *port);
 
-/* Turn the loop for this long, by the real clock. */
+/* Turn the loop for this long, by the real clock, and at least so often that everything sent before has been dealt with. */
 void rig_run(struct rig *rig, int64_t ms);
+/* Turn the loop until the condition holds, at most RIG_PATIENCE_MS of real time; fails the test otherwise. */
+#define RIG_PATIENCE_MS 20000
+#define rig_until(rig, condition)                                                                                              \
+    for (int64_t rig_end_ms = rig_real_ms() + RIG_PATIENCE_MS; !(condition);)                                                  \
+    rig_wait_on(rig, rig_end_ms, #condition)
+int64_t rig_real_ms(void); /* no test moves it */
+void rig_wait_on(struct rig *rig, int64_t end_ms, const char *condition);
 /* How many file descriptors are open. */
 size_t rig_open_fds(void);
 
@@ -59,7 +66,7 @@ void client_send_n(struct client *c, const void *bytes, size_t len);
 void client_send(struct client *c, const char *text);
 void client_half_close(struct client *c);
 
-/* Wait until `text` has come (2 s of real time at most). */
+/* Wait until `text` has come, at most RIG_PATIENCE_MS. */
 bool client_sees(struct client *c, const char *text);
 /* Wait until the server has closed, or reset, the connection. */
 bool client_sees_end(struct client *c);

@@ -258,15 +258,15 @@ static void what_happens_while_a_request_waits(void **state)
 
     (void)state;
     client_send(&one, POST_CSR);
-    rig_run(&rig, 10);
+    rig_until(&rig, rig.heart.n_waiting == 1);
     client_send(&two, POST_CSR);
-    rig_run(&rig, 10);
-    assert_int_equal(rig.heart.n_waiting, 2);
+    rig_until(&rig, rig.heart.n_waiting == 2);
     client_close(&one); /* hangs up: detached, and the other one is not touched */
     for (int i = 0; i < 3; i++) {
         rig_run(&rig, 10);
         clock_move(rig.loop, 1000);
     }
+    rig_until(&rig, rig.heart.n_detached > 0);
     rig_run(&rig, 10);
     assert_int_equal(rig.heart.n_detached, 1);
     assert_int_equal(rig.heart.n_waiting, 1);
@@ -281,7 +281,7 @@ static void a_heart_that_forgets_is_detached(void **state)
 
     (void)state;
     client_send(&c, SIGN("Prefer: wait=10\r\n", "3", "CSR"));
-    rig_run(&rig, 10);
+    rig_until(&rig, rig.heart.n_waiting == 1);
     clock_move(rig.loop, 14000);
     rig_run(&rig, 10);
     assert_int_equal(rig.heart.n_detached, 0);

@@ -121,8 +121,7 @@ static void old_and_closing_clients_get_their_answer_and_the_end(void **state)
         assert_int_equal(client_count(&c, "HTTP/1.1"), 1);
         client_close(&c);
     }
-    rig_run(&echo.rig, 20);
-    assert_int_equal(echo.service.n_connections, 0);
+    rig_until(&echo.rig, echo.service.n_connections == 0);
 }
 
 static void an_old_client_may_ask_to_go_on(void **state)
@@ -208,8 +207,7 @@ static void what_is_read_for_nothing_has_a_limit(void **state)
     client_send(&c, POST("/x") "Content-Length: 8388608\r\n\r\n");
     client_send_n(&c, body, 8 << 20);
     assert_true(client_sees_end(&c));
-    rig_run(&echo.rig, 10);
-    assert_int_equal(echo.service.n_connections, 0);
+    rig_until(&echo.rig, echo.service.n_connections == 0);
     client_close(&c);
     free(body);
 }
@@ -270,8 +268,7 @@ static void a_client_that_waits_for_100_may_be_refused_instead(void **state)
 static void wait_for_handler(struct client *c)
 {
     client_send(c, GET("/wait"));
-    rig_run(&echo.rig, 5);
-    assert_non_null(echo.waiting);
+    rig_until(&echo.rig, echo.waiting);
 }
 
 static void a_flood_of_requests_waits_its_turn(void **state)
