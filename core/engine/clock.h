@@ -9,6 +9,8 @@
 
 /* Tests only (clock_moved.c): both clocks go forward by `ms`, and due timers fire at the next turn of the loop. */
 void clock_move(struct loop *loop, int64_t ms);
+/* Tests only: from now on, or until `frozen` is false, the clocks go only where the test moves them. */
+void clock_freeze(bool frozen);
 /* Tests only: the wall clock alone steps, forward or back. */
 void clock_step_wall(int64_t ms);
 
