@@ -70,12 +70,20 @@ void rig_answer_free(struct rig_answer *answer);
  */
 #define RIG_PATIENCE_MS 20000
 #define rig_until_true(rig, condition)                                                                                         \
-    for (int64_t rig_end_ms = rig_real_ms() + RIG_PATIENCE_MS; !(condition);)                                                  \
-    rig_wait_on(rig, rig_end_ms, #condition)
+    do {                                                                                                                       \
+        const int64_t rig_end_ms = rig_real_ms() + RIG_PATIENCE_MS;                                                            \
+                                                                                                                               \
+        while (!(condition))                                                                                                   \
+            rig_wait_on(rig, rig_end_ms, #condition);                                                                          \
+    } while (0)
 /* The same with a clock that runs faster: `step_ms` every 10 ms. */
 #define rig_hurry_until(rig, step_ms, condition)                                                                               \
-    for (int64_t rig_end_ms = rig_real_ms() + RIG_PATIENCE_MS; !(condition);)                                                  \
-    rig_hurry_on(rig, rig_end_ms, step_ms, #condition)
+    do {                                                                                                                       \
+        const int64_t rig_end_ms = rig_real_ms() + RIG_PATIENCE_MS;                                                            \
+                                                                                                                               \
+        while (!(condition))                                                                                                   \
+            rig_hurry_on(rig, rig_end_ms, step_ms, #condition);                                                                \
+    } while (0)
 void rig_until(struct rig *rig, const bool *flag);
 void rig_hurry(struct rig *rig, int64_t step_ms, const bool *flag);
 /* Until nothing is under way any more. */

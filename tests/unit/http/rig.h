@@ -35,8 +35,12 @@ void rig_run(struct rig *rig, int64_t ms);
 /* Turn the loop until the condition holds, at most RIG_PATIENCE_MS of real time; fails the test otherwise. */
 #define RIG_PATIENCE_MS 20000
 #define rig_until(rig, condition)                                                                                              \
-    for (int64_t rig_end_ms = rig_real_ms() + RIG_PATIENCE_MS; !(condition);)                                                  \
-    rig_wait_on(rig, rig_end_ms, #condition)
+    do {                                                                                                                       \
+        const int64_t rig_end_ms = rig_real_ms() + RIG_PATIENCE_MS;                                                            \
+                                                                                                                               \
+        while (!(condition))                                                                                                   \
+            rig_wait_on(rig, rig_end_ms, #condition);                                                                          \
+    } while (0)
 int64_t rig_real_ms(void); /* no test moves it */
 void rig_wait_on(struct rig *rig, int64_t end_ms, const char *condition);
 /* How many file descriptors are open. */

@@ -9,13 +9,11 @@
 
 /* Found servers are at port 53, where a test cannot listen: so this test makes the name_servers of a `visible` itself. */
 #include "../../../core/request/visible.c"
-
 #include "../../fakes/dns_server.h"
 #include "engine/clock.h"
 
 #define OWNER "_acme-challenge.www.go.example."
 #define VALUE "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
-
 enum { T_A = 1, T_NS = 2, T_CNAME = 5, T_TXT = 16, F_AA = 0x0400, F_RD = 0x0100 };
 
 /* A server of the zone: from which question on it has the value, and what it says before. */
@@ -190,7 +188,6 @@ static void it_is_asked_for_again_until_it_is_there(void **state)
         clock_move(loop, 1);
     }
     run();
-    clock_freeze(false);
     assert_false(seen.failed);
     assert_int_equal(one.asked, 9);
 }
@@ -281,7 +278,6 @@ static void a_dead_server_does_not_slow_the_asking_of_others(void **state)
         clock_move(loop, 10);
     }
     turn(4);
-    clock_freeze(false);
     assert_int_equal(one.asked, 5);
     assert_int_equal(other.asked, 1);
     assert_int_equal(seen.calls, 0);
