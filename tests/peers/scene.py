@@ -1,6 +1,7 @@
 """The scenes of the peer tests: Lab starts things and stops them again, World is the usual server with its CA."""
 import pki
 from gate import DnsGate
+from nameserver import NameServer
 from pebble import Pebble
 from server import Countersign
 
@@ -32,6 +33,12 @@ class Lab:
         self.running.insert(0, pebble)
         return pebble.start() if start else pebble
 
+    def name_server(self, kind, zones=(ZONE,), start=True, **more):
+        """A Bind, Knot or PowerDns of these zones. Stopped after the servers that speak to it."""
+        name_server = kind(self.place(kind.__name__.lower()), zones, **more)
+        self.running.insert(0, name_server)
+        return name_server.start() if start else name_server
+
     def gate(self, server):
         gate = DnsGate(server.dns_port)
         self.running.insert(0, gate)
@@ -49,7 +56,7 @@ class Lab:
                 continue
             if isinstance(thing, Countersign):
                 print(f"--- {thing.child.log_path}\n{thing.child.tail(60)}")
-            elif isinstance(thing, Pebble):
+            elif isinstance(thing, (Pebble, NameServer)):
                 print(f"--- {thing.child.log_path}\n{thing.child.tail(25)}")
             try:
                 thing.stop()

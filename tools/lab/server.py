@@ -89,6 +89,11 @@ class Countersign:
                                    "email": "admin@trial.example", "terms_agreed": True, **more}
         return self
 
+    def use_dns(self, name, name_server, **more):
+        """`name_server` (tools/lab's Bind, Knot or PowerDns) becomes the DNS instance `name`; zone rows name it."""
+        self.config["dns"][name] = name_server.instance(**more)
+        return self
+
     def run_as(self, user):
         """As the server of an operator runs: started by root, becomes `user`."""
         pwd.getpwnam(user)
@@ -139,8 +144,9 @@ class Countersign:
                          done.stderr + done.stdout)
         return done
 
-    def add_zone(self, zone, *more):
-        self.command("zone", "add", zone, "--dns", "builtin", "--servers", f"127.0.0.1:{self.dns_port}", *more)
+    def add_zone(self, zone, *more, dns="builtin", dns_port=None):
+        """The zone's row: its DNS instance, and where the server looks whether a value is visible."""
+        self.command("zone", "add", zone, "--dns", dns, "--servers", f"127.0.0.1:{dns_port or self.dns_port}", *more)
 
     def add_subject(self, subject, zone, *more):
         self.command("subject", "add", subject, "--zone", zone, *more)
