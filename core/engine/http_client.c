@@ -291,7 +291,7 @@ static bool prepare_multi(struct http_client *client)
            !curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, client) &&
            !curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_curl_sets_timer) &&
            !curl_multi_setopt(multi, CURLMOPT_TIMERDATA, client) &&
-           !curl_multi_setopt(multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX) &&
+           !curl_multi_setopt(multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING) &&
            !curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)client->most);
 }
 

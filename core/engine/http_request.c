@@ -15,6 +15,7 @@
 #define REPLY_MAX_BYTES      ((size_t)1 << 30)
 #define HEADERS_MAX          100
 #define STALLED_S            60L
+#define UPLOAD_BYTES         16384L
 #define TRUST_KEPT_S         300L /* then the file is read again at the next connection */
 
 /* RFC 9110 5.6.2. */
@@ -114,7 +115,9 @@ void http_request_free(struct cs_http *http)
 
 /* The same for every request. Redirects are an answer like any other; a stalled transfer ends before a long deadline.
  * QUICK_EXIT: otherwise ending a transfer waits for its getaddrinfo() thread, on the loop. PATH_AS_IS: the path that was
- * signed is sent. */
+ * signed is sent. HTTP/1.1: an order asks one thing after another, and what HTTP/2 adds to each exchange costs more than the
+ * connections that it saves, also with many orders at a time. UPLOAD_BUFFERSIZE: the least that curl takes, since it is
+ * allocated anew for each request; a longer body leaves in pieces. */
 static const struct {
     CURLoption option;
     long value;
@@ -123,7 +126,8 @@ static const struct {
     { CURLOPT_NOPROGRESS, 1L },
     { CURLOPT_QUICK_EXIT, 1L },
     { CURLOPT_TCP_NODELAY, 1L },
-    { CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS },
+    { CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1 },
+    { CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BYTES },
     { CURLOPT_HTTP09_ALLOWED, 0L },
     { CURLOPT_FOLLOWLOCATION, 0L },
     { CURLOPT_PATH_AS_IS, 1L },
@@ -156,14 +160,11 @@ static bool set_trust(CURL *easy, const char *ca_file)
            !curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, TRUST_KEPT_S);
 }
 
-/* PIPEWAIT: wait for a connection under way that may turn out to be HTTP/2. Without TLS it never is, and the others would
- * wait for the first answer. A proxy of the environment is for https to others: it sees no plain text, and this machine needs
- * none. */
+/* A proxy of the environment is for https to others: it sees no plain text, and this machine needs none. */
 static bool set_way(CURL *easy, const struct cs_http *http)
 {
     if (curl_easy_setopt(easy, CURLOPT_URL, http->url) ||
-        curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, http->about.https ? "https" : "http") ||
-        curl_easy_setopt(easy, CURLOPT_PIPEWAIT, http->about.https ? 1L : 0L))
+        curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, http->about.https ? "https" : "http"))
         return false;
     return (http->about.https && !http->about.loopback) || !curl_easy_setopt(easy, CURLOPT_PROXY, "");
 }

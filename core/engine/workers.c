@@ -115,8 +115,8 @@ int workers_run(struct workers *workers, void (*fn)(void *arg), void *arg, struc
         workers->first = piece;
     workers->last = piece;
     workers->queued++;
-    pthread_cond_signal(&workers->more);
     pthread_mutex_unlock(&workers->lock);
+    pthread_cond_signal(&workers->more); /* without the lock, or whoever wakes up would wait for that */
     return 0;
 }
 

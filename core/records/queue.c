@@ -62,9 +62,10 @@ int queue_add(struct queue *q, struct piece *piece, struct cs_error *err)
             q->first = piece;
         q->last = piece;
         q->n++;
-        pthread_cond_signal(&q->more);
     }
     pthread_mutex_unlock(&q->lock);
+    if (rc == 0)
+        pthread_cond_signal(&q->more); /* without the lock, or whoever wakes up would wait for that */
     return rc;
 }
 

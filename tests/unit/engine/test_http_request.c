@@ -106,6 +106,17 @@ static void each_method_has_its_form(void **state)
     assert_string_equal(x.x_test[0], "head");
 }
 
+static void a_long_body_leaves_in_pieces(void **state)
+{
+    static char body[60000];
+    struct exchange x;
+
+    memset(body, 'b', sizeof body);
+    exchange_run(*state, &x, "/", (struct cs_http_request){ .method = "POST", .body = body, .body_len = sizeof body });
+    assert_int_equal(x.status, 200);
+    assert_true(x.body_len > sizeof body);
+}
+
 static void a_redirect_is_an_answer_and_not_followed(void **state)
 {
     struct exchange x;
@@ -214,6 +225,36 @@ static void a_private_ca_works_when_its_file_is_named(void **state)
     line_is_there(&x, "GET /tls HTTP/1.1\r\n");
 }
 
+static unsigned char offered[64];
+
+static int note_offer(SSL *tls, const unsigned char **out, unsigned char *out_len, const unsigned char *in, unsigned in_len,
+                      void *arg)
+{
+    (void)tls, (void)arg;
+    memcpy(offered, in, in_len < sizeof offered ? in_len : sizeof offered);
+    *out = in + 1;
+    *out_len = in[0];
+    return SSL_TLSEXT_ERR_OK;
+}
+
+static int begin_alpn(void **state)
+{
+    ca = private_ca_new("Test root");
+    other_ca = private_ca_new("Another root");
+    memset(offered, 0, sizeof offered);
+    SSL_CTX_set_alpn_select_cb(private_ca_server(ca, "127.0.0.1"), note_offer, NULL);
+    return web_begin(state, answer, ca->server, 8);
+}
+
+static void only_version_1_1_is_offered_to_a_server(void **state)
+{
+    struct exchange x;
+
+    exchange_run(*state, &x, "/tls", (struct cs_http_request){ .ca_file = private_ca_file(ca) });
+    line_is_there(&x, "GET /tls HTTP/1.1\r\n");
+    assert_string_equal(offered, "\x08http/1.1");
+}
+
 static void a_private_ca_is_not_trusted_by_itself(void **state)
 {
     failed(*state, "/", (struct cs_http_request){ 0 }, CS_EUPSTREAM, "set `ca_file` if its CA is a private one");
@@ -256,6 +297,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(method_headers_and_body_are_sent_as_given, begin, web_end),
         cmocka_unit_test_setup_teardown(what_was_passed_may_change_after_the_call, begin, web_end),
         cmocka_unit_test_setup_teardown(each_method_has_its_form, begin, web_end),
+        cmocka_unit_test_setup_teardown(a_long_body_leaves_in_pieces, begin, web_end),
         cmocka_unit_test_setup_teardown(a_redirect_is_an_answer_and_not_followed, begin, web_end),
         cmocka_unit_test_setup_teardown(an_old_request_struct_is_read_no_further_than_it_goes, begin, web_end),
         cmocka_unit_test_setup_teardown(a_request_that_cannot_be_is_refused_later, begin, web_end),
@@ -263,6 +305,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_server_that_never_answers_ends_at_the_timeout, begin, web_end),
         cmocka_unit_test_setup_teardown(a_server_that_is_not_there_is_told, begin, web_end),
         cmocka_unit_test_setup_teardown(a_private_ca_works_when_its_file_is_named, begin_tls, end_tls),
+        cmocka_unit_test_setup_teardown(only_version_1_1_is_offered_to_a_server, begin_alpn, end_tls),
         cmocka_unit_test_setup_teardown(a_private_ca_is_not_trusted_by_itself, begin_tls, end_tls),
         cmocka_unit_test_setup_teardown(a_connection_is_not_used_under_other_trust, begin_tls, end_tls),
         cmocka_unit_test_setup_teardown(a_certificate_for_another_name_is_refused, begin_tls, end_tls),
