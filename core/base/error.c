@@ -52,20 +52,20 @@ int cs_fail_in(struct cs_error *err, const char *format, ...)
 }
 
 static const struct error_kind kinds[] = {
-    [CS_OK]        = { "ok",                 "It worked",                                200, false },
-    [CS_EINPUT]    = { "bad-request",        "The request is wrong",                     400, false },
-    [CS_EDENIED]   = { "not-allowed",        "This is not allowed",                      403, false },
-    [CS_ENOTFOUND] = { "not-found",          "There is no such thing",                   404, false },
-    [CS_ECONFLICT] = { "conflict",           "Somebody else changed it first",           409, true  },
-    [CS_ELIMIT]    = { "too-many",           "Too many requests",                        429, true  },
-    [CS_EBUSY]     = { "busy",               "The server is busy",                       503, true  },
-    [CS_ETIMEDOUT] = { "timed-out",          "It took too long",                         504, true  },
-    [CS_ESHUTDOWN] = { "stopping",           "The server is stopping",                   503, true  },
-    [CS_EUPSTREAM] = { "upstream-failed",    "The CA or a DNS server failed",            502, true  },
-    [CS_EREFUSED]  = { "upstream-refused",   "The CA or a DNS server refused",           502, false },
-    [CS_ECONFIG]   = { "misconfigured",      "The server's set-up needs its operator",   500, false },
-    [CS_EINTERNAL] = { "internal",           "The server has a fault",                   500, true  },
-    [CS_ERESTART]  = { "restart",            "The order must start anew",                503, true  },
+    [CS_OK]        = { "CS_OK",        "ok",                 "It worked",                                200, false },
+    [CS_EINPUT]    = { "CS_EINPUT",    "bad-request",        "The request is wrong",                     400, false },
+    [CS_EDENIED]   = { "CS_EDENIED",   "not-allowed",        "This is not allowed",                      403, false },
+    [CS_ENOTFOUND] = { "CS_ENOTFOUND", "not-found",          "There is no such thing",                   404, false },
+    [CS_ECONFLICT] = { "CS_ECONFLICT", "conflict",           "Somebody else changed it first",           409, true  },
+    [CS_ELIMIT]    = { "CS_ELIMIT",    "too-many",           "Too many requests",                        429, true  },
+    [CS_EBUSY]     = { "CS_EBUSY",     "busy",               "The server is busy",                       503, true  },
+    [CS_ETIMEDOUT] = { "CS_ETIMEDOUT", "timed-out",          "It took too long",                         504, true  },
+    [CS_ESHUTDOWN] = { "CS_ESHUTDOWN", "stopping",           "The server is stopping",                   503, true  },
+    [CS_EUPSTREAM] = { "CS_EUPSTREAM", "upstream-failed",    "The CA or a DNS server failed",            502, true  },
+    [CS_EREFUSED]  = { "CS_EREFUSED",  "upstream-refused",   "The CA or a DNS server refused",           502, false },
+    [CS_ECONFIG]   = { "CS_ECONFIG",   "misconfigured",      "The server's set-up needs its operator",   500, false },
+    [CS_EINTERNAL] = { "CS_EINTERNAL", "internal",           "The server has a fault",                   500, true  },
+    [CS_ERESTART]  = { "CS_ERESTART",  "restart",            "The order must start anew",                503, true  },
 };
 
 const struct error_kind *error_kind(enum cs_code code)

@@ -8,6 +8,7 @@
 #include <countersign/plugin.h>
 
 struct error_kind {
+    const char *name;  /* "CS_EINPUT"                                                */
     const char *slug;  /* the problem type when the error has no reason of its own */
     const char *title; /* RFC 9457: a short summary that does not change            */
     int http_status;

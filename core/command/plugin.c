@@ -1,6 +1,7 @@
 /*
  * `countersign plugin list`: what is in the plugin folder, and why something there cannot be loaded.
  * `countersign plugin help PLUGIN`: the settings of one, from its own table.
+ * `countersign plugin test INSTANCE …`: one at work; plugin_test.c.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "command/command.h"
+#include "command/plugin_test.h"
 #include "command/setup.h"
 #include "plugin/plugin_file.h"
 
@@ -19,7 +21,8 @@ static const enum role roles[] = { ROLE_CA, ROLE_DNS, ROLE_STORE, ROLE_AUDIT };
 static int wrong_use(void)
 {
     fprintf(stderr, "usage: countersign [-c FILE] plugin list\n"
-                    "       countersign [-c FILE] plugin help PLUGIN\n");
+                    "       countersign [-c FILE] plugin help PLUGIN\n"
+                    "       countersign [-c FILE] plugin test INSTANCE --zone ZONE …\n");
     return 2;
 }
 
@@ -189,6 +192,8 @@ int command_plugin(const struct command_line *line)
     struct setup setup;
     int rc;
 
+    if (line->argc > 1 && strcmp(line->argv[1], "test") == 0)
+        return plugin_test(line);
     if (!lists && !(line->argc == 3 && strcmp(line->argv[1], "help") == 0))
         return wrong_use();
     if (prepare(&setup, line->config_path) < 0)

@@ -92,11 +92,19 @@ void setup_process(void)
 
 /* ---- The store, for commands ---- */
 
-/* A view of the settings in which there is nothing but the store; of a store that only refers to another block, both. */
+void setup_only(struct setup *setup, const struct block_settings *block)
+{
+    setup->only = setup->settings;
+    setup->only.blocks = setup->only_blocks;
+    setup->only.n_blocks = block->same ? 2 : 1;
+    setup->only_blocks[0] = block->same ? *block->same : *block;
+    setup->only_blocks[1] = *block;
+    setup->only_blocks[1].same = &setup->only_blocks[0];
+}
+
 static int only_store(struct setup *setup, struct cs_error *err)
 {
     const struct settings *settings = &setup->settings;
-    struct settings *only = &setup->store_settings;
     const struct block_settings *store = NULL;
 
     for (size_t i = 0; i < settings->n_blocks && !store; i++)
@@ -104,12 +112,7 @@ static int only_store(struct setup *setup, struct cs_error *err)
             store = &settings->blocks[i];
     if (!store)
         return cs_fail(err, CS_ECONFIG, "the configuration has no store: add store = { main = { plugin = \"…\"; }; };");
-    *only = *settings;
-    only->blocks = setup->store_blocks;
-    only->n_blocks = store->same ? 2 : 1;
-    setup->store_blocks[0] = store->same ? *store->same : *store;
-    setup->store_blocks[1] = *store;
-    setup->store_blocks[1].same = &setup->store_blocks[0];
+    setup_only(setup, store);
     return 0;
 }
 
@@ -120,7 +123,7 @@ static int load_store(struct setup *setup, struct cs_error *err)
     setup->loop = loop_new(err);
     if (!setup->loop)
         return -1;
-    setup->instances = instances_new(setup->loop, NULL, &setup->store_settings, setup->config, err);
+    setup->instances = instances_new(setup->loop, NULL, &setup->only, setup->config, err);
     if (!setup->instances)
         return -1;
     if (instances_load(setup->instances, setup->user, setup->starter, err) < 0) {

@@ -16,10 +16,10 @@ struct setup {
     uid_t user;       /* whom it runs as */
     gid_t group;
     int state_lock;   /* fd, -1: not held */
-    /* of setup_store() */
+    /* of commands that need one plugin only */
     struct loop *loop;
-    struct settings store_settings; /* a view of the settings with the store's blocks only */
-    struct block_settings store_blocks[2];
+    struct settings only; /* of setup_only(): a view of the settings with that block, and the one it refers to */
+    struct block_settings only_blocks[2];
     struct instances *instances;
     struct instance *store;
 };
@@ -50,6 +50,9 @@ void setup_state_holder(const struct setup *setup, char out[32]);
 
 /* NOFILE to its hard limit, SIGPIPE ignored, no core dumps of secrets, umask 077. */
 void setup_process(void);
+
+/* Fill `only` for a block of the settings. */
+void setup_only(struct setup *setup, const struct block_settings *block);
 
 /* For commands: becomes the user, loads and opens the store instance only; migrates when the state lock is free (taken and kept
  * until setup_free), otherwise refuses a schema it does not know. Needs setup_read(). */

@@ -276,6 +276,16 @@ static void end(struct instance *instance)
     instance->opened = false;
 }
 
+int instance_reopen(struct instance *instance, struct cs_error *err)
+{
+    assert(!instance->calls);
+    end(instance);
+    instance->started = instance->stopped = false;
+    if (make_workers(instance, err) < 0 || open_one(instance, err) < 0)
+        return -1;
+    return start_one(instance, err);
+}
+
 static void instance_free(struct instance *instance)
 {
     if (!instance || instance->calls)

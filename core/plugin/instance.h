@@ -39,6 +39,9 @@ int instances_load(struct instances *all, uid_t user, uid_t starter, struct cs_e
 int instances_check(const struct instances *all);
 int instances_open(struct instances *all, enum role role, struct cs_error *err); /* opens those of one role          */
 int instances_start(struct instances *all, struct cs_error *err); /* each that is open: store, audit, dns, ca         */
+/* Stop and close one whose calls are all finished, then open and start it anew, as after a restart of the server; its sockets
+ * stay bound. For `countersign plugin test`. */
+int instance_reopen(struct instance *instance, struct cs_error *err);
 /* No new calls: they end with CS_ESHUTDOWN; running ones are cancelled with CS_SHUTDOWN. Stops ca and dns plugins. Store and
  * audit sinks are still needed then: they are stopped by instances_free(). */
 void instances_stop(struct instances *all);

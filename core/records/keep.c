@@ -11,16 +11,18 @@
 
 #include "base/text.h"
 #include "engine/wait.h"
+#include "records/keep_memory.h"
 
 enum { KEY_MOST = 127, VALUE_MOST = 64 * 1024 };
 
 struct keep {
     struct store *store;
+    struct keep_memory *memory; /* in place of a store */
 };
 
 /* One call, from its arguments to its answer. */
 struct request {
-    struct mail mail; /* carries a refusal to the loop */
+    struct mail mail; /* carries to the loop what no store's thread does: a refusal, an answer out of memory */
     char *role, *instance;
     char key[KEY_MOST + 1];
     void *data; /* malloc'd; NULL: forget it, or nothing was found */
@@ -29,19 +31,29 @@ struct request {
     cs_done_fn *done; /* of a put */
     void *arg;
     struct cs_error err; /* of a refusal */
+    cs_done_fn *answered; /* out of memory */
+    void *answered_arg;
+    bool failed;
 };
 
 struct keep *keep_new(struct store *store)
 {
     struct keep *keep = malloc(sizeof *keep);
 
-    if (keep)
-        *keep = (struct keep){ .store = store };
-    return keep;
+    if (!keep)
+        return NULL;
+    *keep = (struct keep){ .store = store, .memory = store ? NULL : keep_memory_new() };
+    if (store || keep->memory)
+        return keep;
+    free(keep);
+    return NULL;
 }
 
 void keep_free(struct keep *keep)
 {
+    if (!keep)
+        return;
+    keep_memory_free(keep->memory);
     free(keep);
 }
 
@@ -178,9 +190,43 @@ static void refuse(struct cs_instance *in, cs_keep_fn *got, cs_done_fn *done, vo
     }
 }
 
-static struct store *store_of(const struct cs_instance *in)
+static void on_remembered(struct mail *mail)
 {
-    return ((const struct keep *)in->keep)->store;
+    struct request *r = (struct request *)mail;
+
+    r->answered(r->answered_arg, r->failed ? &r->err : NULL);
+}
+
+/* Without a store it is done here and now, and told later, as a store would. */
+static void in_memory(const struct cs_instance *in, store_fn *fn, struct request *r, cs_done_fn *done, void *arg)
+{
+    const struct store_conn conn = { .ops = &keep_memory_ops, .conn = ((const struct keep *)in->keep)->memory };
+
+    r->failed = fn(&conn, r, &r->err) < 0;
+    r->answered = done;
+    r->answered_arg = arg;
+    r->mail.fn = on_remembered;
+    loop_post(in->loop, &r->mail);
+}
+
+static void read_kept(const struct cs_instance *in, struct request *r, cs_done_fn *done, void *arg)
+{
+    struct store *store = ((const struct keep *)in->keep)->store;
+
+    if (store)
+        store_read(store, read_value, r, done, arg);
+    else
+        in_memory(in, read_value, r, done, arg);
+}
+
+static void write_kept(const struct cs_instance *in, struct request *r, cs_done_fn *done, void *arg)
+{
+    struct store *store = ((const struct keep *)in->keep)->store;
+
+    if (store)
+        store_write(store, write_value, r, done, arg);
+    else
+        in_memory(in, write_value, r, done, arg);
 }
 
 void cs_keep_get(struct cs_instance *in, const char *key, cs_keep_fn *done, void *arg)
@@ -195,7 +241,7 @@ void cs_keep_get(struct cs_instance *in, const char *key, cs_keep_fn *done, void
     }
     r->got = done;
     r->arg = arg;
-    store_read(store_of(in), read_value, r, on_read, r);
+    read_kept(in, r, on_read, r);
 }
 
 void cs_keep_put(struct cs_instance *in, const char *key, const void *data, size_t len, cs_done_fn *done, void *arg)
@@ -210,7 +256,7 @@ void cs_keep_put(struct cs_instance *in, const char *key, const void *data, size
     }
     r->done = done;
     r->arg = arg;
-    store_write(store_of(in), write_value, r, on_written, r);
+    write_kept(in, r, on_written, r);
 }
 
 /* ---- in a worker ------------------------------------------------------------------------------------------------- */
@@ -246,7 +292,7 @@ static void start_read(void *arg, struct wait *wait)
     struct waiting *w = arg;
 
     w->wait = wait;
-    store_read(store_of(w->in), read_value, w->r, on_answer, w);
+    read_kept(w->in, w->r, on_answer, w);
 }
 
 static void start_write(void *arg, struct wait *wait)
@@ -254,7 +300,7 @@ static void start_write(void *arg, struct wait *wait)
     struct waiting *w = arg;
 
     w->wait = wait;
-    store_write(store_of(w->in), write_value, w->r, on_answer, w);
+    write_kept(w->in, w->r, on_answer, w);
 }
 
 /* One share for the worker, one for wait_for(). */

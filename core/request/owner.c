@@ -11,8 +11,6 @@
 #include "base/error.h"
 #include "engine/log.h"
 
-#define CALL_MS      (30 * 1000)
-#define TTL_S        10
 #define FIRST_WAIT   1000
 #define LONGEST_WAIT (5 * 60 * 1000)
 #define TRIES        5 /* to set a value that somebody waits for; to take one away we try until it has expired */
@@ -344,7 +342,7 @@ static void on_set(void *arg, const struct op_result *result)
 
 static void push(struct owner *owner)
 {
-    struct cs_txt_change change = { .size = sizeof change, .zone = owner->zone, .owner = owner->name, .ttl = TTL_S };
+    struct cs_txt_change change = { .size = sizeof change, .zone = owner->zone, .owner = owner->name, .ttl = OWNER_TTL_S };
     const char **want, **gone;
     size_t n = 0;
 
@@ -363,7 +361,7 @@ static void push(struct owner *owner)
     change.gone = gone;
     if (change.n_want || change.n_gone) {
         owner->out = true;
-        instance_set_txt(owner->dns, &change, "", cs_now_ms() + CALL_MS, on_set, owner);
+        instance_set_txt(owner->dns, &change, "", cs_now_ms() + OWNER_CALL_MS, on_set, owner);
     } else {
         forget_if_empty(owner);
     }

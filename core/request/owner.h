@@ -10,6 +10,11 @@
 
 struct owner;
 
+enum {
+    OWNER_CALL_MS = 30 * 1000, /* the deadline of one set_txt */
+    OWNER_TTL_S = 10
+};
+
 enum value_state {
     VALUE_RECORDING, /* its row is on its way to the store: not asked for yet */
     VALUE_WANTED,

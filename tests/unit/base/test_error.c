@@ -45,6 +45,7 @@ static void every_code_has_a_meaning(void **state)
     for (int code = CS_OK; code <= CS_ERESTART; code++) {
         const struct error_kind *kind = error_kind((enum cs_code)code);
 
+        assert_int_equal(strncmp(kind->name, code == CS_OK ? "CS_OK" : "CS_E", code == CS_OK ? 6 : 4), 0);
         assert_non_null(kind->slug);
         assert_non_null(kind->title);
         assert_in_range(kind->http_status, 200, 599);

@@ -8,6 +8,8 @@
 #include <spawn.h>
 #include <sys/wait.h>
 
+static const char *program_input = "/dev/null"; /* the file that it reads */
+
 static struct {
     int rc;
     char out[32768], err[32768];
@@ -37,7 +39,7 @@ static inline int run_program(const char *const *words)
     for (size_t i = 0; words[i] && i + 2 < 16; i++)
         argv[i + 1] = words[i];
     posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&files, 0, program_input, O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&files, 1, in_folder("stdout"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
     posix_spawn_file_actions_addopen(&files, 2, in_folder("stderr"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
     assert_int_equal(posix_spawn(&child, program, &files, NULL, (char *const *)(uintptr_t)argv, environ), 0);

@@ -28,6 +28,17 @@ static int set_up(void **state)
     return 0;
 }
 
+/* The same without a store. */
+static int set_up_memory(void **state)
+{
+    set_up(state);
+    keep_free(keep);
+    keep = keep_new(NULL);
+    assert_non_null(keep);
+    ca.keep = dns.keep = keep;
+    return 0;
+}
+
 static int tear_down(void **state)
 {
     (void)state;
@@ -236,6 +247,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(it_belongs_to_name_and_role, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_value_is_copied_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(keys_and_values_have_limits, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_put_is_found_until_it_is_forgotten, set_up_memory, tear_down),
+        cmocka_unit_test_setup_teardown(it_belongs_to_name_and_role, set_up_memory, tear_down),
+        cmocka_unit_test_setup_teardown(the_value_is_copied_at_once, set_up_memory, tear_down),
+        cmocka_unit_test_setup_teardown(keys_and_values_have_limits, set_up_memory, tear_down),
+        cmocka_unit_test_setup_teardown(a_worker_waits_for_its_answers, set_up_memory, tear_down),
         cmocka_unit_test_setup_teardown(without_a_store_nothing_is_kept, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_worker_waits_for_its_answers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_worker_does_not_wait_for_a_loop_that_has_ended, set_up, tear_down),
