@@ -9,11 +9,7 @@
 
 #include <countersign/plugin.h>
 
-/* "0.0.0.0:53", "[::1]:53", "127.0.0.1" (with default_port), "unix:/path". -1 and CS_ECONFIG. */
-int address_parse(const char *text, uint16_t default_port, struct sockaddr_storage *out, socklen_t *out_len,
-                  struct cs_error *err);
-/* The same back, for the log. `out` has 128 bytes. */
-void address_text(char out[128], const struct sockaddr *address, socklen_t len);
+#include "base/address.h"
 
 /* Bind (and for SOCK_STREAM listen on) an address: non-blocking, close-on-exec, TCP_NODELAY, REUSEADDR, v6only, PKTINFO for
  * UDP, a stale unix socket replaced (mode 0666 unless said). Takes a LISTEN_FDS socket when one fits. Returns the fd or -1 and

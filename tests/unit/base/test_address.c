@@ -1,4 +1,4 @@
-/* engine/address.c: addresses as they stand in the configuration. */
+/* base/address.c: addresses as they stand in the configuration. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/un.h>
 
-#include "engine/sockets.h"
+#include "base/address.h"
 
 static void to_and_fro(const char *text, uint16_t default_port, int family, const char *back)
 {

@@ -1,14 +1,14 @@
 /*
- * Addresses as they stand in the configuration, to and fro. Used by sockets.c, command/serve.c and the log.
+ * Addresses as they stand in the configuration, to and fro; see address.h.
  */
+#include "base/address.h"
+
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
-
-#include "engine/sockets.h"
 
 /* Digits only, at most 65535; -1: not a port. */
 static int port_of(const char *text)
