@@ -18,6 +18,7 @@ import dns.update
 from child import Child, Failed
 from ports import free_port
 
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 HOST = "127.0.0.1"
 KEY_BYTES = {"hmac-sha256": 32, "hmac-sha384": 48, "hmac-sha512": 64}
 
@@ -45,7 +46,7 @@ class NameServer:
         self.granted = "other-key" if refuse else "lab-key"
         self.filler = filler
         self.extra = extra
-        self.port = free_port()
+        self.port = self.dns_port = free_port()
         self.key_file = self.folder / "lab.key"  # what `nsupdate -k` reads
         self.key_file.touch(0o600)
         self.key_file.write_text(f'key "lab-key" {{ algorithm {algorithm}; secret "{self.tsig_secret}"; }};\n')
@@ -176,6 +177,11 @@ class NameServer:
         """The block of the plugin that drives it by RFC 2136, for a server's config["dns"]."""
         return {"plugin": "dns-rfc2136", "servers": [f"{HOST}:{self.port}"], "key_name": self.tsig_name,
                 "key": self.tsig_secret, "algorithm": self.algorithm, **more}
+
+    def exec_instance(self, **more):
+        """The block of dns-exec, with nsupdate as the program that drives it."""
+        return {"plugin": "dns-exec", "program": ROOT / "tools/hooks/nsupdate",
+                "environment": [f"NSUPDATE_SERVER={HOST} {self.port}", f"NSUPDATE_KEYFILE={self.key_file}"], **more}
 
     def instance(self, **more):
         return self.update_instance(**more)

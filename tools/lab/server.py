@@ -90,7 +90,7 @@ class Countersign:
         return self
 
     def use_dns(self, name, name_server, **more):
-        """`name_server` (tools/lab's Bind, Knot or PowerDns) becomes the DNS instance `name`; zone rows name it."""
+        """`name_server` (tools/lab's Bind, Knot or PowerDns) becomes the DNS instance `name`, driven as it likes best."""
         self.config["dns"][name] = name_server.instance(**more)
         return self
 
