@@ -38,9 +38,7 @@ dns_lab_rm() { _change "del $1. TXT \\"$2\\""; }
 
 @pytest.fixture
 def bind(lab):
-    server = Bind(lab.place("bind"), [ZONE])
-    lab.running.append(server)
-    return server.start()
+    return lab.name_server(Bind)
 
 
 def write_program(path, text):
