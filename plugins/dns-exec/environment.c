@@ -29,7 +29,8 @@ static int check_entry(const char *entry, size_t len, const char *setting, size_
     const size_t n = name_len(entry, len);
 
     if (n == 0)
-        return cs_fail(err, CS_ECONFIG, "entry %zu of `%s` is not NAME=VALUE, with a NAME of letters, digits and _", number, setting);
+        return cs_fail(err, CS_ECONFIG, "entry %zu of `%s` is not NAME=VALUE, with a NAME of letters, digits and _", number,
+                       setting);
     if (n >= strlen(OURS) && strncmp(entry, OURS, strlen(OURS)) == 0)
         return cs_fail(err, CS_ECONFIG, "%.*s in `%s`: variables that begin with " OURS " are set by the server", (int)n, entry,
                        setting);

@@ -8,12 +8,12 @@
 #include <countersign/plugin.h>
 
 struct environment {
-    char **v; /* "NAME=VALUE" each, NULL at the end */
+    char **v;               /* "NAME=VALUE" each, NULL at the end */
     size_t n, first_secret; /* secrets come last */
 };
 
-/* `more`: "NAME=VALUE" each; `secrets`: lines of the same, where empty ones and those with # are left out. A later one replaces an
- * earlier one of the same name. -1: CS_ECONFIG names the bad entry, never its value; CS_EINTERNAL. */
+/* `more`: "NAME=VALUE" each; `secrets`: lines of the same, where empty ones and those with # are left out. A later one replaces
+ * an earlier one of the same name. -1: CS_ECONFIG names the bad entry, never its value; CS_EINTERNAL. */
 int environment_make(struct environment *environment, const char *home, const struct cs_strings *more, const char *secrets,
                      struct cs_error *err);
 void environment_free(struct environment *environment); /* wiped */

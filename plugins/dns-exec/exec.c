@@ -32,7 +32,8 @@ struct settings {
 static const struct cs_option settings[] = {
     CS_SETTING(STRING, struct settings, program, NULL, "absolute path of the program: PROGRAM add|remove OWNER VALUE ZONE"),
     CS_SETTING(STRINGS, struct settings, arguments, "", "words that come before add or remove"),
-    CS_SETTING(STRINGS, struct settings, environment, "", "\"NAME=VALUE\" each, for the program; nothing of the server's is there"),
+    CS_SETTING(STRINGS, struct settings, environment, "",
+               "\"NAME=VALUE\" each, for the program; nothing of the server's is there"),
     CS_SETTING(SECRET, struct settings, secrets, "", "the same for secrets, one a line: \"@FILE\""),
     CS_SETTING_RANGE(SECONDS, struct settings, timeout, "25s", 100, INT64_C(3600) * 1000,
                      "for one run; then SIGTERM to its process group, 2 s later SIGKILL. The core gives all of a change 30 s"),
@@ -73,10 +74,11 @@ static int judge(const struct exec *x, const char *verb, const char *owner, stru
     if (end->stopped && !WIFEXITED(end->status))
         return cs_fail(err, CS_ESHUTDOWN, "%.100s %s %.260s was ended, as the server stops", program, verb, owner);
     if (end->timed_out)
-        return cs_fail(err, CS_ETIMEDOUT, "%.100s %s %.150s took too long and was ended%s%s", program, verb, owner, colon, end->said);
+        return cs_fail(err, CS_ETIMEDOUT, "%.100s %s %.150s took too long and was ended%s%s", program, verb, owner, colon,
+                       end->said);
     if (WIFSIGNALED(end->status))
-        return cs_fail(err, CS_EUPSTREAM, "%.100s %s %.150s died of signal %d (%s)%s%s", program, verb, owner, WTERMSIG(end->status),
-                       sigdescr_np(WTERMSIG(end->status)), colon, end->said);
+        return cs_fail(err, CS_EUPSTREAM, "%.100s %s %.150s died of signal %d (%s)%s%s", program, verb, owner,
+                       WTERMSIG(end->status), sigdescr_np(WTERMSIG(end->status)), colon, end->said);
     return cs_fail(err, code_of(WEXITSTATUS(end->status)), "%.100s %s %.150s ended with %d%s%s", program, verb, owner,
                    WEXITSTATUS(end->status), colon, end->said);
 }
@@ -114,13 +116,14 @@ static int64_t time_for(const struct exec *x, const struct cs_op *op)
     return x->settings->timeout;
 }
 
-static int run_in(const struct exec *x, const struct cs_txt_change *change, const char *verb, const char *value, char *const *envp,
-                  const struct cs_op *op, struct cs_error *err)
+static int run_in(const struct exec *x, const struct cs_txt_change *change, const char *verb, const char *value,
+                  char *const *envp, const struct cs_op *op, struct cs_error *err)
 {
     const struct cs_strings *more = &x->settings->arguments;
     const char *argv[1 + MOST_ARGUMENTS + LAST_WORDS] = { x->settings->program };
-    struct program program = { .envp = envp, .folder = x->folder, .timeout_ms = time_for(x, op), .stop_fd = x->stop_fd,
-                               .stop_ms = STOP_MS };
+    struct program program = {
+        .envp = envp, .folder = x->folder, .timeout_ms = time_for(x, op), .stop_fd = x->stop_fd, .stop_ms = STOP_MS
+    };
     const char *const last[LAST_WORDS] = { verb, change->owner, value, change->zone, NULL };
     struct program_end end;
 
@@ -128,14 +131,15 @@ static int run_in(const struct exec *x, const struct cs_txt_change *change, cons
     memcpy(argv + 1 + more->n, last, sizeof last);
     program.argv = (char *const *)(uintptr_t)argv;
     if (program.timeout_ms == 0)
-        return cs_fail(err, CS_ETIMEDOUT, "no time was left to run %.100s %s %.150s", x->settings->program, verb, change->owner);
+        return cs_fail(err, CS_ETIMEDOUT, "no time was left to run %.100s %s %.150s", x->settings->program, verb,
+                       change->owner);
     if (program_run(&program, &end, err) < 0)
         return -1;
     return judge(x, verb, change->owner, &end, err);
 }
 
-static int run(const struct exec *x, const struct cs_txt_change *change, const char *verb, const char *value, const struct cs_op *op,
-               struct cs_error *err)
+static int run(const struct exec *x, const struct cs_txt_change *change, const char *verb, const char *value,
+               const struct cs_op *op, struct cs_error *err)
 {
     struct variables variables = { 0 };
     char ttl[16], **envp = NULL;
@@ -185,7 +189,8 @@ static void exec_set_txt(void *self, const struct cs_txt_change *change, struct 
 static int check_settings(const struct settings *conf, struct cs_error *err)
 {
     if (conf->arguments.n > MOST_ARGUMENTS)
-        return cs_fail(err, CS_ECONFIG, "`arguments` has %zu words; at most %d can be given", conf->arguments.n, MOST_ARGUMENTS);
+        return cs_fail(err, CS_ECONFIG, "`arguments` has %zu words; at most %d can be given", conf->arguments.n,
+                       MOST_ARGUMENTS);
     return program_check(conf->program, err);
 }
 

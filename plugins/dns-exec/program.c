@@ -50,8 +50,10 @@ static int check_folder(const char *path, struct cs_error *err)
         return cs_fail(err, CS_ECONFIG, "cannot look at %s: %s", folder, strerrordesc_np(errno));
     if (owner_is_trusted(&st) && !(st.st_mode & (S_IWGRP | S_IWOTH) && !(st.st_mode & S_ISVTX)))
         return 0;
-    return cs_fail(err, CS_ECONFIG, "others can replace programs in %s: it must belong to root or the server's user, and not be "
-                   "writable by group or others", folder);
+    return cs_fail(err, CS_ECONFIG,
+                   "others can replace programs in %s: it must belong to root or the server's user, and not be "
+                   "writable by group or others",
+                   folder);
 }
 
 int program_check(const char *path, struct cs_error *err)
@@ -63,11 +65,13 @@ int program_check(const char *path, struct cs_error *err)
     if (stat(path, &st) < 0)
         return cs_fail(err, CS_ECONFIG, "cannot look at the program %.300s: %s", path, strerrordesc_np(errno));
     if (!S_ISREG(st.st_mode) || access(path, X_OK) < 0)
-        return cs_fail(err, CS_ECONFIG, "%.300s is not a program that the server's user can run: chmod 0755, and its folders 0755",
-                       path);
+        return cs_fail(err, CS_ECONFIG,
+                       "%.300s is not a program that the server's user can run: chmod 0755, and its folders 0755", path);
     if (!owner_is_trusted(&st) || st.st_mode & (S_IWGRP | S_IWOTH))
-        return cs_fail(err, CS_ECONFIG, "others can change the program %.300s: it must belong to root or the server's user, and "
-                       "not be writable by group or others", path);
+        return cs_fail(err, CS_ECONFIG,
+                       "others can change the program %.300s: it must belong to root or the server's user, and "
+                       "not be writable by group or others",
+                       path);
     return check_folder(path, err);
 }
 
@@ -84,7 +88,8 @@ static int set_attributes(posix_spawnattr_t *attributes)
     sigdelset(&all, SIGSTOP);
     return posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF) ||
                    posix_spawnattr_setsigmask(attributes, &none) || posix_spawnattr_setsigdefault(attributes, &all)
-               ? -1 : 0;
+               ? -1
+               : 0;
 }
 
 static int set_files(posix_spawn_file_actions_t *files, const char *folder, int stderr_fd)
@@ -94,7 +99,8 @@ static int set_files(posix_spawn_file_actions_t *files, const char *folder, int 
                    posix_spawn_file_actions_adddup2(files, stderr_fd, STDERR_FILENO) ||
                    posix_spawn_file_actions_addclosefrom_np(files, STDERR_FILENO + 1) ||
                    posix_spawn_file_actions_addchdir_np(files, folder)
-               ? -1 : 0;
+               ? -1
+               : 0;
 }
 
 static int spawn(struct run *run, int stderr_fd)
@@ -136,7 +142,8 @@ static int start(struct run *run, struct cs_error *err)
         rc = spawn(run, pipe_fds[1]);
     close(pipe_fds[1]);
     if (rc != 0)
-        return cs_fail(err, rc == EAGAIN || rc == ENOMEM ? CS_EBUSY : CS_ECONFIG, "cannot start %.200s: %s", run->program->argv[0],
+        return cs_fail(err, rc == EAGAIN || rc == ENOMEM ? CS_EBUSY : CS_ECONFIG, "cannot start %.200s: %s",
+                       run->program->argv[0],
                        rc == ENOEXEC ? "it is no program; does it begin with #!/bin/sh?" : strerrordesc_np(rc));
     run->pid_fd = pidfd_open(run->pid, 0);
     if (run->pid_fd >= 0)
@@ -166,7 +173,8 @@ static void hear(struct run *run, const char *data, size_t len)
     run->tail_len += len;
 }
 
-/* One buffer of what has come, so that a program that never stops talking does not hold us: its length; 0 at the end; -1: nothing. */
+/* One buffer of what has come, so that a program that never stops talking does not hold us: its length; 0 at the end; -1:
+ * nothing. */
 static ssize_t listen_once(struct run *run)
 {
     char data[4096];

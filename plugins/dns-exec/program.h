@@ -10,8 +10,8 @@
 enum { PROGRAM_KILL_MS = 2000, PROGRAM_SAID_MAX = 200 };
 
 struct program {
-    char *const *argv; /* argv[0] is the absolute path; no shell looks at any of it */
-    char *const *envp; /* all of its environment */
+    char *const *argv;  /* argv[0] is the absolute path; no shell looks at any of it */
+    char *const *envp;  /* all of its environment */
     const char *folder; /* that it starts in */
     int64_t timeout_ms; /* then SIGTERM to its process group, and SIGKILL after PROGRAM_KILL_MS more */
     int stop_fd;        /* readable: the server stops; -1: none */

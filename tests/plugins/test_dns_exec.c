@@ -1,12 +1,12 @@
 /* dns-exec: how programs are called, what reaches them, and what becomes of those that fail, hang or talk too much. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <cmocka.h>
 #include <countersign/dns.h>
 #include <fcntl.h>
+#include <setjmp.h>
 #include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,8 +106,14 @@ static void use_script(const char *body)
 
 static const struct host_result *change(const char *want, const char *gone)
 {
-    const struct cs_txt_change txt = { .size = sizeof txt, .zone = ZONE, .owner = OWNER, .want = &want, .n_want = want != NULL,
-                                       .gone = &gone, .n_gone = gone != NULL, .ttl = 10 };
+    const struct cs_txt_change txt = { .size = sizeof txt,
+                                       .zone = ZONE,
+                                       .owner = OWNER,
+                                       .want = &want,
+                                       .n_want = want != NULL,
+                                       .gone = &gone,
+                                       .n_gone = gone != NULL,
+                                       .ttl = 10 };
     struct cs_op *op = host_op(30000, false);
 
     cs_plugin.dns->set_txt(self, &txt, op);
@@ -171,11 +177,13 @@ static void the_environment_is_clean(void **state)
     setenv("SECRET_OF_THE_SERVER", "1", 1);
     conf.environment = (struct cs_strings){ more, 2 };
     conf.secrets = "# of the provider\n\nTOKEN=t0ps3cret\r\n";
-    use_script("env | cut -d= -f1 | sort | tr '\\n' ' '; echo; echo $REGION $LC_ALL $TOKEN; [ \"$HOME\" = \"$PWD\" ] && echo home");
+    use_script(
+        "env | cut -d= -f1 | sort | tr '\\n' ' '; echo; echo $REGION $LC_ALL $TOKEN; [ \"$HOME\" = \"$PWD\" ] && echo home");
     assert_int_equal(change(VALUE, NULL)->err.code, CS_OK);
-    assert_string_equal(read_file(heard),
-                        "COUNTERSIGN_ACTION COUNTERSIGN_OWNER COUNTERSIGN_TTL COUNTERSIGN_VALUE COUNTERSIGN_ZONE HOME LC_ALL PATH PWD "
-                        "REGION TOKEN \neu=1 C t0ps3cret\nhome\n");
+    assert_string_equal(
+        read_file(heard),
+        "COUNTERSIGN_ACTION COUNTERSIGN_OWNER COUNTERSIGN_TTL COUNTERSIGN_VALUE COUNTERSIGN_ZONE HOME LC_ALL PATH PWD "
+        "REGION TOKEN \neu=1 C t0ps3cret\nhome\n");
 }
 
 static void a_later_variable_replaces_an_earlier_one(void **state)
@@ -185,7 +193,8 @@ static void a_later_variable_replaces_an_earlier_one(void **state)
     char text[] = "token is secret1, not public, and secret2";
 
     (void)state;
-    assert_int_equal(environment_make(&environment, "/h", &(struct cs_strings){ more, 4 }, "TOKEN=secret1\nX=secret2", &err), 0);
+    assert_int_equal(environment_make(&environment, "/h", &(struct cs_strings){ more, 4 }, "TOKEN=secret1\nX=secret2", &err),
+                     0);
     assert_int_equal(environment.n, 7);
     assert_string_equal(environment.v[3], "B=2");
     assert_string_equal(environment.v[4], "A=3");
@@ -230,9 +239,12 @@ static void a_failure_without_a_word_says_so(void **state)
 
 static void exit_codes_tell_whether_trying_again_helps(void **state)
 {
-    static const struct { const char *body; enum cs_code code; } cases[] = {
-        { "exit 75", CS_EUPSTREAM }, { "exit 78", CS_ECONFIG }, { "exit 64", CS_ECONFIG }, { "exit 77", CS_EREFUSED },
-        { "exit 68", CS_EREFUSED },  { "exit 255", CS_EUPSTREAM },
+    static const struct {
+        const char *body;
+        enum cs_code code;
+    } cases[] = {
+        { "exit 75", CS_EUPSTREAM }, { "exit 78", CS_ECONFIG },  { "exit 64", CS_ECONFIG },
+        { "exit 77", CS_EREFUSED },  { "exit 68", CS_EREFUSED }, { "exit 255", CS_EUPSTREAM },
     };
 
     (void)state;
@@ -338,7 +350,9 @@ static void who_ignores_that_is_killed_with_its_children(void **state)
 static void no_run_begins_when_the_calls_time_is_over(void **state)
 {
     const char *want = VALUE;
-    const struct cs_txt_change txt = { .size = sizeof txt, .zone = ZONE, .owner = OWNER, .want = &want, .n_want = 1, .ttl = 10 };
+    const struct cs_txt_change txt = {
+        .size = sizeof txt, .zone = ZONE, .owner = OWNER, .want = &want, .n_want = 1, .ttl = 10
+    };
     struct cs_op *op;
 
     (void)state;
