@@ -1,12 +1,12 @@
 /* dns-exec: how programs are called, what reaches them, and what becomes of those that fail, hang or talk too much. */
-#include <cmocka.h>
-#include <countersign/dns.h>
-#include <fcntl.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <cmocka.h>
+#include <countersign/dns.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
