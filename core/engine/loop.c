@@ -1,5 +1,6 @@
 /*
- * The loop thread: libevent's base, the mailbox of the other threads, and a watchdog over everything that runs here.
+ * The loop thread: its turns around libevent's base, the mailbox of the other threads, and a watchdog over everything that runs
+ * here.
  * Made by command/serve.c and by tests.
  */
 #include "engine/loop.h"
@@ -26,14 +27,14 @@
 
 struct loop {
     struct event_base *base;
-    struct event *bell;     /* the eventfd rang: there is mail, or the loop shall stop */
-    struct event *patience; /* loop_run_once() waits no longer than this */
+    struct event *bell; /* the eventfd rang: somebody posted, or the loop shall stop, while it slept */
     struct timers *timers;
     struct waits *waits;
     int bell_fd;
     atomic_bool stopping;
-    pthread_mutex_t lock; /* over the mailbox */
+    pthread_mutex_t lock; /* over the mailbox and the sleep */
     struct mail *first, *last;
+    bool asleep; /* who posts must ring */
 };
 
 static _Thread_local struct loop *loop_here;
@@ -50,49 +51,67 @@ static void ring(struct loop *loop)
     assert(n == sizeof once || errno == EAGAIN);
 }
 
-static struct mail *take_mail(struct loop *loop)
+static void on_bell(int fd, short events, void *arg)
+{
+    uint64_t rings;
+
+    (void)events, (void)arg;
+    if (read(fd, &rings, sizeof rings) < 0 && errno != EAGAIN && errno != EINTR)
+        log_line(CS_LOG_ERROR, "loop", "", "cannot read the mailbox's eventfd: %s", strerror(errno));
+}
+
+/* From now on who posts rings; false: there is mail already. */
+static bool fall_asleep(struct loop *loop)
+{
+    pthread_mutex_lock(&loop->lock);
+    loop->asleep = !loop->first;
+    pthread_mutex_unlock(&loop->lock);
+    return loop->asleep;
+}
+
+static struct mail *wake_up(struct loop *loop)
 {
     struct mail *all;
 
     pthread_mutex_lock(&loop->lock);
+    loop->asleep = false;
     all = loop->first;
     loop->first = loop->last = NULL;
     pthread_mutex_unlock(&loop->lock);
     return all;
 }
 
-static void on_bell(int fd, short events, void *arg)
+static void deliver(struct mail *mail)
 {
-    struct loop *loop = arg;
-    struct mail *mail, *next;
-    uint64_t rings;
+    struct mail *next;
 
-    (void)events;
-    if (read(fd, &rings, sizeof rings) < 0 && errno != EAGAIN && errno != EINTR)
-        log_line(CS_LOG_ERROR, "loop", "", "cannot read the mailbox's eventfd: %s", strerror(errno));
-    for (mail = take_mail(loop); mail; mail = next) {
+    for (; mail; mail = next) {
         int64_t began_us = loop_call_begin();
 
         next = mail->next;
         mail->fn(mail);
         loop_call_end("message", began_us);
     }
-    if (loop->stopping)
-        event_base_loopbreak(loop->base);
 }
 
-static void on_patience(int fd, short events, void *arg)
+/* One turn: what is ready on descriptors, then the mail, then the timers. What these bring about waits for the next turn, which
+ * looks at the descriptors again first, so that nobody starves. most_ms: how long to wait for something, -1: without end. */
+static void turn(struct loop *loop, int64_t most_ms)
 {
-    (void)fd, (void)events, (void)arg;
+    bool sleep = most_ms != 0 && !loop->stopping && timers_allow_sleep(loop->timers, most_ms) && fall_asleep(loop);
+
+    event_base_loop(loop->base, EVLOOP_NO_EXIT_ON_EMPTY | EVLOOP_ONCE | (sleep ? 0 : EVLOOP_NONBLOCK));
+    deliver(wake_up(loop));
+    timers_fire(loop->timers);
 }
 
-/* Precise: libevent's coarse clock is up to 4 ms late, as long as a whole poll of a quick CA. Only this thread touches it. */
-static struct event_base *precise_base(void)
+/* Its clock may be coarse: what waits on the loop waits in timer.c. Only this thread touches it. */
+static struct event_base *make_base(void)
 {
     struct event_config *config = event_config_new();
     struct event_base *base = NULL;
 
-    if (config && event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER | EVENT_BASE_FLAG_NOLOCK) == 0)
+    if (config && event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0)
         base = event_base_new_with_config(config);
     if (config)
         event_config_free(config);
@@ -104,12 +123,11 @@ static int open_base(struct loop *loop, struct cs_error *err)
     loop->bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (loop->bell_fd < 0)
         return cs_fail(err, CS_ECONFIG, "cannot make an eventfd: %s", strerror(errno));
-    loop->base = precise_base();
+    loop->base = make_base();
     if (!loop->base)
         return cs_fail(err, CS_EINTERNAL, "cannot start libevent: %s", strerror(errno));
     loop->bell = event_new(loop->base, loop->bell_fd, EV_READ | EV_PERSIST, on_bell, loop);
-    loop->patience = event_new(loop->base, -1, 0, on_patience, NULL);
-    if (!loop->bell || !loop->patience || event_add(loop->bell, NULL) < 0)
+    if (!loop->bell || event_add(loop->bell, NULL) < 0)
         return cs_fail(err, CS_EINTERNAL, "cannot start the loop: no memory");
     loop->waits = waits_new();
     if (!loop->waits)
@@ -149,8 +167,6 @@ void loop_free(struct loop *loop)
         return;
     waits_free(loop->waits);
     timers_free(loop->timers);
-    if (loop->patience)
-        event_free(loop->patience);
     if (loop->bell)
         event_free(loop->bell);
     if (loop->base)
@@ -166,8 +182,8 @@ void loop_free(struct loop *loop)
 void loop_run(struct loop *loop)
 {
     assert(loop_here == loop);
-    while (!loop->stopping && event_base_loop(loop->base, EVLOOP_NO_EXIT_ON_EMPTY) == 0)
-        continue;
+    while (!loop->stopping)
+        turn(loop, -1);
     loop->stopping = false;
 }
 
@@ -179,16 +195,8 @@ void loop_stop(struct loop *loop)
 
 void loop_run_once(struct loop *loop, int64_t ms)
 {
-    struct timeval most = { .tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000 };
-
     assert(loop_here == loop);
-    if (ms <= 0) {
-        event_base_loop(loop->base, EVLOOP_NONBLOCK);
-        return;
-    }
-    event_add(loop->patience, &most);
-    event_base_loop(loop->base, EVLOOP_ONCE);
-    event_del(loop->patience);
+    turn(loop, ms > 0 ? ms : 0);
 }
 
 struct event_base *loop_base(struct loop *loop)
@@ -213,18 +221,18 @@ bool on_loop_thread(void)
 
 void loop_post(struct loop *loop, struct mail *mail)
 {
-    bool was_empty;
+    bool asleep;
 
     mail->next = NULL;
     pthread_mutex_lock(&loop->lock);
-    was_empty = !loop->first;
-    if (was_empty)
-        loop->first = mail;
-    else
+    asleep = loop->asleep && !loop->first;
+    if (loop->first)
         loop->last->next = mail;
+    else
+        loop->first = mail;
     loop->last = mail;
     pthread_mutex_unlock(&loop->lock);
-    if (was_empty)
+    if (asleep)
         ring(loop);
 }
 

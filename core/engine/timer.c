@@ -1,25 +1,30 @@
 /*
- * Timers: a pairing heap of the timers themselves over one libevent timer; and cs_timer_start() for plugins.
+ * Timers: a pairing heap of the timers themselves over one timerfd; and cs_timer_start() for plugins.
  * Used by everything that waits on the loop.
  */
 #include "engine/timer.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 
 #include "engine/host.h"
+#include "engine/log.h"
 
 #define LONGEST_SLEEP_MS ((int64_t)24 * 3600 * 1000)
 
 struct timers {
     struct loop *loop;
+    int fd; /* the alarm: ends a sleep of the loop */
     struct event *alarm;
     struct timer *top; /* the heap: no child is due before its parent */
-    int64_t armed_ms;  /* what the alarm is set to; INT64_MAX: not set */
+    int64_t armed_ms;  /* when the alarm rings at the latest; INT64_MAX: it does not */
     uint64_t turn;
-    bool firing;
 };
 
 static bool is_before(const struct timer *a, const struct timer *b)
@@ -92,26 +97,6 @@ static void take_out(struct timers *timers, struct timer *t)
     t->child = t->next = t->before = NULL;
 }
 
-/* The alarm rings when the first timer is due. While timers fire, who fires them does this at the end. */
-static void arm(struct timers *timers)
-{
-    int64_t at_ms = timers->top ? timers->top->at_ms : INT64_MAX, wait_ms = 0, now_ms;
-    struct timeval wait;
-
-    if (timers->firing || at_ms == timers->armed_ms)
-        return;
-    timers->armed_ms = at_ms;
-    if (!timers->top) {
-        event_del(timers->alarm);
-        return;
-    }
-    now_ms = cs_now_ms();
-    if (at_ms > now_ms)
-        wait_ms = at_ms - now_ms < LONGEST_SLEEP_MS ? at_ms - now_ms : LONGEST_SLEEP_MS;
-    wait = (struct timeval){ .tv_sec = wait_ms / 1000, .tv_usec = (wait_ms % 1000) * 1000 };
-    event_add(timers->alarm, &wait);
-}
-
 static void fire(struct timer *t)
 {
     int64_t began_us = loop_call_begin();
@@ -121,39 +106,81 @@ static void fire(struct timer *t)
     loop_call_end("timer", began_us);
 }
 
-/* What is set by the callbacks themselves waits for the next turn of the loop, however early it is due. */
-static void on_alarm(int fd, short events, void *arg)
+void timers_fire(struct timers *timers)
 {
-    struct timers *timers = arg;
     const uint64_t last = timers->turn;
-    const int64_t now_ms = cs_now_ms();
+    int64_t now_ms;
 
-    (void)fd, (void)events;
-    timers->firing = true;
+    if (!timers->top)
+        return;
+    now_ms = cs_now_ms();
     while (timers->top && timers->top->at_ms <= now_ms && timers->top->turn <= last) {
         struct timer *t = timers->top;
 
         take_out(timers, t);
         fire(t);
     }
-    timers->firing = false;
-    timers_clock_moved(timers->loop);
 }
+
+/* ---- the alarm --------------------------------------------------------------------------------------------------- */
+
+/* That it rang is all there is to it: timers_fire() comes in each turn of the loop. */
+static void on_alarm(int fd, short events, void *arg)
+{
+    struct timers *timers = arg;
+    uint64_t rings;
+
+    (void)events;
+    if (read(fd, &rings, sizeof rings) < 0 && errno != EAGAIN && errno != EINTR)
+        log_line(CS_LOG_ERROR, "loop", "", "cannot read the timers' timerfd: %s", strerror(errno));
+    timers->armed_ms = INT64_MAX;
+}
+
+/* An alarm that rings too early costs one turn of the loop; to put it off each time a timer is cleared costs more. */
+bool timers_allow_sleep(struct timers *timers, int64_t most_ms)
+{
+    int64_t now_ms = cs_now_ms(), at_ms = timers->top ? timers->top->at_ms : INT64_MAX, wait_ms;
+    struct itimerspec when = { 0 };
+
+    if (at_ms <= now_ms)
+        return false;
+    if (most_ms >= 0 && at_ms - now_ms > most_ms)
+        at_ms = now_ms + most_ms;
+    if (at_ms == timers->armed_ms || (at_ms > timers->armed_ms && most_ms < 0))
+        return true;
+    wait_ms = at_ms - now_ms < LONGEST_SLEEP_MS ? at_ms - now_ms : LONGEST_SLEEP_MS;
+    when.it_value = (struct timespec){ .tv_sec = wait_ms / 1000, .tv_nsec = (wait_ms % 1000) * 1000000 };
+    if (timerfd_settime(timers->fd, 0, &when, NULL) < 0)
+        return false;
+    timers->armed_ms = at_ms;
+    return true;
+}
+
+void timers_clock_moved(struct loop *loop)
+{
+    loop_timers(loop)->armed_ms = INT64_MAX;
+}
+
+/* ---- life and setting -------------------------------------------------------------------------------------------- */
 
 struct timers *timers_new(struct loop *loop, struct cs_error *err)
 {
     struct timers *timers = calloc(1, sizeof *timers);
 
-    if (timers)
-        timers->alarm = event_new(loop_base(loop), -1, 0, on_alarm, timers);
-    if (!timers || !timers->alarm) {
-        free(timers);
+    if (!timers) {
         cs_fail(err, CS_EINTERNAL, "cannot start the timers: no memory");
         return NULL;
     }
     timers->loop = loop;
     timers->armed_ms = INT64_MAX;
-    return timers;
+    timers->fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (timers->fd >= 0)
+        timers->alarm = event_new(loop_base(loop), timers->fd, EV_READ | EV_PERSIST, on_alarm, timers);
+    if (timers->alarm && event_add(timers->alarm, NULL) == 0)
+        return timers;
+    cs_fail(err, CS_ECONFIG, "cannot start the timers: %s", strerrordesc_np(errno));
+    timers_free(timers);
+    return NULL;
 }
 
 void timers_free(struct timers *timers)
@@ -164,16 +191,11 @@ void timers_free(struct timers *timers)
         timers->top->loop = NULL;
         take_out(timers, timers->top);
     }
-    event_free(timers->alarm);
+    if (timers->alarm)
+        event_free(timers->alarm);
+    if (timers->fd >= 0)
+        close(timers->fd);
     free(timers);
-}
-
-void timers_clock_moved(struct loop *loop)
-{
-    struct timers *timers = loop_timers(loop);
-
-    timers->armed_ms = INT64_MAX;
-    arm(timers);
 }
 
 void timer_set_at(struct loop *loop, struct timer *t, int64_t at_ms, cs_timer_fn *fn, void *arg)
@@ -184,7 +206,6 @@ void timer_set_at(struct loop *loop, struct timer *t, int64_t at_ms, cs_timer_fn
     timer_clear(t);
     *t = (struct timer){ .loop = loop, .at_ms = at_ms, .fn = fn, .arg = arg, .turn = ++timers->turn };
     timers->top = join(timers->top, t);
-    arm(timers);
 }
 
 void timer_set_in(struct loop *loop, struct timer *t, int64_t ms, cs_timer_fn *fn, void *arg)
@@ -196,15 +217,11 @@ void timer_set_in(struct loop *loop, struct timer *t, int64_t ms, cs_timer_fn *f
 
 void timer_clear(struct timer *t)
 {
-    struct timers *timers;
-
     if (!t->loop)
         return;
     assert(on_loop_thread());
-    timers = loop_timers(t->loop);
-    take_out(timers, t);
+    take_out(loop_timers(t->loop), t);
     t->loop = NULL;
-    arm(timers);
 }
 
 bool timer_is_set(const struct timer *t)

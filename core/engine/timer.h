@@ -1,5 +1,5 @@
 /*
- * Timers: our own heap over one libevent timer, so that a test can move the clock. A timer is embedded in what it is about,
+ * Timers: our own heap over one timerfd, so that a test can move the clock. A timer is embedded in what it is about,
  * and the heap is made of the timers themselves, so that setting one needs no memory and cannot fail. Timers of the same
  * millisecond fire in the order in which they were set. Loop thread only. The public cs_timer_start() and cs_timer_stop()
  * stand in timer.c as well.
@@ -28,6 +28,11 @@ bool timer_is_set(const struct timer *t);
 struct timers;
 struct timers *timers_new(struct loop *loop, struct cs_error *err);
 void timers_free(struct timers *timers);
-void timers_clock_moved(struct loop *loop); /* look at the clock again: for clock_moved.c and after a suspend */
+/* Fire what is due. What the callbacks set waits for the next turn of the loop, however early it is due. */
+void timers_fire(struct timers *timers);
+/* Before the loop sleeps: see to it that it wakes up when the first timer is due, and after `most_ms` at the latest (-1: no
+ * limit). False: it must not sleep, a timer is due. */
+bool timers_allow_sleep(struct timers *timers, int64_t most_ms);
+void timers_clock_moved(struct loop *loop); /* the alarm is set anew: for clock_moved.c */
 
 #endif

@@ -5,13 +5,18 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
+
+#include <event2/event.h>
 
 #include "engine/log.h"
 #include "engine/loop.h"
+#include "engine/timer.h"
 #include "stderr_text.h"
 
 #define SENDERS 4
@@ -89,6 +94,94 @@ static void mail_of_many_threads_arrives_once_and_in_order(void **state)
     assert_false(box.out_of_order);
 }
 
+#define ROUNDS 2000
+
+struct pen_pal {
+    struct loop *loop;
+    struct letter letter;
+    sem_t answered;
+    size_t rounds;
+};
+
+static void on_round(struct mail *mail)
+{
+    struct pen_pal *pal = (struct pen_pal *)((char *)mail - offsetof(struct pen_pal, letter.mail));
+
+    if (++pal->rounds == ROUNDS)
+        loop_stop(pal->loop);
+    sem_post(&pal->answered);
+}
+
+static void *write_and_wait(void *arg)
+{
+    struct pen_pal *pal = arg;
+
+    for (size_t i = 0; i < ROUNDS; i++) {
+        pal->letter.mail.fn = on_round;
+        loop_post(pal->loop, &pal->letter.mail);
+        sem_wait(&pal->answered);
+    }
+    return NULL;
+}
+
+static void each_letter_wakes_the_loop_up(void **state)
+{
+    struct pen_pal pal = { .loop = *state };
+    pthread_t thread;
+
+    sem_init(&pal.answered, 0, 0);
+    assert_int_equal(pthread_create(&thread, NULL, write_and_wait, &pal), 0);
+    loop_run(pal.loop);
+    pthread_join(thread, NULL);
+    assert_int_equal(pal.rounds, ROUNDS);
+    sem_destroy(&pal.answered);
+}
+
+struct chatter {
+    struct mail mail;
+    struct loop *loop;
+    struct timer timer;
+    bool readable, rang;
+};
+
+static void on_chatter(struct mail *mail)
+{
+    struct chatter *chatter = (struct chatter *)mail;
+
+    loop_post(chatter->loop, &chatter->mail);
+}
+
+static void on_readable(int fd, short events, void *arg)
+{
+    (void)fd, (void)events;
+    ((struct chatter *)arg)->readable = true;
+}
+
+static void on_rang(void *arg)
+{
+    ((struct chatter *)arg)->rang = true;
+}
+
+static void mail_without_end_holds_up_neither_descriptors_nor_timers(void **state)
+{
+    struct chatter chatter = { .mail.fn = on_chatter, .loop = *state };
+    struct event *event;
+    int ends[2];
+
+    assert_int_equal(pipe(ends), 0);
+    event = event_new(loop_base(*state), ends[0], EV_READ, on_readable, &chatter);
+    assert_int_equal(event_add(event, NULL), 0);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    loop_post(chatter.loop, &chatter.mail);
+    timer_set_in(chatter.loop, &chatter.timer, 0, on_rang, &chatter);
+    for (int i = 0; i < 10; i++)
+        loop_run_once(*state, 1000);
+    assert_true(chatter.readable && chatter.rang);
+    event_free(event);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void on_answered(struct mail *mail)
 {
     struct letter *letter = (struct letter *)mail;
@@ -142,6 +235,20 @@ static void running_once_waits_no_longer_than_said(void **state)
             fastest_ms = took_ms;
     }
     assert_true(fastest_ms < 2000);
+}
+
+static void it_waits_that_long_although_an_earlier_timer_was_cleared(void **state)
+{
+    struct chatter chatter = { .loop = *state };
+    int64_t before_ms;
+
+    timer_set_in(*state, &chatter.timer, 30, on_rang, &chatter);
+    loop_run_once(*state, 1);
+    timer_clear(&chatter.timer);
+    before_ms = cs_now_ms();
+    loop_run_once(*state, 60);
+    assert_true(cs_now_ms() - before_ms >= 59);
+    assert_false(chatter.rang);
 }
 
 static void *ask_where(void *arg)
@@ -203,9 +310,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(mail_of_many_threads_arrives_once_and_in_order, begin, end),
+        cmocka_unit_test_setup_teardown(each_letter_wakes_the_loop_up, begin, end),
+        cmocka_unit_test_setup_teardown(mail_without_end_holds_up_neither_descriptors_nor_timers, begin, end),
         cmocka_unit_test_setup_teardown(mail_never_runs_inside_the_post, begin, end),
         cmocka_unit_test_setup_teardown(a_stop_before_the_run_ends_the_run, begin, end),
         cmocka_unit_test_setup_teardown(running_once_waits_no_longer_than_said, begin, end),
+        cmocka_unit_test_setup_teardown(it_waits_that_long_although_an_earlier_timer_was_cleared, begin, end),
         cmocka_unit_test_setup_teardown(only_its_own_thread_is_the_loop_thread, begin, end),
         cmocka_unit_test(without_a_loop_no_thread_is_the_loop_thread),
         cmocka_unit_test_setup_teardown(who_holds_up_the_loop_is_named_in_the_log, begin, end),
