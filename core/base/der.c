@@ -164,7 +164,7 @@ int der_csr_split(const uint8_t *csr, size_t len, struct der_csr *parts, struct 
     struct der_span in = { csr, len }, request, info, content, whole;
 
     *parts = (struct der_csr){ 0 };
-    if (expect(&in, SEQUENCE, &request, &whole) == 0 && in.len == 0 && expect(&request, SEQUENCE, &info, &whole) == 0 &&
+    if (expect(&in, SEQUENCE, &request, &whole) == 0 && in.len == 0 && expect(&request, SEQUENCE, &info, &parts->info) == 0 &&
         expect(&info, INTEGER, &content, &parts->version) == 0 && expect(&info, SEQUENCE, &content, &parts->subject) == 0 &&
         expect(&info, SEQUENCE, &content, &parts->key) == 0 && expect(&info, CONTEXT_0, &content, &parts->attributes) == 0 &&
         info.len == 0 && expect(&request, SEQUENCE, &content, &parts->algorithm) == 0 &&

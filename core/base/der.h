@@ -22,6 +22,7 @@ bool der_is_strict(const uint8_t *at, size_t len);
 
 /* The parts of a PKCS #10 request (RFC 2986 4), each a whole element in the request's bytes. */
 struct der_csr {
+    struct der_span info; /* what is signed: the next four */
     struct der_span version, subject, key, attributes; /* key: the SubjectPublicKeyInfo; attributes: [0] */
     struct der_span algorithm, signature;
 };

@@ -51,26 +51,28 @@ int csr_decode(const void *body, size_t len, const char *content_type, uint8_t *
     return 0;
 }
 
-static char *outline(struct der_span subject, struct cs_error *err)
+/* The Name of these bytes, for X509_NAME_free(), and as text for free(). */
+static int read_subject(struct der_span subject, X509_NAME **name, char **text, struct cs_error *err)
 {
     const unsigned char *at = subject.at;
-    X509_NAME *name = NULL;
-    char *text = NULL;
 
+    *name = NULL;
+    *text = NULL;
     if (der_is_strict(subject.at, subject.len))
-        name = d2i_X509_NAME(NULL, &at, (long)subject.len);
-    if (name && at == subject.at + subject.len)
-        text = subject_name_text(name, err);
+        *name = d2i_X509_NAME(NULL, &at, (long)subject.len);
+    if (*name && at == subject.at + subject.len)
+        *text = subject_name_text(*name, err);
     else
         cs_fail_as(err, CS_EINPUT, "bad-subject", "the subject is not a Name in DER (RFC 5280 4.1.2.4)");
-    X509_NAME_free(name);
     ERR_clear_error();
-    return text;
+    return *text ? 0 : -1;
 }
 
 char *csr_outline(const uint8_t *der, size_t len, struct cs_error *err)
 {
     struct der_span subject = { 0 };
+    X509_NAME *name;
+    char *text;
 
     if (len > CSR_MAX_DER) {
         too_large(len, err);
@@ -78,11 +80,13 @@ char *csr_outline(const uint8_t *der, size_t len, struct cs_error *err)
     }
     if (der_csr_subject(der, len, &subject, err) != 0)
         return NULL;
-    return outline(subject, err);
+    (void)read_subject(subject, &name, &text, err);
+    X509_NAME_free(name);
+    return text;
 }
 
 /* Everything that needs no more than the bytes. */
-static int check_bytes(const uint8_t *der, size_t len, struct der_csr *parts, const char **key_type, struct cs_error *err)
+static int check_bytes(const uint8_t *der, size_t len, struct der_csr *parts, struct csr_key *key, struct cs_error *err)
 {
     static const uint8_t version_0[] = { 0x02, 0x01, 0x00 };
 
@@ -94,26 +98,9 @@ static int check_bytes(const uint8_t *der, size_t len, struct der_csr *parts, co
         return cs_fail_as(err, CS_EINPUT, "bad-der", "the CSR is not DER (X.690): there is a second form of something in it");
     if (parts->version.len != sizeof version_0 || memcmp(parts->version.at, version_0, sizeof version_0) != 0)
         return cs_fail_as(err, CS_EINPUT, "csr-version", "the CSR's version is not 0, the only one there is (RFC 2986 4.1)");
-    if (csr_key_check(parts->key, key_type, err) != 0)
+    if (csr_key_check(key, parts->key, err) != 0)
         return -1;
-    return csr_key_check_algorithm(parts->algorithm, parts->signature, *key_type, err);
-}
-
-static X509_REQ *decode(const uint8_t *der, size_t len, struct cs_error *err)
-{
-    const unsigned char *at = der;
-    unsigned char *again = NULL;
-    X509_REQ *request = d2i_X509_REQ(NULL, &at, (long)len);
-    int again_len = request ? i2d_X509_REQ(request, &again) : -1;
-
-    if (again_len < 0 || (size_t)again_len != len || memcmp(again, der, len) != 0) {
-        cs_fail_as(err, CS_EINPUT, "bad-der", "the CSR does not decode and encode to the same bytes");
-        X509_REQ_free(request);
-        request = NULL;
-    }
-    OPENSSL_free(again);
-    ERR_clear_error();
-    return request;
+    return csr_key_check_algorithm(key, parts->algorithm, parts->signature, err);
 }
 
 static int copy_bytes(struct csr *out, const uint8_t *der, size_t len, struct der_span spki, struct cs_error *err)
@@ -129,27 +116,25 @@ static int copy_bytes(struct csr *out, const uint8_t *der, size_t len, struct de
 int csr_read(struct csr *out, const uint8_t *der, size_t len, struct cs_error *err)
 {
     struct der_csr parts = { 0 };
-    X509_REQ *request = NULL;
+    struct csr_key key;
+    X509_NAME *subject = NULL;
     GENERAL_NAMES *san = NULL;
     int rc = -1;
 
     *out = (struct csr){ 0 };
-    if (check_bytes(der, len, &parts, &out->key_type, err) != 0)
+    if (check_bytes(der, len, &parts, &key, err) != 0)
         goto out;
-    out->subject = outline(parts.subject, err);
-    if (!out->subject)
+    out->key_type = key.type;
+    if (read_subject(parts.subject, &subject, &out->subject, err) != 0)
         goto out;
-    request = decode(der, len, err);
-    if (!request || csr_extensions_read(request, &san, err) != 0)
+    if (csr_extensions_read(parts.attributes, &san, err) != 0 || csr_names_read(out, subject, san, err) != 0)
         goto out;
-    if (csr_names_read(out, X509_REQ_get_subject_name(request), san, err) != 0)
-        goto out;
-    if (csr_key_prove(request, err) != 0 || copy_bytes(out, der, len, parts.key, err) != 0)
+    if (csr_key_prove(&key, parts.info, err) != 0 || copy_bytes(out, der, len, parts.key, err) != 0)
         goto out;
     rc = 0;
 out:
     GENERAL_NAMES_free(san);
-    X509_REQ_free(request);
+    X509_NAME_free(subject);
     if (rc != 0)
         csr_free(out);
     return rc;

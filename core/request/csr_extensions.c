@@ -8,8 +8,6 @@
 
 #include <openssl/err.h>
 
-#include "base/der.h"
-
 #define MAX_ATTRIBUTES 16
 #define MAX_EXTENSIONS 32
 
@@ -28,28 +26,63 @@ static int bad_der(struct cs_error *err)
     return cs_fail_as(err, CS_EINPUT, "bad-der", "a requested extension is not DER (X.690)");
 }
 
-static X509_ATTRIBUTE *attribute_of(X509_REQ *request, int i)
+static void free_attributes(STACK_OF(X509_ATTRIBUTE) *attributes)
 {
-    return X509_REQ_get_attr(request, i);
+    sk_X509_ATTRIBUTE_pop_free(attributes, X509_ATTRIBUTE_free);
+}
+
+static X509_ATTRIBUTE *decode_attribute(struct der_span bytes)
+{
+    const unsigned char *at = bytes.at;
+    X509_ATTRIBUTE *attribute = d2i_X509_ATTRIBUTE(NULL, &at, (long)bytes.len);
+
+    if (attribute && at == bytes.at + bytes.len)
+        return attribute;
+    X509_ATTRIBUTE_free(attribute);
+    return NULL;
+}
+
+/* All of them, for free_attributes(). */
+static STACK_OF(X509_ATTRIBUTE) *decode_attributes(struct der_span bytes, struct cs_error *err)
+{
+    STACK_OF(X509_ATTRIBUTE) *attributes = sk_X509_ATTRIBUTE_new_null();
+    struct der_span list, content, whole;
+    bool failed = !attributes;
+    uint8_t tag;
+
+    failed |= der_next(&bytes, &tag, &list, &whole) != 0;
+    while (!failed && list.len) {
+        X509_ATTRIBUTE *attribute = der_next(&list, &tag, &content, &whole) == 0 ? decode_attribute(whole) : NULL;
+
+        failed = !attribute || sk_X509_ATTRIBUTE_push(attributes, attribute) <= 0;
+        if (failed)
+            X509_ATTRIBUTE_free(attribute);
+    }
+    if (!failed)
+        return attributes;
+    free_attributes(attributes);
+    cs_fail_as(err, CS_EINPUT, "bad-der", "the CSR has an attribute that is not one (RFC 2986 4.1)");
+    return NULL;
 }
 
 /* Each type once: two of a kind could be read differently by a CA. The challenge password is neither looked at nor kept. */
-static int check_attributes(X509_REQ *request, struct cs_error *err)
+static int check_attributes(const STACK_OF(X509_ATTRIBUTE) *attributes, struct cs_error *err)
 {
-    int n = X509_REQ_get_attr_count(request);
+    int n = sk_X509_ATTRIBUTE_num(attributes);
 
     if (n > MAX_ATTRIBUTES)
         return bad_attribute(err, "the CSR has too many attributes");
     for (int i = 0; i < n; i++) {
-        ASN1_OBJECT *type = X509_ATTRIBUTE_get0_object(attribute_of(request, i));
+        X509_ATTRIBUTE *attribute = sk_X509_ATTRIBUTE_value(attributes, i);
+        ASN1_OBJECT *type = X509_ATTRIBUTE_get0_object(attribute);
 
         for (int j = 0; j < i; j++)
-            if (OBJ_cmp(type, X509_ATTRIBUTE_get0_object(attribute_of(request, j))) == 0)
+            if (OBJ_cmp(type, X509_ATTRIBUTE_get0_object(sk_X509_ATTRIBUTE_value(attributes, j))) == 0)
                 return bad_attribute(err, "the CSR has an attribute twice");
         if (OBJ_obj2nid(type) == NID_ms_ext_req)
             return bad_attribute(err, "the CSR has its extensions in Microsoft's old attribute: "
                                       "put them into extensionRequest (RFC 2985 5.4.2)");
-        if (X509_ATTRIBUTE_count(attribute_of(request, i)) == 0)
+        if (X509_ATTRIBUTE_count(attribute) == 0)
             return bad_attribute(err, "the CSR has an attribute without a value");
     }
     return 0;
@@ -75,18 +108,19 @@ static bool has_written_false(const ASN1_STRING *list)
 }
 
 /* The one value of extensionRequest. *out stays NULL when there is none. */
-static int read_request(X509_REQ *request, X509_EXTENSIONS **out, struct cs_error *err)
+static int read_request(const STACK_OF(X509_ATTRIBUTE) *attributes, X509_EXTENSIONS **out, struct cs_error *err)
 {
-    int i = X509_REQ_get_attr_by_NID(request, NID_ext_req, -1);
+    int i = X509at_get_attr_by_NID(attributes, NID_ext_req, -1);
+    X509_ATTRIBUTE *request = i < 0 ? NULL : sk_X509_ATTRIBUTE_value(attributes, i);
     const unsigned char *at;
     const ASN1_STRING *list;
     ASN1_TYPE *value;
 
-    if (i < 0)
+    if (!request)
         return 0;
-    if (X509_ATTRIBUTE_count(attribute_of(request, i)) != 1)
+    if (X509_ATTRIBUTE_count(request) != 1)
         return bad_attribute(err, "the CSR's extensionRequest must have one value");
-    value = X509_ATTRIBUTE_get0_type(attribute_of(request, i), 0);
+    value = X509_ATTRIBUTE_get0_type(request, 0);
     if (!value || ASN1_TYPE_get(value) != V_ASN1_SEQUENCE)
         return bad_attribute(err, "the CSR's extensionRequest is not a list of extensions");
     list = value->value.sequence;
@@ -188,15 +222,16 @@ static int check_all(const X509_EXTENSIONS *extensions, GENERAL_NAMES **san, str
     return 0;
 }
 
-int csr_extensions_read(X509_REQ *request, GENERAL_NAMES **san, struct cs_error *err)
+int csr_extensions_read(struct der_span attributes, GENERAL_NAMES **san, struct cs_error *err)
 {
+    STACK_OF(X509_ATTRIBUTE) *decoded = decode_attributes(attributes, err);
     X509_EXTENSIONS *extensions = NULL;
     int rc;
 
     *san = NULL;
-    rc = check_attributes(request, err);
+    rc = decoded ? check_attributes(decoded, err) : -1;
     if (rc == 0)
-        rc = read_request(request, &extensions, err);
+        rc = read_request(decoded, &extensions, err);
     if (rc == 0 && extensions)
         rc = check_all(extensions, san, err);
     if (rc != 0) {
@@ -204,6 +239,7 @@ int csr_extensions_read(X509_REQ *request, GENERAL_NAMES **san, struct cs_error 
         *san = NULL;
     }
     sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+    free_attributes(decoded);
     ERR_clear_error();
     return rc;
 }

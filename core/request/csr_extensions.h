@@ -9,8 +9,10 @@
 
 #include <countersign/plugin.h>
 
-/* Check them all; *san gets the subjectAltName, to be freed with GENERAL_NAMES_free(), or NULL when there is none. CS_EINPUT
- * "bad-attribute", "extension", "bad-der". */
-int csr_extensions_read(X509_REQ *request, GENERAL_NAMES **san, struct cs_error *err);
+#include "base/der.h"
+
+/* Check them all; `attributes` is the request's [0], in strict DER. *san gets the subjectAltName, to be freed with
+ * GENERAL_NAMES_free(), or NULL when there is none. CS_EINPUT "bad-attribute", "extension", "bad-der". */
+int csr_extensions_read(struct der_span attributes, GENERAL_NAMES **san, struct cs_error *err);
 
 #endif

@@ -1,15 +1,20 @@
 /*
- * The key and the signature of a CSR; see csr_key.h. Forms are compared byte by byte before OpenSSL decodes anything, so a
- * curve of the sender's own making or a modulus of 100,000 bits never gets to it.
+ * The key and the signature of a CSR; see csr_key.h. Forms are compared byte by byte before OpenSSL sees anything of them, so a
+ * curve of the sender's own making or a modulus of 100,000 bits never gets to it. The key is then made from its numbers: to
+ * have a SubjectPublicKeyInfo decoded costs more than the signature's verification, since OpenSSL 3 searches all its decoders
+ * each time.
  */
 #include "request/csr_key.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include <openssl/bn.h>
+#include <openssl/core_names.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
+#include <openssl/params.h>
 
+#define RSA_MOST_BYTES (4096 / 8)
 #define ALLOWED "use RSA with 2048, 3072 or 4096 bits, or EC on P-256 or P-384"
 
 enum { INTEGER = 0x02, BIT_STRING = 0x03, OBJECT = 0x06, SEQUENCE = 0x30 };
@@ -85,7 +90,7 @@ static int has_small_factor(struct der_span modulus)
     return found;
 }
 
-static int check_rsa(struct der_span key, const char **type, struct cs_error *err)
+static int check_rsa(struct csr_key *out, struct der_span key, struct cs_error *err)
 {
     static const struct {
         size_t bits;
@@ -100,14 +105,14 @@ static int check_rsa(struct der_span key, const char **type, struct cs_error *er
         next_positive(&numbers, &n) != 0 || next_positive(&numbers, &e) != 0 || numbers.len != 0)
         return bad_der(err, "the RSA key is not two positive numbers in DER (RFC 8017 A.1.1)");
     bits = count_bits(n);
-    *type = NULL;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         if (sizes[i].bits == bits)
-            *type = sizes[i].type;
-    if (!*type)
+            out->type = sizes[i].type;
+    if (!out->type)
         return cs_fail_as(err, CS_EINPUT, bits < 2048 ? "weak-key" : "key-type", "the RSA key has %zu bits: " ALLOWED, bits);
     if (!is(e, f4, sizeof f4))
         return weak(err, "the RSA key's public exponent is not 65537");
+    out->number = n;
     switch (has_small_factor(n)) {
     case 0:
         return 0;
@@ -118,12 +123,14 @@ static int check_rsa(struct der_span key, const char **type, struct cs_error *er
     }
 }
 
-static int check_ec(struct der_span point, size_t field_bytes, struct cs_error *err)
+static int check_ec(struct csr_key *out, const char *type, struct der_span point, size_t field_bytes, struct cs_error *err)
 {
     if (point.len == 0 || point.at[0] != 0x04)
         return bad_type(err, "the EC key's point is compressed, and must not be");
     if (point.len != 1 + 2 * field_bytes)
         return bad_der(err, "the EC key's point has not the length of its curve");
+    out->type = type;
+    out->number = point;
     return 0;
 }
 
@@ -143,55 +150,119 @@ static int refuse_kind(struct der_span algorithm, struct cs_error *err)
     return bad_type(err, "the EC key spells its curve out instead of naming it");
 }
 
-int csr_key_check(struct der_span spki, const char **type, struct cs_error *err)
+int csr_key_check(struct csr_key *out, struct der_span spki, struct cs_error *err)
 {
     struct der_span parts, algorithm, key, content, whole;
     uint8_t tag;
 
-    *type = NULL;
+    *out = (struct csr_key){ 0 };
     if (der_next(&spki, &tag, &parts, &whole) != 0 || der_next(&parts, &tag, &content, &algorithm) != 0 || tag != SEQUENCE ||
         der_next(&parts, &tag, &key, &whole) != 0 || tag != BIT_STRING || parts.len != 0 || key.len == 0 || key.at[0] != 0)
         return bad_der(err, "the key is not a SubjectPublicKeyInfo in DER (RFC 5280 4.1)");
     key.at++;
     key.len--;
     if (is(algorithm, rsa_key, sizeof rsa_key))
-        return check_rsa(key, type, err);
-    if (is(algorithm, p256_key, sizeof p256_key)) {
-        *type = "p256";
-        return check_ec(key, 32, err);
-    }
-    if (is(algorithm, p384_key, sizeof p384_key)) {
-        *type = "p384";
-        return check_ec(key, 48, err);
-    }
+        return check_rsa(out, key, err);
+    if (is(algorithm, p256_key, sizeof p256_key))
+        return check_ec(out, "p256", key, 32, err);
+    if (is(algorithm, p384_key, sizeof p384_key))
+        return check_ec(out, "p384", key, 48, err);
     return refuse_kind(algorithm, err);
 }
 
-int csr_key_check_algorithm(struct der_span algorithm, struct der_span signature, const char *key_type, struct cs_error *err)
+static bool is_rsa(const struct csr_key *key)
+{
+    return key->type[0] == 'r';
+}
+
+int csr_key_check_algorithm(struct csr_key *key, struct der_span algorithm, struct der_span signature, struct cs_error *err)
 {
     /* sha256, sha384 and sha512WithRSAEncryption with NULL (RFC 4055 5); ecdsa-with-SHA256, 384 and 512 without (RFC 5758 3.2);
      * the last number of the OID differs. */
     static const uint8_t with_rsa[] = { SEQUENCE, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01 };
     static const uint8_t with_ec[] = { SEQUENCE, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03 };
-    bool is_rsa = key_type[0] == 'r', known = false;
+    const EVP_MD *const digests[] = { EVP_sha256(), EVP_sha384(), EVP_sha512() };
     struct der_span content, whole;
-    uint8_t last, tag;
+    unsigned which = 3;
+    uint8_t tag;
 
-    if (is_rsa && starts_with(algorithm, with_rsa, sizeof with_rsa) && algorithm.len == sizeof with_rsa + 3) {
-        last = algorithm.at[sizeof with_rsa];
-        known = last >= 0x0b && last <= 0x0d && algorithm.at[algorithm.len - 2] == 0x05;
-    } else if (!is_rsa && starts_with(algorithm, with_ec, sizeof with_ec) && algorithm.len == sizeof with_ec + 1) {
-        last = algorithm.at[sizeof with_ec];
-        known = last >= 0x02 && last <= 0x04;
+    if (is_rsa(key)) {
+        if (starts_with(algorithm, with_rsa, sizeof with_rsa) && algorithm.len == sizeof with_rsa + 3 &&
+            algorithm.at[algorithm.len - 2] == 0x05)
+            which = algorithm.at[sizeof with_rsa] - 0x0bu;
+    } else if (starts_with(algorithm, with_ec, sizeof with_ec) && algorithm.len == sizeof with_ec + 1) {
+        which = algorithm.at[sizeof with_ec] - 0x02u;
     }
-    if (!known)
+    if (which >= 3)
         return cs_fail_as(err, CS_EINPUT, "signature-algorithm",
                           "the CSR is not signed with SHA-256, SHA-384 or SHA-512 and %s in its plain form: "
                           "make it with openssl req -sha256",
-                          is_rsa ? "RSA (PKCS #1 v1.5)" : "ECDSA");
+                          is_rsa(key) ? "RSA (PKCS #1 v1.5)" : "ECDSA");
     if (der_next(&signature, &tag, &content, &whole) != 0 || content.len < 2 || content.at[0] != 0)
         return bad_der(err, "the signature is not a whole number of bytes");
+    key->signature = (struct der_span){ content.at + 1, content.len - 1 };
+    key->digest = digests[which];
     return 0;
+}
+
+static EVP_PKEY *key_from(const char *algorithm, int what, OSSL_PARAM *params)
+{
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, algorithm, NULL);
+    EVP_PKEY *key = NULL;
+
+    if (context && EVP_PKEY_fromdata_init(context) == 1)
+        (void)EVP_PKEY_fromdata(context, &key, what, params); /* on failure there is no key */
+    EVP_PKEY_CTX_free(context);
+    return key;
+}
+
+static EVP_PKEY *make_rsa(struct der_span modulus)
+{
+    uint8_t native[RSA_MOST_BYTES];
+    uint32_t exponent = 65537;
+    OSSL_PARAM params[] = { OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_N, native, modulus.len),
+                            OSSL_PARAM_construct_uint32(OSSL_PKEY_PARAM_RSA_E, &exponent), OSSL_PARAM_construct_end() };
+    BIGNUM *n = BN_bin2bn(modulus.at, (int)modulus.len, NULL);
+    EVP_PKEY *key = NULL;
+
+    if (n && BN_bn2nativepad(n, native, (int)modulus.len) > 0)
+        key = key_from("RSA", EVP_PKEY_PUBLIC_KEY, params);
+    BN_free(n);
+    return key;
+}
+
+/* Keys without a point, since to copy what is known of a curve costs a quarter of making it from its name. */
+static struct {
+    pthread_once_t made;
+    EVP_PKEY *p256, *p384;
+} curves = { .made = PTHREAD_ONCE_INIT };
+
+static EVP_PKEY *make_curve(char *name)
+{
+    OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, name, 0), OSSL_PARAM_construct_end() };
+
+    return key_from("EC", EVP_PKEY_KEY_PARAMETERS, params);
+}
+
+static void make_curves(void)
+{
+    char p256[] = "P-256", p384[] = "P-384";
+
+    curves.p256 = make_curve(p256);
+    curves.p384 = make_curve(p384);
+}
+
+/* NULL: the point is not on the curve. */
+static EVP_PKEY *make_ec(const char *type, struct der_span point)
+{
+    EVP_PKEY *key;
+
+    pthread_once(&curves.made, make_curves);
+    key = EVP_PKEY_dup(strcmp(type, "p256") == 0 ? curves.p256 : curves.p384);
+    if (key && EVP_PKEY_set1_encoded_public_key(key, point.at, point.len) == 1)
+        return key;
+    EVP_PKEY_free(key);
+    return NULL;
 }
 
 /* On the curve, not at infinity, coordinates in range. That is all there is to check on curves whose cofactor is 1, as P-256
@@ -205,18 +276,29 @@ static bool is_point_of_group(EVP_PKEY *key)
     return is_one;
 }
 
-int csr_key_prove(X509_REQ *request, struct cs_error *err)
+static bool has_signed(const struct csr_key *key, EVP_PKEY *pkey, struct der_span info)
 {
-    EVP_PKEY *key = X509_REQ_get0_pubkey(request);
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool has = context && EVP_DigestVerifyInit(context, NULL, key->digest, NULL, pkey) == 1 &&
+               EVP_DigestVerify(context, key->signature.at, key->signature.len, info.at, info.len) == 1;
+
+    EVP_MD_CTX_free(context);
+    return has;
+}
+
+int csr_key_prove(const struct csr_key *key, struct der_span info, struct cs_error *err)
+{
+    EVP_PKEY *pkey = is_rsa(key) ? make_rsa(key->number) : make_ec(key->type, key->number);
     int rc = 0;
 
-    if (!key)
+    if (!pkey)
         rc = weak(err, "the key is not a valid one: an EC point that is not on its curve, for example");
-    else if (EVP_PKEY_get_base_id(key) == EVP_PKEY_EC && !is_point_of_group(key))
+    else if (!is_rsa(key) && !is_point_of_group(pkey))
         rc = weak(err, "the EC key's point is not a valid one of its group");
-    else if (X509_REQ_verify(request, key) != 1)
+    else if (!has_signed(key, pkey, info))
         rc = cs_fail_as(err, CS_EINPUT, "bad-signature",
                         "the CSR's signature was not made with its key: was it changed after it was signed?");
+    EVP_PKEY_free(pkey);
     ERR_clear_error();
     return rc;
 }

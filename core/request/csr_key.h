@@ -4,22 +4,29 @@
 #ifndef REQUEST_CSR_KEY_H
 #define REQUEST_CSR_KEY_H
 
-#include <openssl/x509.h>
+#include <openssl/evp.h>
 
 #include <countersign/plugin.h>
 
 #include "base/der.h"
 
+struct csr_key {
+    const char *type;       /* "rsa2048", "rsa3072", "rsa4096", "p256", "p384" */
+    struct der_span number; /* the modulus of RSA, the point of EC; in the CSR's bytes */
+    struct der_span signature;
+    const EVP_MD *digest; /* of the signature */
+};
+
 /* The SubjectPublicKeyInfo against the allow-list, by its bytes alone: RSA of 2048, 3072 or 4096 bits with e = 65537, P-256 and
- * P-384 as named curves with an uncompressed point. *type gets "rsa2048", …, "p384". CS_EINPUT "key-type", "weak-key". */
-int csr_key_check(struct der_span spki, const char **type, struct cs_error *err);
+ * P-384 as named curves with an uncompressed point. Fills type and number. CS_EINPUT "key-type", "weak-key". */
+int csr_key_check(struct csr_key *key, struct der_span spki, struct cs_error *err);
 
-/* The signature's AlgorithmIdentifier against the allow-list, parameters included, and against the key's type. CS_EINPUT
- * "signature-algorithm". */
-int csr_key_check_algorithm(struct der_span algorithm, struct der_span signature, const char *key_type, struct cs_error *err);
+/* The signature's AlgorithmIdentifier against the allow-list, parameters included, and against the key's type. Fills signature
+ * and digest. CS_EINPUT "signature-algorithm". */
+int csr_key_check_algorithm(struct csr_key *key, struct der_span algorithm, struct der_span signature, struct cs_error *err);
 
-/* Public-key operations: is an EC point one of its group, and did this key sign the request? CS_EINPUT "weak-key",
- * "bad-signature". */
-int csr_key_prove(X509_REQ *request, struct cs_error *err);
+/* Public-key operations: is an EC point one of its group, and did this key sign `info`, the CertificationRequestInfo as it was
+ * sent? CS_EINPUT "weak-key", "bad-signature". */
+int csr_key_prove(const struct csr_key *key, struct der_span info, struct cs_error *err);
 
 #endif

@@ -39,6 +39,7 @@ static const struct kind kinds[] = {
 
 struct jose_key {
     EVP_PKEY *pkey;
+    EVP_MD_CTX *signer; /* begun with the key and its digest; each signature is made with a copy */
     const struct kind *kind;
     json_t *jwk;
     char thumbprint[JOSE_THUMBPRINT_LEN + 1];
@@ -143,6 +144,17 @@ static const struct kind *kind_of(EVP_PKEY *pkey, struct cs_error *err)
     return NULL;
 }
 
+/* To begin costs as much as a tenth of the signature, since OpenSSL looks up digest and algorithm by name. */
+static EVP_MD_CTX *begin_signing(EVP_PKEY *pkey, const struct kind *kind)
+{
+    EVP_MD_CTX *signer = EVP_MD_CTX_new();
+
+    if (signer && EVP_DigestSignInit(signer, NULL, kind->width == 48 ? EVP_sha384() : EVP_sha256(), NULL, pkey) == 1)
+        return signer;
+    EVP_MD_CTX_free(signer);
+    return NULL;
+}
+
 /* Owns `pkey` from here on. */
 static int wrap(struct jose_key **out, EVP_PKEY *pkey, struct cs_error *err)
 {
@@ -158,8 +170,9 @@ static int wrap(struct jose_key **out, EVP_PKEY *pkey, struct cs_error *err)
         jose_key_free(key);
         return -1;
     }
+    key->signer = begin_signing(pkey, key->kind);
     key->jwk = make_jwk(pkey, key->kind);
-    if (!key->jwk || make_thumbprint(key->thumbprint, key->jwk) < 0) {
+    if (!key->signer || !key->jwk || make_thumbprint(key->thumbprint, key->jwk) < 0) {
         jose_key_free(key);
         return no_memory(err);
     }
@@ -246,6 +259,7 @@ void jose_key_free(struct jose_key *key)
     if (!key)
         return;
     json_decref(key->jwk);
+    EVP_MD_CTX_free(key->signer);
     EVP_PKEY_free(key->pkey);
     free(key);
 }
@@ -288,16 +302,15 @@ static int flatten(uint8_t *out, size_t *out_len, const uint8_t *der, size_t der
 }
 
 /* The signature of `input` in base64url, for free(); NULL: OpenSSL failed. */
-static char *signature_of(const struct jose_key *key, const char *input, size_t len)
+static char *signature_of(const struct jose_key *key, const struct text *input)
 {
-    const EVP_MD *md = key->kind->width == 48 ? EVP_sha384() : EVP_sha256();
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     uint8_t raw[RSA_MOST_BITS / 8], flat[2 * 48];
     size_t raw_len = sizeof raw, flat_len;
     char *text = NULL;
 
-    if (!ctx || EVP_DigestSignInit(ctx, NULL, md, NULL, key->pkey) != 1 ||
-        EVP_DigestSign(ctx, raw, &raw_len, (const uint8_t *)input, len) != 1)
+    if (!ctx || EVP_MD_CTX_copy_ex(ctx, key->signer) != 1 ||
+        EVP_DigestSign(ctx, raw, &raw_len, (const uint8_t *)text_of(input), input->len) != 1)
         goto out;
     if (!key->kind->curve)
         text = encode(raw, raw_len);
@@ -308,42 +321,55 @@ out:
     return text;
 }
 
-/* RFC 7515 5.1: both parts in base64url, and the input of the signature made of them. */
-static int make_parts(json_t *header, const char *payload, char **protected, char **encoded, struct text *input)
+/* RFC 7515 5.1: header and payload in base64url with a dot between them, which is what gets signed. */
+static int make_input(struct text *input, size_t *header_len, json_t *header, const char *payload)
 {
-    char *header_text = json_dumps(header, JSON_COMPACT);
+    char *text = json_dumps(header, JSON_COMPACT), *first = text ? encode(text, strlen(text)) : NULL;
+    char *second = encode(payload, strlen(payload));
+    int rc = -1;
 
-    if (header_text)
-        *protected = encode(header_text, strlen(header_text));
-    free(header_text);
-    *encoded = encode(payload, strlen(payload));
-    if (!*protected || !*encoded)
-        return -1;
-    text_add(input, *protected);
-    text_add_char(input, '.');
-    text_add(input, *encoded);
-    return text_failed(input) ? -1 : 0;
+    if (first && second) {
+        text_add(input, first);
+        *header_len = input->len;
+        text_add_char(input, '.');
+        text_add(input, second);
+        rc = text_failed(input) ? -1 : 0;
+    }
+    free(text);
+    free(first);
+    free(second);
+    return rc;
+}
+
+/* RFC 7515 7.2.2. All three values are base64url, which JSON takes as it is. */
+static char *make_message(const struct text *input, size_t header_len, const char *signature)
+{
+    struct text message = TEXT_MAX(2 * MESSAGE_MAX);
+
+    text_add(&message, "{\"protected\":\"");
+    text_add_n(&message, text_of(input), header_len);
+    text_add(&message, "\",\"payload\":\"");
+    text_add(&message, text_of(input) + header_len + 1);
+    text_add(&message, "\",\"signature\":\"");
+    text_add(&message, signature);
+    text_add(&message, "\"}");
+    return text_take(&message);
 }
 
 char *jose_sign(const struct jose_key *key, json_t *header, const char *payload, struct cs_error *err)
 {
     struct text input = TEXT_MAX(MESSAGE_MAX);
-    char *protected = NULL, *encoded = NULL, *signature = NULL, *message = NULL;
-    json_t *whole = NULL;
+    char *signature = NULL, *message = NULL;
+    size_t header_len;
 
     if (json_object_set_new(header, "alg", json_string(key->kind->alg)) == 0 &&
-        make_parts(header, payload, &protected, &encoded, &input) == 0)
-        signature = signature_of(key, text_of(&input), input.len);
+        make_input(&input, &header_len, header, payload) == 0)
+        signature = signature_of(key, &input);
     if (signature)
-        whole = json_pack("{s:s, s:s, s:s}", "protected", protected, "payload", encoded, "signature", signature);
-    if (whole)
-        message = json_dumps(whole, JSON_COMPACT);
+        message = make_message(&input, header_len, signature);
     if (!message)
         no_memory(err);
-    json_decref(whole);
     free(signature);
-    free(encoded);
-    free(protected);
     text_free(&input);
     return message;
 }
@@ -351,23 +377,22 @@ char *jose_sign(const struct jose_key *key, json_t *header, const char *payload,
 json_t *jose_mac(const uint8_t *secret, size_t secret_len, json_t *header, const char *payload, struct cs_error *err)
 {
     struct text input = TEXT_MAX(MESSAGE_MAX);
-    char *protected = NULL, *encoded = NULL, *signature = NULL;
+    char *signature = NULL;
     json_t *whole = NULL;
     uint8_t mac[32];
-    size_t mac_len = 0;
+    size_t mac_len = 0, header_len;
 
     if (json_object_set_new(header, "alg", json_string("HS256")) == 0 &&
-        make_parts(header, payload, &protected, &encoded, &input) == 0 &&
+        make_input(&input, &header_len, header, payload) == 0 &&
         EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, secret, secret_len, (const uint8_t *)text_of(&input), input.len, mac,
                   sizeof mac, &mac_len))
         signature = encode(mac, mac_len);
     if (signature)
-        whole = json_pack("{s:s, s:s, s:s}", "protected", protected, "payload", encoded, "signature", signature);
+        whole = json_pack("{s:s%, s:s, s:s}", "protected", text_of(&input), header_len, "payload",
+                          text_of(&input) + header_len + 1, "signature", signature);
     if (!whole)
         no_memory(err);
     free(signature);
-    free(encoded);
-    free(protected);
     text_free(&input);
     return whole;
 }

@@ -1,9 +1,11 @@
 /* request/csr.c: any bytes as a CSR, or as one part of a CSR that is then signed, so that what stands behind the signature is
- * reached, too. The first byte of the input says which part. What was accepted must be what it says. */
+ * reached, too. The first byte of the input says which part. What was accepted must be what it says, and OpenSSL's reader of
+ * whole requests must agree. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "csr_maker.h"
+#include "csr_reference.h"
 #include "request/csr.h"
 #include "request/subject_name.h"
 
@@ -51,10 +53,12 @@ static void read_it(const uint8_t *der, size_t len)
         check_subject(&csr, outline);
         csr_cn_only_advice(&csr, &advice);
         must(!text_failed(&advice) && advice.len > 0);
+        must(csr_reference_agrees(der, len, &csr, NULL));
         text_free(&advice);
         csr_free(&csr);
     } else {
         must(err.code == CS_EINPUT && err.reason[0] && err.text[0]);
+        must(csr_reference_agrees(der, len, &csr, &err));
     }
     free(outline);
 }
