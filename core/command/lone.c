@@ -85,7 +85,10 @@ int lone_reopen(struct lone *lone, struct cs_error *err)
 {
     if (lone->instance->calls)
         return cs_fail(err, CS_EBUSY, "the plugin has not finished an earlier call");
-    return instance_reopen(lone->instance, err);
+    if (instance_reopen(lone->instance, err) == 0)
+        return 0;
+    lone->stuck = true;
+    return cs_fail_in(err, "opened again");
 }
 
 bool lone_close(struct lone *lone)
@@ -141,7 +144,8 @@ struct lone_call *lone_begin(struct lone *lone, const struct cs_txt_change *chan
     call->began_us = now_us();
     if (lone->stuck) {
         call->ended = call->result.failed = true;
-        cs_fail(&call->result.err, CS_EBUSY, "the plugin was not asked, as it has not finished an earlier call");
+        cs_fail(&call->result.err, CS_EBUSY,
+                "the plugin was not asked: it has not finished an earlier call, or was not opened again");
     } else {
         instance_set_txt(lone->instance, change, "", cs_now_ms() + lone->deadline_ms, on_set, call);
     }

@@ -16,7 +16,7 @@ struct lone {
     struct keep *keep;
     struct instance *instance;
     int64_t deadline_ms; /* of each call; the caller may change it */
-    bool stuck;          /* a call was not finished long after its deadline: nothing more can be asked of the plugin */
+    bool stuck;          /* a call was not finished long after its deadline, or it was not opened again: ask no more */
 };
 
 /* What became of a call. */

@@ -5,30 +5,43 @@
 
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/name.h"
+#include "command/conformance.h"
 #include "command/steps.h"
 #include "command/table.h"
 #include "plugin/duration.h"
 
+enum { DNS_PORT = 53, VISIBLE_MS = 30 * 1000 };
+
 static const char usage[] =
-    "usage: countersign [-c FILE] plugin test INSTANCE --zone ZONE --steps -\n"
+    "usage: countersign [-c FILE] plugin test INSTANCE --zone ZONE --server ADDRESS[:PORT] [--only NAME,…]\n"
+    "       countersign [-c FILE] plugin test INSTANCE --zone ZONE --steps -\n"
+    "       countersign plugin test --list\n"
     "\n"
-    "Opens one dns instance of the configuration and makes changes in ZONE, as the server would.\n"
+    "Opens one dns instance of the configuration as the server would, makes changes in ZONE, and looks at the DNS server\n"
+    "whether they are served. Names of its own are used and taken away again: the zone may be in use. A line for each\n"
+    "behaviour: \"pass|FAIL NAME MILLISECONDS DETAIL\". Exit code: 0 all passed, 1 not all did, 2 wrong usage.\n"
     "\n"
     "  --zone ZONE           the zone that is changed\n"
-    "  --steps -             changes from standard input, one JSON object a line:\n"
-    "                        {\"owner\": \"_acme-challenge.x.ZONE.\", \"want\": [\"…\"], \"gone\": [\"…\"], \"ttl\": 10}\n"
-    "  --deadline DURATION   of each change; default 30s\n";
+    "  --server ADDRESS      the authoritative server that is asked: \"192.0.2.1\", \"192.0.2.1:5300\", \"[2001:db8::1]:53\"\n"
+    "  --only NAME[,NAME…]   these behaviours only\n"
+    "  --list                the behaviours, a line each\n"
+    "  --deadline DURATION   of each change; default 30s\n"
+    "  --visible DURATION    how long a change may take to be seen at the server; default 30s\n"
+    "  --steps -             instead: changes from standard input, one JSON object a line, and an answer for each:\n"
+    "                        {\"owner\": \"_acme-challenge.x.ZONE.\", \"want\": [\"…\"], \"gone\": [\"…\"], \"ttl\": 10}\n";
 
-struct plan {
+struct choice {
     const char *instance;
     char zone[NAME_MAX_LEN + 1];
+    bool list;
     const char *steps;
     int64_t deadline_ms; /* 0: the server's own */
+    bool has_server;
+    struct conformance_plan plan;
 };
 
 static int read_duration(int64_t *out, const char *value, const char *what, struct cs_error *err)
@@ -38,27 +51,64 @@ static int read_duration(int64_t *out, const char *value, const char *what, stru
     return cs_fail(err, CS_EINPUT, "%s takes a time such as 500ms or 30s, not `%.40s`", what, value);
 }
 
-static int read_option(struct plan *plan, int option, const char *value, struct cs_error *err)
+static int read_server(struct choice *choice, const char *value, struct cs_error *err)
+{
+    choice->has_server = true;
+    if (address_parse(value, DNS_PORT, &choice->plan.server, &choice->plan.server_len, err) < 0)
+        return cs_fail_in(err, "--server");
+    if (choice->plan.server.ss_family != AF_INET && choice->plan.server.ss_family != AF_INET6)
+        return cs_fail(err, CS_EINPUT, "--server takes an address and perhaps a port, not `%.60s`", value);
+    return 0;
+}
+
+static int read_option(struct choice *choice, int option, const char *value, struct cs_error *err)
 {
     switch (option) {
     case 'z':
-        return table_name(plan->zone, value, NAME_ONE_LABEL | NAME_UNDERSCORE, "--zone", err);
-    case 's':
-        plan->steps = value;
-        return strcmp(value, "-") == 0 ? 0 : cs_fail(err, CS_EINPUT, "--steps reads standard input only: say --steps -");
+        return table_name(choice->zone, value, NAME_ONE_LABEL | NAME_UNDERSCORE, "--zone", err);
+    case 'a':
+        return read_server(choice, value, err);
+    case 'o':
+        choice->plan.only = value;
+        return conformance_check_names(value, err);
+    case 'l':
+        choice->list = true;
+        return 0;
     case 'd':
-        return read_duration(&plan->deadline_ms, value, "--deadline", err);
+        return read_duration(&choice->deadline_ms, value, "--deadline", err);
+    case 'v':
+        return read_duration(&choice->plan.visible_ms, value, "--visible", err);
+    case 's':
+        choice->steps = value;
+        return strcmp(value, "-") == 0 ? 0 : cs_fail(err, CS_EINPUT, "--steps reads standard input only: say --steps -");
     default:
         return cs_fail(err, CS_EINPUT, "what it takes:");
     }
 }
 
+static int check_choice(const struct choice *choice, int n_names, struct cs_error *err)
+{
+    if (choice->list)
+        return n_names ? cs_fail(err, CS_EINPUT, "--list takes no instance") : 0;
+    if (n_names != 1)
+        return cs_fail(err, CS_EINPUT, "name one dns instance of the configuration");
+    if (!choice->zone[0])
+        return cs_fail(err, CS_EINPUT, "--zone is missing");
+    if (choice->steps && (choice->has_server || choice->plan.only))
+        return cs_fail(err, CS_EINPUT, "--steps looks at no server and runs no behaviour: leave --server and --only out");
+    if (!choice->steps && !choice->has_server)
+        return cs_fail(err, CS_EINPUT, "--server is missing: who serves the zone, so that the changes can be seen?");
+    return 0;
+}
+
 /* Returns an exit code, or -1 to go on. */
-static int read_plan(struct plan *plan, const struct command_line *line)
+static int read_choice(struct choice *choice, const struct command_line *line)
 {
     static const struct option options[] = {
-        { "zone", required_argument, NULL, 'z' },     { "steps", required_argument, NULL, 's' },
-        { "deadline", required_argument, NULL, 'd' }, { NULL, 0, NULL, 0 },
+        { "zone", required_argument, NULL, 'z' },     { "server", required_argument, NULL, 'a' },
+        { "only", required_argument, NULL, 'o' },     { "list", no_argument, NULL, 'l' },
+        { "deadline", required_argument, NULL, 'd' }, { "visible", required_argument, NULL, 'v' },
+        { "steps", required_argument, NULL, 's' },    { NULL, 0, NULL, 0 },
     };
     static char name[] = "countersign plugin test";
     struct cs_error err = { 0 };
@@ -67,30 +117,30 @@ static int read_plan(struct plan *plan, const struct command_line *line)
     line->argv[1] = name;
     optind = 0;
     while ((option = getopt_long(line->argc - 1, line->argv + 1, "", options, NULL)) != -1)
-        if (read_option(plan, option, optarg, &err) < 0)
+        if (read_option(choice, option, optarg, &err) < 0)
             return table_wrong_use(usage, "plugin test: %s", err.text);
-    if (line->argc - 1 - optind != 1)
-        return table_wrong_use(usage, "plugin test: name one dns instance of the configuration");
-    plan->instance = line->argv[1 + optind];
-    if (!plan->zone[0])
-        return table_wrong_use(usage, "plugin test: --zone is missing");
-    if (!plan->steps)
-        return table_wrong_use(usage, "plugin test: --steps is missing");
+    if (check_choice(choice, line->argc - 1 - optind, &err) < 0)
+        return table_wrong_use(usage, "plugin test: %s", err.text);
+    choice->instance = line->argv[1 + optind];
+    choice->plan.zone = choice->zone;
     return -1;
 }
 
-static int run(const struct plan *plan, struct lone *lone, const char *config_path, struct cs_error *err)
+/* How many failed; -1: nothing could be tried. */
+static int run(const struct choice *choice, struct lone *lone, const char *config_path, struct cs_error *err)
 {
-    if (lone_open(lone, config_path, plan->instance, err) < 0)
+    if (lone_open(lone, config_path, choice->instance, err) < 0)
         return -1;
-    if (plan->deadline_ms)
-        lone->deadline_ms = plan->deadline_ms;
-    return steps_run(lone, plan->zone, STDIN_FILENO, err);
+    if (choice->deadline_ms)
+        lone->deadline_ms = choice->deadline_ms;
+    if (choice->steps)
+        return steps_run(lone, choice->zone, STDIN_FILENO, err);
+    return conformance_run(lone, &choice->plan, err);
 }
 
 int plugin_test(const struct command_line *line)
 {
-    struct plan plan = { 0 };
+    struct choice choice = { .plan.visible_ms = VISIBLE_MS };
     struct cs_error err = { 0 };
     struct lone lone;
     int code;
@@ -99,10 +149,14 @@ int plugin_test(const struct command_line *line)
         fputs(usage, stdout);
         return 0;
     }
-    code = read_plan(&plan, line);
+    code = read_choice(&choice, line);
     if (code >= 0)
         return code;
-    code = run(&plan, &lone, line->config_path, &err);
+    if (choice.list) {
+        conformance_list(stdout);
+        return 0;
+    }
+    code = run(&choice, &lone, line->config_path, &err);
     if (code < 0 && err.text[0])
         fprintf(stderr, "countersign plugin test: %s\n", err.text);
     fflush(stdout);

@@ -315,6 +315,7 @@ struct dns_query *dns_client_ask(struct loop *loop, const struct dns_ask *ask, d
     q->fn = fn;
     q->arg = arg;
     q->fd = -1;
+    q->attempt = ask->tcp ? DNS_ATTEMPTS - 1 : 0;
     attempt_start(q);
     return q;
 }

@@ -19,6 +19,7 @@ struct dns_ask {
     const char *name; /* absolute; copied */
     uint16_t type;
     bool recurse;        /* RD: for resolvers */
+    bool tcp;            /* by TCP only */
     int64_t deadline_ms; /* on cs_now_ms(); an attempt lasts 1, 2, 3 s at most */
 };
 
