@@ -27,6 +27,7 @@ struct instance {
     bool closing;     /* no new calls */
     size_t calls;     /* ops that are out */
     struct call *out; /* they themselves */
+    bool challenges;  /* a CA that has asked for a challenge: it will again (request/challenge.c) */
 };
 
 /* The start order, one function a step; each collects or reports with *err. */

@@ -1,6 +1,6 @@
 /*
- * From cs_challenge_put() to `done`: write down, set, see; see challenge.h. The rows are challenge_record.c's, the set of each
- * owner name is owner.c's, the asking visible.c's.
+ * From cs_challenge_put() to `done`: find the place, write down, set, see; see challenge.h. Finding is challenge_place.c's, the
+ * rows are challenge_record.c's, the set of each owner name is owner.c's, the asking visible.c's.
  */
 #include "request/challenge.h"
 
@@ -10,6 +10,7 @@
 
 #include "engine/log.h"
 #include "engine/wait.h"
+#include "request/challenge_place.h"
 #include "request/challenge_record.h"
 #include "request/owner.h"
 #include "request/visible.h"
@@ -28,15 +29,27 @@ struct challenges {
 struct publication {
     struct challenges *all;
     struct job *job;
-    struct value *value;
+    char *name, *text; /* what is validated, and the value */
+    int64_t expires_ms;
+    struct challenge_place *place; /* the job's, which outlives this */
+    struct place_waiter waiter;
+    struct value *value; /* NULL: the place is being looked for */
     struct op_ticket *ticket;
     int64_t op_deadline_ms;
+    size_t seen; /* links of the place that the world sees */
     struct visible_wait *visible;
     cs_done_fn *done;
     void *arg;
 };
 
 /* ---- Answering ---- */
+
+static void free_publication(struct publication *p)
+{
+    free(p->name);
+    free(p->text);
+    free(p);
+}
 
 /* Ends the publication; the plugin hears of it if it still waits. */
 static void answer(struct publication *p, const struct cs_error *err)
@@ -47,36 +60,51 @@ static void answer(struct publication *p, const struct cs_error *err)
         p->value->waiting = NULL;
     if (op)
         p->done(p->arg, err);
-    free(p);
+    free_publication(p);
 }
+
+static void look_for(struct publication *p);
 
 static void on_visible(void *arg, const struct cs_error *err)
 {
     struct publication *p = arg;
 
     p->visible = NULL;
-    if (err && p->job->row->visible == CS_VISIBLE_WARN) {
+    if (err && p->place->links[p->seen].visible == CS_VISIBLE_WARN) {
         log_line(CS_LOG_WARN, LOG_WHO, p->job->id, "going on although %s", err->text);
         err = NULL;
     }
-    answer(p, err);
+    if (err) {
+        answer(p, err);
+        return;
+    }
+    p->seen++;
+    look_for(p);
 }
 
+/* Link by link: that each alias leads to the next name, then that the value is at the last. */
 static void look_for(struct publication *p)
 {
-    const struct value *value = p->value;
+    const struct challenge_place *place = p->place;
+    const struct place_link *link = &place->links[p->seen];
     const int64_t patience_ms = cs_now_ms() + p->all->heart->settings->visible_ms;
     const int64_t latest_ms = p->op_deadline_ms - LEAVE_MS;
     const struct visible_want want = {
-        .owner = owner_name(value->owner),
-        .zone = owner_zone(value->owner),
-        .value = value->text,
-        .servers = p->job->row->servers,
+        .owner = link->name,
+        .zone = link->zone[0] ? link->zone : link->name,
+        .value = p->text,
+        .alias = p->seen + 1 < place->n ? link[1].name : NULL,
+        .servers = link->servers,
         .deadline_ms = patience_ms < latest_ms ? patience_ms : latest_ms,
     };
 
-    if (p->job->row->visible == CS_VISIBLE_OFF) {
+    if (p->seen == place->n) {
         answer(p, NULL);
+        return;
+    }
+    if (link->visible == CS_VISIBLE_OFF) {
+        p->seen++;
+        look_for(p);
         return;
     }
     p->visible = visible_wait(p->all->heart->visible, &want, on_visible, p);
@@ -119,11 +147,8 @@ static void on_told(void *arg, struct value *value, const struct cs_error *err)
 
 /* ---- The service ---- */
 
-static int owner_of(const struct cs_challenge *challenge, const struct job *job, struct text *owner, struct text *zone,
-                    struct cs_error *err)
+static int check(const struct cs_challenge *challenge, const struct job *job, char name[NAME_MAX_LEN + 1], struct cs_error *err)
 {
-    char name[NAME_MAX_LEN + 1];
-
     if (challenge->type != CS_DNS_01)
         return cs_fail(err, CS_EINTERNAL, "challenge type %d is not known here", (int)challenge->type);
     if (name_check(name, challenge->name, strlen(challenge->name), 0, err) < 0)
@@ -131,15 +156,11 @@ static int owner_of(const struct cs_challenge *challenge, const struct job *job,
     if (!name_in_zone(name, job->row->zone))
         return cs_fail_as(err, CS_EUPSTREAM, "foreign-challenge", "the CA asks for a challenge at %s, outside of %s", name,
                           job->row->zone);
-    if (job->row->challenge_zone[0])
-        return cs_fail(err, CS_ECONFIG, "zone %s has a challenge_zone, which this version cannot follow: clear it",
-                       job->row->zone);
-    text_addf(owner, "_acme-challenge.%s.", name);
-    text_addf(zone, "%s.", job->row->zone);
-    return text_failed(owner) || text_failed(zone) ? cs_fail(err, CS_EINTERNAL, "the name is too long") : 0;
+    return 0;
 }
 
-static struct publication *make_publication(struct job *job, struct cs_op *op, cs_done_fn *done, void *arg)
+static struct publication *make_publication(struct job *job, struct cs_op *op, const struct cs_challenge *challenge,
+                                            cs_done_fn *done, void *arg)
 {
     struct publication *p = calloc(1, sizeof *p);
 
@@ -147,36 +168,16 @@ static struct publication *make_publication(struct job *job, struct cs_op *op, c
         return NULL;
     p->all = job->heart->challenges;
     p->job = job;
+    p->text = text_copy(challenge->value);
+    p->expires_ms = challenge->expires_ms ? challenge->expires_ms : cs_wall_ms() + EXPIRES_MS;
     p->op_deadline_ms = cs_op_deadline_ms(op);
     p->done = done;
     p->arg = arg;
-    p->ticket = op_ticket_new(op);
+    p->ticket = p->text ? op_ticket_new(op) : NULL;
     if (p->ticket)
         return p;
-    free(p);
+    free_publication(p);
     return NULL;
-}
-
-static struct value *find_value(struct job *job, const struct cs_challenge *challenge, struct cs_error *err)
-{
-    struct challenges *all = job->heart->challenges;
-    struct instance *dns = instances_find(all->heart->instances, ROLE_DNS, job->row->dns);
-    const int64_t expires_ms = challenge->expires_ms ? challenge->expires_ms : cs_wall_ms() + EXPIRES_MS;
-    struct text owner = TEXT_MAX(NAME_MAX_LEN + 20), zone = TEXT_MAX(NAME_MAX_LEN + 1);
-    struct value *value = NULL;
-
-    if (!dns) {
-        cs_fail(err, CS_ECONFIG, "the row of zone %s names the DNS instance \"%s\", which the configuration does not have",
-                job->row->zone, job->row->dns);
-    } else if (owner_of(challenge, job, &owner, &zone, err) == 0) {
-        value = owners_value(all->owners, dns, text_of(&zone), text_of(&owner), job->id, challenge->name, challenge->value,
-                             expires_ms);
-        if (!value)
-            cs_fail(err, CS_EINTERNAL, "out of memory");
-    }
-    text_free(&owner);
-    text_free(&zone);
-    return value;
 }
 
 /* A value that is served already (of an earlier run) is set again: that is harmless, and says whether it still is. */
@@ -195,6 +196,25 @@ static void publish(struct publication *p, struct value *value)
         answer(p, &(struct cs_error){ .code = CS_EINTERNAL, .text = "out of memory" });
         value_forget(value);
     }
+}
+
+static struct value *find_value(struct publication *p, struct cs_error *err)
+{
+    const struct challenge_place *place = p->place;
+    const struct place_link *end;
+    struct value *value;
+
+    if (place->state == PLACE_FAILED) {
+        *err = place->err;
+        return NULL;
+    }
+    end = &place->links[place->n - 1];
+    value = owners_value(p->all->owners, place->dns, end->zone, end->name, p->job->id, p->name, p->text, p->expires_ms);
+    if (!value)
+        cs_fail(err, CS_EINTERNAL, "out of memory");
+    else if (value->waiting)
+        cs_fail(err, CS_EINTERNAL, "the plugin puts the same challenge twice");
+    return value && !value->waiting ? value : NULL;
 }
 
 /* Errors of the call itself come later, too: a callback never runs inside the call that asks for it. */
@@ -226,27 +246,62 @@ static void answer_later(struct publication *p, const struct cs_error *err)
     loop_post(p->all->heart->loop, &news->mail);
 }
 
+static void on_place(void *arg)
+{
+    struct publication *p = arg;
+    struct cs_error err;
+    struct value *value = find_value(p, &err);
+
+    if (value)
+        publish(p, value);
+    else
+        answer(p, &err);
+}
+
+static void on_place_dropped(void *arg)
+{
+    struct publication *p = arg;
+
+    op_ticket_use(p->ticket);
+    free_publication(p);
+}
+
+/* Finds the place, or waits until it is found. */
+static int start(struct publication *p, const struct cs_challenge *challenge, struct cs_error *err)
+{
+    char name[NAME_MAX_LEN + 1];
+    struct value *value;
+
+    if (check(challenge, p->job, name, err) < 0)
+        return -1;
+    p->name = text_copy(name);
+    p->place = p->name ? challenge_place_of(p->job, name) : NULL;
+    if (!p->place)
+        return cs_fail(err, CS_EINTERNAL, "out of memory");
+    if (p->place->state == PLACE_SEARCHED) {
+        p->waiter = (struct place_waiter){ .found = on_place, .dropped = on_place_dropped, .arg = p };
+        challenge_place_await(p->place, &p->waiter);
+        return 0;
+    }
+    value = find_value(p, err);
+    if (!value)
+        return -1;
+    publish(p, value);
+    return 0;
+}
+
 void cs_challenge_put(struct cs_op *op, const struct cs_challenge *challenge, cs_done_fn *done, void *arg)
 {
     struct job *job = op_owner(op);
     struct publication *p;
     struct cs_error err;
-    struct value *value;
 
     assert(on_loop_thread() && job);
-    p = make_publication(job, op, done, arg);
-    if (!p) {
+    job->ca->challenges = true;
+    p = make_publication(job, op, challenge, done, arg);
+    if (!p)
         done(arg, &(struct cs_error){ .code = CS_EINTERNAL, .text = "out of memory" });
-        return;
-    }
-    value = find_value(job, challenge, &err);
-    if (value && value->waiting) {
-        cs_fail(&err, CS_EINTERNAL, "the plugin puts the same challenge twice");
-        value = NULL;
-    }
-    if (value)
-        publish(p, value);
-    else
+    else if (start(p, challenge, &err) < 0)
         answer_later(p, &err);
 }
 
@@ -315,7 +370,7 @@ static void forget_waiting(struct value *value)
     visible_cancel(p->visible);
     op_ticket_use(p->ticket);
     value->waiting = NULL;
-    free(p);
+    free_publication(p);
 }
 
 static void release(struct value *value)
@@ -332,11 +387,13 @@ static void release(struct value *value)
 void challenges_release(struct challenges *challenges, struct job *job)
 {
     owners_each_of_job(challenges->owners, job->id, release);
+    challenge_places_drop(job);
 }
 
 void challenges_abandon(struct challenges *challenges, struct job *job)
 {
     owners_each_of_job(challenges->owners, job->id, forget_waiting);
+    challenge_places_drop(job);
 }
 
 void challenges_revive(struct challenges *challenges, const struct cs_job_challenge *row, bool open)

@@ -9,6 +9,7 @@
 #include "engine/log.h"
 #include "engine/timer.h"
 #include "request/challenge.h"
+#include "request/challenge_place.h"
 #include "request/issuers.h"
 #include "request/job.h"
 #include "request/resume.h"
@@ -71,10 +72,12 @@ struct heart *heart_new(const struct heart *with, struct cs_error *err)
         visible_new(heart->loop, (const char *const *)heart->settings->resolvers, heart->settings->n_resolvers, err);
     heart->subjects = subjects_new(heart);
     heart->queues = zone_queues_new(heart->loop);
+    heart->places = challenge_places_new(heart);
     heart->challenges = challenges_new(heart);
     heart->jobs = jobs_new(heart);
     heart->issuers = issuers_new();
-    if (heart->visible && heart->subjects && heart->queues && heart->challenges && heart->jobs && heart->issuers)
+    if (heart->visible && heart->subjects && heart->queues && heart->places && heart->challenges && heart->jobs &&
+        heart->issuers)
         return heart;
     if (heart->visible)
         cs_fail(err, CS_EINTERNAL, "out of memory");
@@ -115,7 +118,8 @@ size_t heart_busy(const struct heart *heart)
 {
     const struct whole_heart *whole = (const struct whole_heart *)heart;
 
-    return jobs_count(heart->jobs) + heart->in_flight + challenges_busy(heart->challenges) + whole->purging;
+    return jobs_count(heart->jobs) + heart->in_flight + challenges_busy(heart->challenges) +
+           challenge_places_busy(heart->places) + whole->purging;
 }
 
 void heart_free(struct heart *heart)
@@ -126,6 +130,7 @@ void heart_free(struct heart *heart)
     jobs_free(heart->jobs);
     issuers_free(heart->issuers);
     challenges_free(heart->challenges);
+    challenge_places_free(heart->places);
     zone_queues_free(heart->queues);
     subjects_free(heart->subjects);
     visible_free(heart->visible);

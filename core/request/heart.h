@@ -20,6 +20,7 @@ struct heart {
     struct visible *visible;
     struct subjects *subjects;
     struct zone_queues *queues;
+    struct challenge_places *places;
     struct challenges *challenges;
     struct jobs *jobs;
     struct issuers *issuers;

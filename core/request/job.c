@@ -13,6 +13,7 @@
 #include "base/base64url.h"
 #include "engine/log.h"
 #include "request/challenge.h"
+#include "request/challenge_place.h"
 
 #define LOG_WHO "job"
 
@@ -126,6 +127,7 @@ static void free_job(struct job *job)
     assert(!job->first);
     timer_clear(&job->timer);
     zone_queue_leave(&job->place);
+    challenge_places_drop(job);
     subject_row_release(job->row);
     csr_free(&job->csr);
     certificate_free(&job->certificate);

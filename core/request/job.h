@@ -60,6 +60,7 @@ struct job {
     bool fresh;                                     /* a stored chain will not do */
     struct job_waiter *first, *last;
     struct zone_place place;
+    struct challenge_place *places; /* of its challenges, as far as they were looked for */
     struct timer timer; /* the deadline while it has no op; later: when its end is stored again */
     struct cs_op *op;
     bool op_is_out;        /* the plugin has not finished yet */

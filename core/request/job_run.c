@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "engine/log.h"
 #include "request/challenge.h"
+#include "request/challenge_place.h"
 #include "request/job.h"
 
 #define LOG_WHO         "job"
@@ -276,6 +277,8 @@ static void sign(struct job *job)
     job->attempts++;
     job->progress[0] = '\0';
     job->op_is_out = true;
+    if (!call.step && job->ca->challenges)
+        challenge_places_expect(job);
     job->op = instance_sign(job->ca, &call, &err);
     if (!job->op) {
         job->op_is_out = false;

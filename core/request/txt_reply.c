@@ -79,6 +79,22 @@ static void read_values(struct txt_reply *reply, const ldns_pkt *pkt, const stru
         snprintf(reply->said, sizeof reply->said, "no TXT record");
 }
 
+static void read_alias(struct txt_reply *reply, const ldns_pkt *pkt, const struct txt_question *question)
+{
+    const ldns_rr_list *list = ldns_pkt_answer(pkt);
+    char target[1024];
+
+    snprintf(reply->said, sizeof reply->said, "no CNAME record");
+    for (size_t i = 0; i < ldns_rr_list_rr_count(list) && !reply->has; i++) {
+        const ldns_rr *rr = ldns_rr_list_rr(list, i);
+
+        if (!is_of(rr, LDNS_RR_TYPE_CNAME, question->owner) || !read_name(target, ldns_rr_rdf(rr, 0)))
+            continue;
+        reply->has = strcmp(target, question->alias) == 0;
+        snprintf(reply->said, sizeof reply->said, "an alias to %.40s", target);
+    }
+}
+
 static bool is_below(const char *name, const char *zone)
 {
     size_t name_len = strlen(name), zone_len = strlen(zone);
@@ -108,12 +124,15 @@ void txt_reply_read(struct txt_reply *reply, unsigned rcode, const ldns_pkt *pkt
     char name[16];
 
     *reply = (struct txt_reply){ 0 };
-    if (!pkt || rcode != LDNS_RCODE_NOERROR) {
+    if (!pkt || (rcode != LDNS_RCODE_NOERROR && (rcode != LDNS_RCODE_NXDOMAIN || !question->alias))) {
         dns_client_rcode(name, rcode);
         snprintf(reply->said, sizeof reply->said, "%s", name);
         return;
     }
-    read_values(reply, pkt, question);
+    if (question->alias)
+        read_alias(reply, pkt, question);
+    else
+        read_values(reply, pkt, question);
     if (!reply->has && !ldns_pkt_aa(pkt))
         read_referral(reply, pkt, question);
 }

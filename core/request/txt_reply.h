@@ -1,5 +1,6 @@
 /*
- * Reads in a DNS answer whether a TXT value is there, and what there is instead. Called by visible.c. Pure, fuzzed.
+ * Reads in a DNS answer whether a TXT value (or a CNAME record) is there, and what there is instead. Called by visible.c. Pure,
+ * fuzzed.
  */
 #ifndef REQUEST_TXT_REPLY_H
 #define REQUEST_TXT_REPLY_H
@@ -12,7 +13,8 @@ enum { TXT_REPLY_SAID = 64 };
 struct txt_question {
     const char *owner; /* what was asked for: absolute, lower case */
     const char *value;
-    const char *zone; /* the zone of the server that answered */
+    const char *alias; /* NULL; or instead of a value: the target of a CNAME record, absolute, lower case */
+    const char *zone;  /* the zone of the server that answered */
 };
 
 struct txt_reply {

@@ -43,7 +43,7 @@ struct visible_wait {
     struct visible_wait *next, *before;
     bool listed; /* in visible->waits */
     struct visible *visible;
-    char *owner, *zone, *value;
+    char *owner, *zone, *value, *alias;
     bool fixed; /* the servers are the operator's, not found */
     int64_t deadline_ms;
     cs_done_fn *done;
@@ -83,6 +83,11 @@ struct visible *visible_new(struct loop *loop, const char *const *resolvers, siz
         return NULL;
     }
     return visible;
+}
+
+struct name_servers *visible_name_servers(const struct visible *visible)
+{
+    return visible->name_servers;
 }
 
 /* ---- The end of a wait ---------------------------------------------------------------------------------------------- */
@@ -129,6 +134,7 @@ static void wait_free(struct visible_wait *w)
     free(w->owner);
     free(w->zone);
     free(w->value);
+    free(w->alias);
     free(w);
 }
 
@@ -159,7 +165,8 @@ static void on_deadline(void *arg)
         add_server(&text, &w->asked[i]);
     if (text.len == 0)
         text_add(&text, w->err.code != CS_OK ? w->err.text : "its name servers were not found in time");
-    cs_fail_as(&err, CS_EUPSTREAM, "not-visible", "the TXT value at %.255s cannot be seen: %.200s", w->owner, text_of(&text));
+    cs_fail_as(&err, CS_EUPSTREAM, "not-visible", "the %s at %.255s cannot be seen: %.200s", w->alias ? "CNAME" : "TXT value",
+               w->owner, text_of(&text));
     text_free(&text);
     wait_end(w, &err);
 }
@@ -239,7 +246,8 @@ static void succeed(struct visible_wait *w)
 
 static void read_answer(struct asked *a, const struct dns_answer *answer)
 {
-    const struct txt_question question = { .owner = a->wait->owner, .value = a->wait->value, .zone = a->wait->cut };
+    const struct txt_question question = { .owner = a->wait->owner, .value = a->wait->value,
+                                           .alias = a->wait->alias, .zone = a->wait->cut };
     struct txt_reply reply;
 
     if (answer->err) {
@@ -299,7 +307,8 @@ static void on_answer(void *arg, const struct dns_answer *answer)
 static void ask(struct asked *a)
 {
     const struct dns_ask question = { .server = a->server.at, .server_len = a->server.len, .name = a->wait->owner,
-                                      .type = LDNS_RR_TYPE_TXT, .deadline_ms = a->wait->deadline_ms };
+                                      .type = a->wait->alias ? LDNS_RR_TYPE_CNAME : LDNS_RR_TYPE_TXT,
+                                      .deadline_ms = a->wait->deadline_ms };
     struct cs_error err;
 
     a->query = dns_client_ask(a->wait->visible->loop, &question, on_answer, a, &err);
@@ -417,8 +426,9 @@ struct visible_wait *visible_wait(struct visible *visible, const struct visible_
                                 .pause_ms = FIRST_PAUSE_MS };
     w->owner = text_copy(want->owner);
     w->zone = text_copy(want->zone);
-    w->value = text_copy(want->value);
-    if (!w->owner || !w->zone || !w->value) {
+    w->value = text_copy(want->alias ? "" : want->value);
+    w->alias = want->alias ? text_copy(want->alias) : NULL;
+    if (!w->owner || !w->zone || !w->value || (want->alias && !w->alias)) {
         wait_free(w);
         return NULL;
     }

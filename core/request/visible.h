@@ -12,10 +12,14 @@ struct visible;
 struct visible *visible_new(struct loop *loop, const char *const *resolvers, size_t n, struct cs_error *err);
 void visible_free(struct visible *visible); /* pending waits end with CS_ESHUTDOWN */
 
+/* Who finds servers for it, and remembers them. */
+struct name_servers *visible_name_servers(const struct visible *visible);
+
 struct visible_want {
     const char *owner;   /* absolute, trailing dot */
     const char *zone;    /* absolute, trailing dot */
-    const char *value;
+    const char *value;   /* of a TXT record */
+    const char *alias;   /* NULL; or instead of a value: the target of a CNAME record, absolute, lower case */
     const char *servers; /* as in the zone's row; "": by NS, from the zone up, then down where they refer to a zone below */
     int64_t deadline_ms; /* on cs_now_ms() */
 };

@@ -39,7 +39,8 @@ static void write_config(const struct rig *rig, const char *path, const char *dn
     FILE *f = fopen(path, "w");
 
     assert_non_null(f);
-    fprintf(f, "state = \"%s/state\"; runtime = \"%s/run\"; log_level = \"error\";\n", rig->folder, rig->folder);
+    fprintf(f, "state = \"%s/state\"; runtime = \"%s/run\"; log_level = \"error\"; resolvers = ( \"%s\" );\n",
+            rig->folder, rig->folder, rig->resolver ? rig->resolver : "127.0.0.1:1");
     fprintf(f, "ca = { fake = { plugin = \"%s/tests/fakes/%s.so\"; log = \"%s/calls\"; max_parallel = 1; }; };\n", build_root(),
             rig->ca ? rig->ca : "fake-ca", rig->folder);
     fprintf(f, "dns = { fake = { plugin = \"%s/tests/fakes/fake-dns.so\"; folder = \"%s/dns\"; %s };\n", build_root(),
@@ -294,6 +295,11 @@ void rig_subject(struct rig *rig, const char *subject, const char *zone, const c
 
 char *rig_csr(const char *name)
 {
+    return rig_csr_for(name, name);
+}
+
+char *rig_csr_for(const char *cn, const char *name)
+{
     EVP_PKEY *key = EVP_EC_gen("P-256");
     X509_REQ *req = X509_REQ_new();
     STACK_OF(X509_EXTENSION) *extensions = sk_X509_EXTENSION_new_null();
@@ -302,7 +308,7 @@ char *rig_csr(const char *name)
     size_t len;
 
     snprintf(san, sizeof san, "DNS:%s", name);
-    X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(req), "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
+    X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(req), "CN", MBSTRING_ASC, (const unsigned char *)cn, -1, -1, 0);
     sk_X509_EXTENSION_push(extensions, X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, san));
     X509_REQ_add_extensions(req, extensions);
     X509_REQ_set_pubkey(req, key);

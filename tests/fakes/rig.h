@@ -24,6 +24,7 @@ struct rig {
     struct heart *heart;
     bool resumed;
     const char *ca; /* the CA plugin, a file in tests/fakes, which is then the DNS instance "both", too; NULL: fake-ca */
+    const char *resolver; /* who is asked for name servers; NULL: nobody who answers */
     struct sqlite3 *lock;
 };
 
@@ -58,6 +59,7 @@ void rig_unlock(struct rig *rig);
 
 /* A CSR for CN and SAN `name` with a new P-256 key, PEM; the caller frees it. */
 char *rig_csr(const char *name);
+char *rig_csr_for(const char *cn, const char *san);
 struct request *rig_post(struct rig *rig, const char *csr, struct rig_answer *answer);
 struct request *rig_submit(struct rig *rig, const char *csr, int64_t wait_ms, bool detach, bool fresh,
                            struct rig_answer *answer);

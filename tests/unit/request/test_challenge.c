@@ -46,17 +46,22 @@ static void subject(const char *profile)
 /* A server that has the value, or has not. */
 static struct fake_server server;
 static bool server_has_it;
+static size_t txt_questions;
 
 static void say(void *arg, struct fake_server *from, const struct fake_question *question, struct message *reply)
 {
+    const bool is_txt = question->type == 16;
+
     (void)arg, (void)from;
-    fake_reply(reply, question, 0x8400, server_has_it ? 1 : 0, 0);
-    if (server_has_it)
+    txt_questions += is_txt;
+    fake_reply(reply, question, 0x8400, server_has_it && is_txt ? 1 : 0, 0);
+    if (server_has_it && is_txt)
         fake_txt(reply, question->name, VALUE);
 }
 
 static void zone_with(enum cs_visible visible)
 {
+    txt_questions = 0;
     fake_server_start(&server, rig.loop, "127.0.0.1", 0, say, NULL);
     server_has_it = false;
     rig_zone_as(&rig, "x.example", "fake", visible, server.address);
@@ -77,7 +82,7 @@ static void the_order_waits_until_the_zones_server_has_the_value(void **state)
     zone_with(CS_VISIBLE_REQUIRE);
     subject("put+ok");
     rig_post(&rig, csr, &one);
-    rig_until_true(&rig, server.questions > 1);
+    rig_until_true(&rig, txt_questions > 1);
     assert_false(one.came);
     server_has_it = true;
     rig_until(&rig, &one.came);
@@ -95,7 +100,7 @@ static void a_value_that_nobody_sees_fails_the_order_where_it_is_required(void *
     zone_with(CS_VISIBLE_REQUIRE);
     subject("put+ok");
     rig_post(&rig, csr, &one);
-    rig_until_true(&rig, server.questions > 1);
+    rig_until_true(&rig, txt_questions > 1);
     assert_false(one.came);
     clock_move(rig.loop, rig.setup.settings.visible_ms);
     rig_until(&rig, &one.came);
@@ -116,7 +121,7 @@ static void a_value_that_nobody_sees_is_only_a_warning_where_the_zone_says_so(vo
     zone_with(CS_VISIBLE_WARN);
     subject("put+ok");
     rig_post(&rig, csr, &one);
-    rig_until_true(&rig, server.questions > 1);
+    rig_until_true(&rig, txt_questions > 1);
     assert_false(one.came);
     clock_move(rig.loop, rig.setup.settings.visible_ms);
     rig_until(&rig, &one.came);
@@ -151,7 +156,7 @@ static void the_wait_leaves_time_for_what_comes_after_it(void **state)
     subject("put+ok");
     rig.setup.settings.visible_ms = 24 * 3600 * 1000;
     rig_post(&rig, csr, &one);
-    rig_until_true(&rig, server.questions > 1);
+    rig_until_true(&rig, txt_questions > 1);
     assert_false(one.came);
     clock_move(rig.loop, rig.setup.settings.job_deadline_ms - 5000);
     rig_until(&rig, &one.came);
@@ -169,7 +174,7 @@ static void an_order_that_ends_while_it_waits_takes_its_value_along(void **state
     zone_with(CS_VISIBLE_REQUIRE);
     subject("push+gate:go+fail:10");
     rig_post(&rig, csr, &one);
-    rig_until_true(&rig, server.questions > 0);
+    rig_until_true(&rig, txt_questions > 0);
     rig_open_gate(&rig, "go");
     rig_until(&rig, &one.came);
     assert_int_equal(one.code, CS_EREFUSED);
@@ -186,7 +191,7 @@ static void a_stop_ends_the_wait(void **state)
     zone_with(CS_VISIBLE_REQUIRE);
     subject("save:order+put+ok");
     rig_post(&rig, csr, &one);
-    rig_until_true(&rig, server.questions > 0);
+    rig_until_true(&rig, txt_questions > 0);
     heart_stop(rig.heart);
     instances_stop(rig.instances);
     rig_until(&rig, &one.came);
