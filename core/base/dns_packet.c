@@ -189,3 +189,14 @@ int dns_name_from_wire(char *out, const uint8_t *wire, size_t len)
     out[n] = '\0';
     return 0;
 }
+
+void dns_rcode_text(char out[16], unsigned rcode)
+{
+    static const char *const names[] = { "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED",
+                                         "YXDOMAIN", "YXRRSET", "NXRRSET", "NOTAUTH", "NOTZONE" };
+
+    if (rcode < sizeof names / sizeof *names)
+        snprintf(out, 16, "%s", names[rcode]);
+    else
+        snprintf(out, 16, "RCODE %u", rcode % 4096);
+}

@@ -46,4 +46,7 @@ int dns_name_to_wire(uint8_t out[255], const char *name);
 /* And back, with a trailing dot, lower-cased; bytes other than LDH, '_' and '*' as \DDD. `out` has 1024 bytes. -1: bad. */
 int dns_name_from_wire(char *out, const uint8_t *wire, size_t len);
 
+/* "NXDOMAIN", "SERVFAIL", … or "RCODE 23" in `out`. */
+void dns_rcode_text(char out[16], unsigned rcode);
+
 #endif

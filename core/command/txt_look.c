@@ -54,7 +54,7 @@ static int check_answer(unsigned rcode, const ldns_pkt *pkt, struct cs_error *er
 {
     char said[16];
 
-    dns_client_rcode(said, rcode);
+    dns_rcode_text(said, rcode);
     if (!pkt || (rcode != 0 && rcode != NXDOMAIN))
         return cs_fail(err, CS_EUPSTREAM, "it answers %s", said);
     if (!ldns_pkt_aa(pkt))

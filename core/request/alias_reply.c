@@ -81,7 +81,7 @@ void alias_reply_read(struct alias_reply *reply, unsigned rcode, const ldns_pkt 
     char word[16];
 
     *reply = (struct alias_reply){ .kind = ALIAS_UNKNOWN };
-    dns_client_rcode(word, rcode);
+    dns_rcode_text(word, rcode);
     snprintf(reply->said, sizeof reply->said, "%s", word);
     if (!pkt || (rcode != LDNS_RCODE_NOERROR && rcode != LDNS_RCODE_NXDOMAIN))
         return;

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -324,15 +323,4 @@ void dns_client_cancel(struct dns_query *query)
 {
     if (query)
         query_free(query);
-}
-
-void dns_client_rcode(char out[16], unsigned rcode)
-{
-    static const char *const names[] = { "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED",
-                                         "YXDOMAIN", "YXRRSET", "NXRRSET", "NOTAUTH", "NOTZONE" };
-
-    if (rcode < sizeof names / sizeof *names)
-        snprintf(out, 16, "%s", names[rcode]);
-    else
-        snprintf(out, 16, "RCODE %u", rcode % 4096);
 }

@@ -36,7 +36,4 @@ struct dns_query *dns_client_ask(struct loop *loop, const struct dns_ask *ask, d
                                  struct cs_error *err);
 void dns_client_cancel(struct dns_query *query); /* `fn` is not called; NULL is allowed */
 
-/* "NXDOMAIN", "SERVFAIL", … or "RCODE 23" in `out`. */
-void dns_client_rcode(char out[16], unsigned rcode);
-
 #endif

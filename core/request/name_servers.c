@@ -377,7 +377,7 @@ static void on_answer(void *arg, const struct dns_answer *answer)
     e->query = NULL;
     if (answer->err)
         s->err = *answer->err;
-    dns_client_rcode(rcode, answer->rcode);
+    dns_rcode_text(rcode, answer->rcode);
     if (!answer->err && !is_final(answer))
         cs_fail(&s->err, CS_EUPSTREAM, "the resolver says %s", rcode);
     if (!is_final(answer) && errand_ask(e))

@@ -125,7 +125,7 @@ void txt_reply_read(struct txt_reply *reply, unsigned rcode, const ldns_pkt *pkt
 
     *reply = (struct txt_reply){ 0 };
     if (!pkt || (rcode != LDNS_RCODE_NOERROR && (rcode != LDNS_RCODE_NXDOMAIN || !question->alias))) {
-        dns_client_rcode(name, rcode);
+        dns_rcode_text(name, rcode);
         snprintf(reply->said, sizeof reply->said, "%s", name);
         return;
     }
