@@ -57,7 +57,7 @@ static int fail_key(const struct advice_about *about, uint16_t error, struct cs_
                  about->key_name);
     else if (error == TSIG_BADKEY)
         snprintf(advice, sizeof advice,
-                 "it has no key %.80s with %s, or (Knot DNS) no acl by which this key, from this address, may update TXT records",
+                 "it has no key %.80s with %s, or (Knot DNS) no acl by which this key and address may update TXT records",
                  about->key_name, about->algorithm);
     else
         snprintf(advice, sizeof advice, "it does not like how the request is signed with key %.80s and %s", about->key_name,
