@@ -62,8 +62,10 @@ static void fail_status(struct cs_error *err, const struct cs_http_reply *reply,
     } else if (status == 403) {
         cs_fail_as(err, CS_ECONFIG, "dns-forbidden", "access is forbidden (403): is there a proxy before it with rules?");
     } else if (status == 404) {
-        cs_fail_as(err, CS_ECONFIG, "dns-not-found", "not found (404): `server` must be its server id (\"localhost\", here \"%.60s\") "
-                   "and `api` its URL without /api/v1", pdns->conf->server);
+        cs_fail_as(
+            err, CS_ECONFIG, "dns-not-found",
+            "not found (404): `server` must be its server id (\"localhost\", here \"%.60s\"), `api` its URL without /api/v1",
+            pdns->conf->server);
     } else if (status >= 300 && status < 400) {
         cs_fail_as(err, CS_ECONFIG, "dns-redirect", "it answers with a redirect (%d): set `api` to where that leads", status);
     } else if (status == 429) {

@@ -1,6 +1,6 @@
 /*
- * One exchange with PowerDNS's HTTP API: the URL, the key, and what each status means to the operator. Used by server.c, zones.c
- * and owner.c.
+ * One exchange with PowerDNS's HTTP API: the URL, the key, and what each status means to the operator. Used by server.c,
+ * zones.c, step.c and owner.c.
  */
 #ifndef DNS_PDNS_API_H
 #define DNS_PDNS_API_H
@@ -12,8 +12,8 @@
 
 struct api_want {
     const char *method;
-    const char *path;  /* behind ".../servers/SERVER": "" or "/zones/…" */
-    const char *body;  /* JSON, or NULL */
+    const char *path; /* behind ".../servers/SERVER": "" or "/zones/…" */
+    const char *body; /* JSON, or NULL */
 };
 
 struct api_failure {

@@ -1,6 +1,6 @@
 /*
- * dns-pdns: serves TXT values through the HTTP API of PowerDNS Authoritative. The descriptor, the settings, and the way from the
- * core's calls to owner.c. docs/dns-pdns.md says how to set it up.
+ * dns-pdns: serves TXT values through the HTTP API of PowerDNS Authoritative. The descriptor, the settings, and the way from
+ * the core's calls to owner.c. docs/dns-pdns.md says how to set it up.
  */
 #include "pdns.h"
 
@@ -18,14 +18,17 @@ static const struct cs_option settings[] = {
     CS_SETTING(SECRET, struct pdns_settings, key, NULL, "its api-key"),
     CS_SETTING(STRING, struct pdns_settings, server, "localhost", "its server id; PowerDNS itself has only \"localhost\""),
     CS_SETTING(STRING, struct pdns_settings, ca_file, "", "trust anchors (PEM) for an https URL; default: the system's"),
-    CS_SETTING(BOOL, struct pdns_settings, insecure, "false", "allow a URL with http to any host: the key then travels in clear"),
+    CS_SETTING(BOOL, struct pdns_settings, insecure, "false", "allow http to any host: the key then travels in clear"),
     CS_SETTING_RANGE(SECONDS, struct pdns_settings, timeout, "10s", 100, 600000, "give up on one exchange with PowerDNS"),
-    CS_SETTING_RANGE(SECONDS, struct pdns_settings, zone_cache, "1h", 1000, 604800000, "how long it is remembered that PowerDNS "
-                     "has a zone"),
-    CS_SETTING_RANGE(SECONDS, struct pdns_settings, recheck, "3s", 0, 60000, "how long after a change it is looked whether a "
+    CS_SETTING_RANGE(SECONDS, struct pdns_settings, zone_cache, "1h", 1000, 604800000,
+                     "how long it is remembered that "
+                     "PowerDNS has a zone"),
+    CS_SETTING_RANGE(SECONDS, struct pdns_settings, recheck, "3s", 0, 60000,
+                     "how long after a change it is looked whether a "
                      "second writer undid it; 0: not at all"),
-    CS_SETTING(BOOL, struct pdns_settings, keep_disabled, "true", "before PowerDNS 5.0: search for disabled records at the same "
-               "name, so that they are kept"),
+    CS_SETTING(BOOL, struct pdns_settings, keep_disabled, "true",
+               "before PowerDNS 5.0: search for disabled records at the "
+               "same name, so that they are kept"),
     CS_SETTINGS_END
 };
 
@@ -150,6 +153,6 @@ static void pdns_set_txt(void *self, const struct cs_txt_change *change, struct 
 
 static const struct cs_dns_ops dns = { .size = sizeof dns, .set_txt = pdns_set_txt };
 
-CS_PLUGIN("dns-pdns", "0.1.0", "serves TXT values through the HTTP API of PowerDNS Authoritative",
-          .settings = settings, .settings_size = sizeof(struct pdns_settings), .open = pdns_open, .start = pdns_start,
-          .stop = pdns_stop, .close = pdns_close, .dns = &dns, .check = pdns_check);
+CS_PLUGIN("dns-pdns", "0.1.0", "serves TXT values through the HTTP API of PowerDNS Authoritative", .settings = settings,
+          .settings_size = sizeof(struct pdns_settings), .open = pdns_open, .start = pdns_start, .stop = pdns_stop,
+          .close = pdns_close, .dns = &dns, .check = pdns_check);

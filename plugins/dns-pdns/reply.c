@@ -195,8 +195,7 @@ int reply_read_rrset(struct reply_rrset *out, const char *body, size_t len, cons
     *out = (struct reply_rrset){ 0 };
     if (!zone)
         return -1;
-    rc = json_is_object(zone) ? read_rrsets(out, json_object_get(zone, "rrsets"), owner, err)
-                              : malformed(err, "is not a zone");
+    rc = json_is_object(zone) ? read_rrsets(out, json_object_get(zone, "rrsets"), owner, err) : malformed(err, "is not a zone");
     json_decref(zone);
     return rc;
 }

@@ -1,6 +1,6 @@
 /*
  * From the JSON of PowerDNS's replies to what the plugin works with. Everything in them was written by somebody else: sizes,
- * types, depth and counts are checked here, once. Used by zones.c, owner.c, server.c and api.c. Pure, fuzzed.
+ * types, depth and counts are checked here, once. Used by zones.c, step.c, server.c and api.c. Pure, fuzzed.
  */
 #ifndef DNS_PDNS_REPLY_H
 #define DNS_PDNS_REPLY_H
@@ -9,10 +9,10 @@
 
 #include <countersign/plugin.h>
 
-#define REPLY_MOST      ((size_t)8 * 1024 * 1024) /* bytes; before 4.9 a reply has all comments of the zone */
-#define REPLY_ID_MOST   1100                      /* a name of 255 bytes, each as "=XX", and some */
-#define REPLY_WORDS     200
-#define REPLY_VERSION   32
+#define REPLY_MOST    ((size_t)8 * 1024 * 1024) /* bytes; before 4.9 a reply has all comments of the zone */
+#define REPLY_ID_MOST 1100                      /* a name of 255 bytes, each as "=XX", and some */
+#define REPLY_WORDS   200
+#define REPLY_VERSION 32
 
 struct reply_zone {
     bool found;

@@ -189,8 +189,8 @@ char *rrset_replace(const struct reply_rrset *seen, const struct rrset_goal *goa
         json_decref(changes);
         return NULL;
     }
-    if (json_array_append_new(changes, make_change(goal, emptied ? "DELETE" : "REPLACE", choose_ttl(seen, goal), records,
-                                                   comments)) < 0) {
+    if (json_array_append_new(
+            changes, make_change(goal, emptied ? "DELETE" : "REPLACE", choose_ttl(seen, goal), records, comments)) < 0) {
         json_decref(changes);
         return NULL;
     }

@@ -1,5 +1,5 @@
 /*
- * What we want at one owner name, and the JSON that brings PowerDNS there. Used by owner.c. Pure, fuzzed.
+ * What we want at one owner name, and the JSON that brings PowerDNS there. Used by step.c. Pure, fuzzed.
  */
 #ifndef DNS_PDNS_RRSET_H
 #define DNS_PDNS_RRSET_H

@@ -1,6 +1,6 @@
 /*
- * What is known of the PowerDNS server itself: its version, and what that version can do. Asked at the start and again from time
- * to time, beside the changes, never before them. Used by owner.c and api.c.
+ * What is known of the PowerDNS server itself: its version, and what that version can do. Asked at the start and again from
+ * time to time, beside the changes, never before them. Used by owner.c, step.c and api.c.
  */
 #ifndef DNS_PDNS_SERVER_H
 #define DNS_PDNS_SERVER_H

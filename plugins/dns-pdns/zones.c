@@ -173,8 +173,10 @@ static void finish_without(struct zones_search *search)
 {
     struct cs_error err = { 0 };
 
-    cs_fail_as(&err, CS_ECONFIG, "dns-no-zone", "it has no zone for %.255s: make one there, or correct `dns` in the row of the "
-               "zone table", search->owner);
+    cs_fail_as(&err, CS_ECONFIG, "dns-no-zone",
+               "it has no zone for %.255s: make one there, or correct `dns` in the row of the "
+               "zone table",
+               search->owner);
     finish(search, NULL, &err);
 }
 
@@ -314,7 +316,7 @@ static int ask(struct known *entry)
     return 0;
 }
 
-/* ---- For owner.c ---- */
+/* ---- For step.c ---- */
 
 bool zones_known(struct zones *zones, const char *owner, struct zones_found *out)
 {

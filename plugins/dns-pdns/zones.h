@@ -1,6 +1,6 @@
 /*
  * Which zone of PowerDNS a name lies in: the longest that it serves. Asked label by label (zones?zone=NAME), never by a list of
- * all zones, and remembered. Used by owner.c.
+ * all zones, and remembered. Used by step.c.
  */
 #ifndef DNS_PDNS_ZONES_H
 #define DNS_PDNS_ZONES_H
