@@ -10,20 +10,21 @@
 
 #include <openssl/bn.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
 #include <openssl/x509v3.h>
 
 #include "base/name.h"
 #include "base/pem.h"
 #include "base/text.h"
+#include "request/leaf.h"
 
 #define MAX_CERTIFICATES 10
 #define MAX_CHAIN        (256 * 1024)
 #define SLACK_MS         60000
 
 struct chain {
-    X509 *v[MAX_CERTIFICATES]; /* leaf first */
-    size_t n;
+    struct leaf *leaf;
+    X509 *above[MAX_CERTIFICATES]; /* its issuer first */
+    size_t n_above;
     struct text pem;
     struct issuers *issuers;
 };
@@ -36,25 +37,20 @@ static int bad(struct cs_error *err, const char *fault)
 static int add_certificate(void *arg, const uint8_t *der, size_t der_len, struct cs_error *err)
 {
     struct chain *chain = arg;
-    X509 *certificate = issuers_decode(chain->n ? chain->issuers : NULL, der, der_len);
+    bool is_one;
 
-    if (!certificate)
+    if (!chain->leaf) {
+        chain->leaf = leaf_decode(der, der_len);
+        is_one = chain->leaf;
+    } else {
+        chain->above[chain->n_above] = issuers_decode(chain->issuers, der, der_len);
+        is_one = chain->above[chain->n_above];
+        chain->n_above += is_one;
+    }
+    if (!is_one)
         return bad(err, "the chain has a block that is not a certificate");
-    chain->v[chain->n++] = certificate;
     pem_add(&chain->pem, "CERTIFICATE", der, der_len);
     return 0;
-}
-
-static int check_key(X509 *leaf, const uint8_t spki_sha256[32], struct cs_error *err)
-{
-    unsigned char *spki = NULL;
-    uint8_t hash[32];
-    int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(leaf), &spki);
-    bool same = len > 0 && EVP_Digest(spki, (size_t)len, hash, NULL, EVP_sha256(), NULL) == 1 &&
-                memcmp(hash, spki_sha256, sizeof hash) == 0;
-
-    OPENSSL_free(spki);
-    return same ? 0 : bad(err, "the certificate is for another key than the CSR's");
 }
 
 static bool find(const char *const *names, size_t n_names, const ASN1_STRING *value, size_t *at)
@@ -94,9 +90,8 @@ static int check_san(const GENERAL_NAMES *san, const char *const *names, size_t 
     return n_seen == n_names ? 0 : bad(err, "the certificate lacks a name that was asked for");
 }
 
-static int check_cn(const X509 *leaf, const char *const *names, size_t n_names, struct cs_error *err)
+static int check_cn(const X509_NAME *subject, const char *const *names, size_t n_names, struct cs_error *err)
 {
-    const X509_NAME *subject = X509_get_subject_name(leaf);
     size_t at;
 
     for (int i = -1; (i = X509_NAME_get_index_by_NID(subject, NID_commonName, i)) >= 0;)
@@ -105,16 +100,16 @@ static int check_cn(const X509 *leaf, const char *const *names, size_t n_names, 
     return 0;
 }
 
-static int check_names(const X509 *leaf, const char *const *names, size_t n_names, struct cs_error *err)
+static int check_names(const struct leaf_tbs *tbs, const char *const *names, size_t n_names, struct cs_error *err)
 {
-    GENERAL_NAMES *san = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
+    GENERAL_NAMES *san = X509V3_get_d2i(tbs->extensions, NID_subject_alt_name, NULL, NULL);
     int rc;
 
     if (!san)
         return bad(err, "the certificate has no subjectAltName, or two");
     rc = check_san(san, names, n_names, err);
     GENERAL_NAMES_free(san);
-    return rc == 0 ? check_cn(leaf, names, n_names, err) : rc;
+    return rc == 0 ? check_cn(tbs->subject, names, n_names, err) : rc;
 }
 
 static int to_ms(const ASN1_TIME *at, int64_t *ms)
@@ -127,9 +122,9 @@ static int to_ms(const ASN1_TIME *at, int64_t *ms)
     return 0;
 }
 
-static int check_dates(struct certificate *out, const X509 *leaf, int64_t now_ms, struct cs_error *err)
+static int check_dates(struct certificate *out, const struct leaf_validity *validity, int64_t now_ms, struct cs_error *err)
 {
-    if (to_ms(X509_get0_notBefore(leaf), &out->not_before_ms) != 0 || to_ms(X509_get0_notAfter(leaf), &out->not_after_ms) != 0)
+    if (to_ms(validity->not_before, &out->not_before_ms) != 0 || to_ms(validity->not_after, &out->not_after_ms) != 0)
         return bad(err, "the certificate's dates cannot be read");
     if (out->not_before_ms > now_ms + SLACK_MS)
         return bad(err, "the certificate is not yet valid: is this host's clock slow?");
@@ -138,9 +133,9 @@ static int check_dates(struct certificate *out, const X509 *leaf, int64_t now_ms
     return 0;
 }
 
-static int read_serial(struct certificate *out, const X509 *leaf, struct cs_error *err)
+static int read_serial(struct certificate *out, const ASN1_INTEGER *serial, struct cs_error *err)
 {
-    BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(leaf), NULL);
+    BIGNUM *number = ASN1_INTEGER_to_BN(serial, NULL);
     char *hex = number && BN_num_bytes(number) <= 32 && !BN_is_negative(number) ? BN_bn2hex(number) : NULL;
     size_t len = hex ? strlen(hex) : 0;
 
@@ -152,23 +147,21 @@ static int read_serial(struct certificate *out, const X509 *leaf, struct cs_erro
     return len ? 0 : bad(err, "the certificate's serial number is negative or longer than 32 bytes");
 }
 
-static int check_leaf(X509 *leaf, struct cs_error *err)
+static bool is_issued_by(X509 *certificate, X509 *issuer)
 {
-    if (X509_get_version(leaf) != X509_VERSION_3)
-        return bad(err, "the certificate is not of version 3");
-    if (X509_check_ca(leaf) != 0)
-        return bad(err, "the chain does not begin with a host's certificate but with a CA's");
-    return 0;
+    EVP_PKEY *key = X509_get0_pubkey(issuer);
+
+    return X509_check_issued(issuer, certificate) == X509_V_OK && key && X509_verify(certificate, key) == 1;
 }
 
 static int check_links(const struct chain *chain, struct cs_error *err)
 {
-    for (size_t i = 0; i + 1 < chain->n; i++) {
-        EVP_PKEY *key = X509_get0_pubkey(chain->v[i + 1]);
+    for (size_t i = 0; i < chain->n_above; i++) {
+        X509 *issuer = chain->above[i];
 
-        if (X509_check_ca(chain->v[i + 1]) == 0)
+        if (X509_check_ca(issuer) == 0)
             return cs_fail_as(err, CS_EUPSTREAM, "bad-chain", "certificate %zu of the chain is not a CA's", i + 2);
-        if (X509_check_issued(chain->v[i + 1], chain->v[i]) != X509_V_OK || !key || X509_verify(chain->v[i], key) != 1)
+        if (i == 0 ? !leaf_is_issued_by(chain->leaf, issuer) : !is_issued_by(chain->above[i - 1], issuer))
             return cs_fail_as(err, CS_EUPSTREAM, "bad-chain", "certificate %zu of the chain was not issued by the one after it",
                               i + 1);
     }
@@ -181,7 +174,7 @@ static int read_chain(struct chain *chain, const char *pem, size_t len, struct c
         return bad(err, "the chain is too long");
     if (pem_each_certificate(pem, len, MAX_CERTIFICATES, add_certificate, chain, err) < 0)
         return -1;
-    if (chain->n == 0)
+    if (!chain->leaf)
         return bad(err, "the chain has no certificate in it");
     return text_failed(&chain->pem) ? cs_fail(err, CS_EINTERNAL, "no memory") : 0;
 }
@@ -191,20 +184,27 @@ int certificate_check(struct certificate *out, struct issuers *issuers, const ch
                       struct cs_error *err)
 {
     struct chain chain = { .pem = TEXT_MAX(2 * MAX_CHAIN), .issuers = issuers };
+    const struct leaf_tbs *tbs;
     int rc = -1;
 
     *out = (struct certificate){ 0 };
-    if (read_chain(&chain, pem, len, err) != 0 || check_leaf(chain.v[0], err) != 0 ||
-        check_key(chain.v[0], spki_sha256, err) != 0 || check_names(chain.v[0], names, n_names, err) != 0 ||
-        check_dates(out, chain.v[0], now_ms, err) != 0 || read_serial(out, chain.v[0], err) != 0 ||
-        check_links(&chain, err) != 0)
+    if (read_chain(&chain, pem, len, err) != 0 || leaf_check(chain.leaf, err) != 0)
+        goto out;
+    if (!leaf_has_key(chain.leaf, spki_sha256)) {
+        bad(err, "the certificate is for another key than the CSR's");
+        goto out;
+    }
+    tbs = chain.leaf->tbs;
+    if (check_names(tbs, names, n_names, err) != 0 || check_dates(out, tbs->validity, now_ms, err) != 0 ||
+        read_serial(out, tbs->serial, err) != 0 || check_links(&chain, err) != 0)
         goto out;
     out->pem_len = chain.pem.len;
     out->pem = text_take(&chain.pem);
     rc = 0;
 out:
-    for (size_t i = 0; i < chain.n; i++)
-        X509_free(chain.v[i]);
+    leaf_free(chain.leaf);
+    for (size_t i = 0; i < chain.n_above; i++)
+        X509_free(chain.above[i]);
     text_free(&chain.pem);
     ERR_clear_error();
     if (rc != 0)
