@@ -92,8 +92,8 @@ static const char *about_refused(const struct advice_about *about, const struct 
     if (reply->vouched)
         return "its policy does not let this key change TXT records at that name: allow it (BIND: update-policy; "
                "Knot DNS: acl; PowerDNS: TSIG-ALLOW-DNSUPDATE, ALLOW-DNSUPDATE-FROM)";
-    return "the answer is not signed, so it is the policy, the key or the clock: allow this key and address to update "
-           "(PowerDNS: TSIG-ALLOW-DNSUPDATE, ALLOW-DNSUPDATE-FROM), compare `key_name`, `key`, `algorithm`, and both clocks";
+    return "the answer is not signed by our key, so it is the policy, the key or the clock: allow this key and address to "
+           "update (PowerDNS: TSIG-ALLOW-DNSUPDATE, ALLOW-DNSUPDATE-FROM), compare `key_name`, `key`, `algorithm`, both clocks";
 }
 
 static const char *about_update(const struct advice_about *about, const struct reply *reply)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/dns_packet.h"
+#include "base/dns_reader.h"
 #include "engine/sockets.h"
 
 struct fake_connection {
@@ -19,24 +20,48 @@ struct fake_connection {
     struct fake_server *server;
     int fd;
     struct event *event;
-    uint8_t in[2 + 1024];
+    uint8_t in[2 + 65535];
     size_t in_len;
 };
+
+static bool read_query(const uint8_t *packet, size_t len, struct fake_question *question)
+{
+    struct dns_question q;
+
+    if (dns_check_query(packet, len, &q) != DNS_PACKET_OK || dns_name_from_wire(question->name, q.name, q.name_len) < 0)
+        return false;
+    question->id = q.id;
+    question->flags = q.flags;
+    question->type = q.type;
+    question->end = q.end;
+    return true;
+}
+
+/* The same without a look at what stands behind: the zone section of an update is like a question. */
+static bool read_zone(const uint8_t *packet, size_t len, struct fake_question *question)
+{
+    struct dns_reader r = { packet, len, DNS_HEADER };
+    uint8_t name[DNS_NAME_MOST];
+    size_t name_len;
+
+    if (len < DNS_HEADER || !dns_reader_name(&r, false, name, &name_len) || r.len - r.at < 4 ||
+        dns_name_from_wire(question->name, name, name_len) < 0)
+        return false;
+    question->id = read16(packet);
+    question->flags = read16(packet + 2);
+    question->type = read16(packet + r.at);
+    question->end = r.at + 4;
+    return true;
+}
 
 static void answer(struct fake_server *server, const uint8_t *packet, size_t len, bool tcp, uint16_t port,
                    struct message *reply)
 {
     struct fake_question question = { .tcp = tcp, .port = port, .packet = packet, .len = len };
-    struct dns_question q;
 
     reply->len = 0;
-    if (dns_check_query(packet, len, &q) != DNS_PACKET_OK)
+    if (!(server->updates ? read_zone(packet, len, &question) : read_query(packet, len, &question)))
         abort(); /* the client under test sends what it must not */
-    dns_name_from_wire(question.name, q.name, q.name_len);
-    question.id = q.id;
-    question.flags = q.flags;
-    question.type = q.type;
-    question.end = q.end;
     question.nth = ++server->questions;
     server->fn(server->arg, server, &question, reply);
 }
@@ -47,7 +72,7 @@ static void on_datagram(evutil_socket_t fd, short what, void *arg)
     struct fake_server *server = arg;
     struct sockaddr_storage from;
     socklen_t len = sizeof from;
-    uint8_t packet[1024];
+    uint8_t packet[65536];
     ssize_t n = recvfrom(fd, packet, sizeof packet, MSG_DONTWAIT, (struct sockaddr *)&from, &len);
 
     (void)what;

@@ -1,6 +1,6 @@
 /*
  * DNS servers on loopback that say what a test tells them to, on the test's own loop; for tests of request/dns_client.c,
- * name_servers.c and visible.c. They put answers together byte by byte, so that they can be wrong.
+ * name_servers.c and visible.c, and of dns-rfc2136. They put answers together byte by byte, so that they can be wrong.
  */
 #ifndef FAKES_DNS_SERVER_H
 #define FAKES_DNS_SERVER_H
@@ -36,6 +36,7 @@ struct fake_server {
     struct fake_connection *connections;
     size_t tcp_piece; /* not 0: a TCP answer leaves in pieces of so many bytes */
     bool tcp_closes;  /* TCP connections end without an answer */
+    bool updates;     /* it takes updates and TSIGs, too: what it is sent is not checked by dns_check_query() */
 };
 
 /* Binds `ip`, `port` (0: a free one) by UDP and TCP. */

@@ -5,6 +5,8 @@
 #ifndef FAKES_TSIG_MAKER_H
 #define FAKES_TSIG_MAKER_H
 
+#include <stdbool.h>
+
 #include "dns_message.h"
 
 struct tsig_maker {
