@@ -19,7 +19,7 @@ static const struct {
 } commands[] = {
     { "serve",   command_serve,   false, "",                           "run the server" },
     { "check",   command_check,   false, "",                           "every fault of the configuration and its plugins" },
-    { "plugin",  command_plugin,  false, "list | help | test",         "plugins, their settings, one at work" },
+    { "plugin",  command_plugin,  false, "list | help | check | test",         "plugins, their settings, faults, one at work" },
     { "sign",    command_sign,    true,  "--server URL --name HOST",   "get a certificate: key, CSR, post, chain" },
     { "subject", command_subject, true,  "add | list | show | remove", "who may ask for certificates, for which names" },
     { "zone",    command_zone,    true,  "add | list | show | remove", "the zones that certificates are issued in" },

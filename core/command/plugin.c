@@ -1,17 +1,18 @@
 /*
  * `countersign plugin list`: what is in the plugin folder, and why something there cannot be loaded.
  * `countersign plugin help PLUGIN`: the settings of one, from its own table.
+ * `countersign plugin check FILE`: is it sound, and does it bear a dry run? plugin_check.c.
  * `countersign plugin test INSTANCE …`: one at work; plugin_test.c.
  */
 #include <dirent.h>
 #include <errno.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "command/command.h"
+#include "command/plugin_check.h"
 #include "command/plugin_test.h"
 #include "command/setup.h"
 #include "plugin/plugin_file.h"
@@ -22,23 +23,9 @@ static int wrong_use(void)
 {
     fprintf(stderr, "usage: countersign [-c FILE] plugin list\n"
                     "       countersign [-c FILE] plugin help PLUGIN\n"
+                    "       countersign [-c FILE] plugin check FILE\n"
                     "       countersign [-c FILE] plugin test INSTANCE --zone ZONE …\n");
     return 2;
-}
-
-/* Without a configuration at its usual place the defaults are good enough to look around. As loading a plugin runs its code,
- * root then becomes `nobody`. */
-static void take_defaults(struct setup *setup)
-{
-    const struct passwd *nobody = getpwnam("nobody");
-
-    *setup = (struct setup){ .state_lock = -1, .starter = getuid(), .user = geteuid(), .group = getegid() };
-    setup->settings.plugin_dir = CS_PLUGIN_DIR;
-    if (setup->user != 0 || !nobody)
-        return;
-    setup->settings.user = "nobody";
-    setup->user = nobody->pw_uid;
-    setup->group = nobody->pw_gid;
 }
 
 static int prepare(struct setup *setup, const char *config_path)
@@ -46,7 +33,7 @@ static int prepare(struct setup *setup, const char *config_path)
     struct cs_error err = { 0 };
 
     if (strcmp(config_path, CS_SYSCONF_DIR "/countersign.conf") == 0 && access(config_path, F_OK) < 0)
-        take_defaults(setup);
+        setup_defaults(setup);
     else if (setup_read(setup, config_path) < 0)
         return -1;
     if (setup_drop_privileges(setup, &err) == 0)
@@ -192,6 +179,8 @@ int command_plugin(const struct command_line *line)
     struct setup setup;
     int rc;
 
+    if (line->argc > 1 && strcmp(line->argv[1], "check") == 0)
+        return plugin_check(line);
     if (line->argc > 1 && strcmp(line->argv[1], "test") == 0)
         return plugin_test(line);
     if (!lists && !(line->argc == 3 && strcmp(line->argv[1], "help") == 0))

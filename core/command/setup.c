@@ -70,6 +70,19 @@ int setup_read(struct setup *setup, const char *path)
     return -1;
 }
 
+void setup_defaults(struct setup *setup)
+{
+    const struct passwd *nobody = getpwnam("nobody");
+
+    *setup = (struct setup){ .state_lock = -1, .starter = getuid(), .user = geteuid(), .group = getegid() };
+    setup->settings.plugin_dir = CS_PLUGIN_DIR;
+    if (setup->user != 0 || !nobody)
+        return;
+    setup->settings.user = "nobody";
+    setup->user = nobody->pw_uid;
+    setup->group = nobody->pw_gid;
+}
+
 /* ---- The process ---- */
 
 static void raise_file_limit(void)

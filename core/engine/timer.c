@@ -224,6 +224,11 @@ void timer_clear(struct timer *t)
     t->loop = NULL;
 }
 
+bool timers_are_set(struct loop *loop)
+{
+    return loop_timers(loop)->top != NULL;
+}
+
 bool timer_is_set(const struct timer *t)
 {
     return t->loop != NULL;

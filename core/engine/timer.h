@@ -24,6 +24,9 @@ void timer_set_in(struct loop *loop, struct timer *t, int64_t ms, cs_timer_fn *f
 void timer_clear(struct timer *t); /* harmless when not set */
 bool timer_is_set(const struct timer *t);
 
+/* Is any set? For `countersign plugin check`, which looks what a plugin left. */
+bool timers_are_set(struct loop *loop);
+
 /* Used by loop.c. */
 struct timers;
 struct timers *timers_new(struct loop *loop, struct cs_error *err);

@@ -29,8 +29,7 @@ struct filling {
     bool insecure;
 };
 
-/* Entry number `i` of the plugin's table: what an older plugin's entries do not have is zero. False: the end. */
-static bool entry(const struct cs_option *table, size_t stride, size_t i, struct cs_option *out)
+bool options_entry(const struct cs_option *table, size_t stride, size_t i, struct cs_option *out)
 {
     *out = (struct cs_option){ 0 };
     if (!table)
@@ -41,7 +40,7 @@ static bool entry(const struct cs_option *table, size_t stride, size_t i, struct
 
 /* ---- Is the table sound? ---- */
 
-static size_t field_size(enum cs_option_type type)
+size_t options_field_size(enum cs_option_type type)
 {
     switch (type) {
     case CS_OPTION_STRING:
@@ -68,9 +67,9 @@ static int count_table(struct filling *f)
     struct cs_option option;
     size_t n = 0;
 
-    for (; n <= TABLE_MOST && entry(options->table, options->stride, n, &option); n++)
-        if (!option.name || !field_size(option.type) || option.offset > options->size ||
-            field_size(option.type) > options->size - option.offset ||
+    for (; n <= TABLE_MOST && options_entry(options->table, options->stride, n, &option); n++)
+        if (!option.name || !options_field_size(option.type) || option.offset > options->size ||
+            options_field_size(option.type) > options->size - option.offset ||
             option.offset % (option.type == CS_OPTION_BOOL ? 1 : _Alignof(int64_t)))
             return config_complain(f->config, f->block->at,
                                    "the settings table of plugin %s is broken at entry %zu: its author must mend it",
@@ -194,7 +193,7 @@ static int read_value(struct filling *f, const struct cs_option *option)
 
 /* ---- Fallbacks ---- */
 
-static int whole_parse(const char *text, int64_t *out)
+int options_whole(const char *text, int64_t *out)
 {
     char *end;
 
@@ -219,7 +218,7 @@ static int set_fallback(struct filling *f, const struct cs_option *option)
         *(bool *)field(f, option) = strcmp(text, "true") == 0;
         return strcmp(text, "true") == 0 || strcmp(text, "false") == 0 ? CONFIG_FOUND : CONFIG_WRONG;
     case CS_OPTION_INT:
-        return whole_parse(text, field(f, option));
+        return options_whole(text, field(f, option));
     case CS_OPTION_SECONDS:
         return duration_parse(text, field(f, option));
     case CS_OPTION_SIZE:
@@ -250,7 +249,7 @@ static bool has_url(const struct options *options)
     struct cs_option option;
 
     for (size_t i = 0; i < options->n; i++)
-        if (entry(options->table, options->stride, i, &option) && option.type == CS_OPTION_URL)
+        if (options_entry(options->table, options->stride, i, &option) && option.type == CS_OPTION_URL)
             return true;
     return false;
 }
@@ -265,7 +264,7 @@ static void complain_unknown(struct filling *f)
     memcpy(known, words, n * sizeof *known);
     if (options_allow_insecure(options->table, options->stride))
         known[n++] = "insecure";
-    for (size_t i = 0; i < options->n && entry(options->table, options->stride, i, &option); i++)
+    for (size_t i = 0; i < options->n && options_entry(options->table, options->stride, i, &option); i++)
         known[n++] = option.name;
     config_complain_unused(f->config, f->block->at, known, n);
 }
@@ -278,7 +277,7 @@ static void fill(struct filling *f)
         return;
     if (has_url(f->options))
         config_bool(f->config, f->block->at, "insecure", &f->insecure);
-    for (size_t i = 0; i < f->options->n && entry(f->options->table, f->options->stride, i, &option); i++)
+    for (size_t i = 0; i < f->options->n && options_entry(f->options->table, f->options->stride, i, &option); i++)
         fill_one(f, &option);
     complain_unknown(f);
 }
@@ -333,7 +332,7 @@ void options_free(struct options *options)
 
     if (!options)
         return;
-    for (size_t i = 0; i < options->n && entry(options->table, options->stride, i, &option); i++)
+    for (size_t i = 0; i < options->n && options_entry(options->table, options->stride, i, &option); i++)
         release(options, &option);
     free(options->at);
     free(options);

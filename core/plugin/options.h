@@ -19,6 +19,13 @@ void options_free(struct options *options); /* secrets are overwritten first; NU
 /* Is `insecure` the core's word beside this table: has it a URL, and no `insecure` of its own? */
 bool options_allow_insecure(const struct cs_option *table, size_t stride);
 
+/* Entry number `i` of a table: what an older plugin's entries do not have is zero. False: the end. */
+bool options_entry(const struct cs_option *table, size_t stride, size_t i, struct cs_option *out);
+/* Of the field that a setting of that type fills; 0: there is no such type. */
+size_t options_field_size(enum cs_option_type type);
+/* A whole number in decimal; -1: it is none. */
+int options_whole(const char *text, int64_t *out);
+
 /* One line for each setting: name, type, default, help. */
 void options_describe(const struct cs_option *table, size_t stride, struct text *out);
 
