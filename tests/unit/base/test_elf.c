@@ -1,9 +1,9 @@
 /* core/base/elf.c: what is read from the file of a shared object, and from what is left of one. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <cmocka.h>
 
 #include <elf.h>
 #include <limits.h>

@@ -1,11 +1,11 @@
 /* core/command/plugin_check.c and dryrun*.c: what `countersign plugin check` says of sound and of faulty plugins. */
-#include <cmocka.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <cmocka.h>
 
 #include "../plugin/plugin_test.h"
 #include "program.h"
