@@ -76,7 +76,7 @@ static int read_question(struct question *q, int argc, char **argv, bool wants_z
     }
     if (argc - optind != (wants_zone ? 1 : 0))
         return table_wrong_use(usage, "%s: %s", argv[0], wants_zone ? "name one zone" : "no more is needed");
-    if (wants_zone && table_name(q->zone, argv[optind], NAME_ONE_LABEL, "ZONE", &err) < 0)
+    if (wants_zone && table_name(q->zone, argv[optind], NAME_ONE_LABEL | NAME_UNDERSCORE, "ZONE", &err) < 0)
         return table_wrong_use(usage, "%s: %s", argv[0], err.text);
     return -1;
 }
@@ -220,7 +220,7 @@ static int read_addition(struct addition *a, int argc, char **argv)
             return table_wrong_use(usage, "%s: %s", argv[0], err.text);
     if (argc - optind != 1)
         return table_wrong_use(usage, "%s: name one zone", argv[0]);
-    if (table_name(a->name, argv[optind], NAME_ONE_LABEL, "ZONE", &err) < 0)
+    if (table_name(a->name, argv[optind], NAME_ONE_LABEL | NAME_UNDERSCORE, "ZONE", &err) < 0)
         return table_wrong_use(usage, "%s: %s", argv[0], err.text);
     a->zone.zone = a->name;
     a->zone.challenge_zone = a->challenge_zone;
@@ -261,6 +261,16 @@ static int put(const struct store_conn *c, void *arg, struct cs_error *err)
     return c->ops->zone_put(c->conn, &a->zone, err);
 }
 
+static void tell_added(const struct addition *a)
+{
+    printf("zone %s %s: ", a->name, a->replaced ? "replaced" : "added");
+    if (a->challenge_zone[0] && strcmp(a->challenge_zone, a->name) != 0)
+        printf("challenges go to zone %s, where CNAME records at _acme-challenge lead", a->challenge_zone);
+    else
+        printf("challenges are answered by dns.%s", a->zone.dns);
+    printf("%s\n", a->zone.enabled ? "" : "; it is disabled");
+}
+
 static int add(const struct command_line *line, int argc, char **argv)
 {
     struct addition a = {
@@ -272,8 +282,7 @@ static int add(const struct command_line *line, int argc, char **argv)
     if (code < 0) {
         code = table_work(line, check_dns, CS_STATE_WRITER, put, &a);
         if (code == 0)
-            printf("zone %s %s: challenges are answered by dns.%s%s\n", a.name, a.replaced ? "replaced" : "added", a.zone.dns,
-                   a.zone.enabled ? "" : "; it is disabled");
+            tell_added(&a);
     }
     text_free(&a.servers);
     free(a.only_dns);

@@ -37,7 +37,7 @@ CREATE VIEW zone_rules AS SELECT zone, dns, parallel, challenge_zone, servers, v
 
 CREATE TRIGGER zone_rules_judge INSTEAD OF INSERT ON zone_rules BEGIN
     SELECT RAISE(ABORT, 'zone must be a DNS name in lower case without a trailing dot, such as lab.example')
-    WHERE coalesce(NEW.zone, '') = '' OR length(NEW.zone) > 253 OR NEW.zone GLOB '*[^a-z0-9.-]*'
+    WHERE coalesce(NEW.zone, '') = '' OR length(NEW.zone) > 253 OR NEW.zone GLOB '*[^a-z0-9._-]*'
        OR '.' || NEW.zone || '.' GLOB '*[.][.]*' OR '.' || NEW.zone || '.' GLOB '*[.]-*' OR NEW.zone || '.' GLOB '*-[.]*';
     SELECT RAISE(ABORT, 'dns must be the name of a DNS instance of the configuration, such as builtin')
     WHERE coalesce(NEW.dns, '') = '' OR NEW.dns GLOB '*[^A-Za-z0-9_*-]*';
@@ -46,6 +46,9 @@ CREATE TRIGGER zone_rules_judge INSTEAD OF INSERT ON zone_rules BEGIN
     SELECT RAISE(ABORT, 'challenge_zone must be empty or a DNS name in lower case without a trailing dot')
     WHERE NEW.challenge_zone IS NULL OR length(NEW.challenge_zone) > 253 OR NEW.challenge_zone GLOB '*[^a-z0-9._-]*'
        OR (NEW.challenge_zone <> '' AND '.' || NEW.challenge_zone || '.' GLOB '*[.][.]*');
+    SELECT RAISE(ABORT,
+        'challenge_zone must be empty, the zone itself, or another one of this table: add that one first, with `countersign zone add`')
+    WHERE NEW.challenge_zone NOT IN ('', NEW.zone) AND NOT EXISTS (SELECT 1 FROM zone WHERE zone = NEW.challenge_zone);
     SELECT RAISE(ABORT, 'servers must be empty or addresses separated by spaces, such as 192.0.2.53 [2001:db8::53]:5353')
     WHERE NEW.servers IS NULL OR NEW.servers GLOB '*[^]0-9a-fA-F.:[ ]*';
     SELECT RAISE(ABORT, 'visible must be require, warn or off')
@@ -64,11 +67,15 @@ CREATE TRIGGER zone_update BEFORE UPDATE ON zone BEGIN
     VALUES (NEW.zone, NEW.dns, NEW.parallel, NEW.challenge_zone, NEW.servers, NEW.visible, NEW.enabled);
     SELECT RAISE(ABORT, 'this zone still has subjects: give them another zone or remove them first')
     WHERE NEW.zone <> OLD.zone AND EXISTS (SELECT 1 FROM subject WHERE zone = OLD.zone);
+    SELECT RAISE(ABORT, 'this zone takes challenges: change challenge_zone of those that name it first')
+    WHERE NEW.zone <> OLD.zone AND EXISTS (SELECT 1 FROM zone WHERE challenge_zone = OLD.zone);
 END;
 
 CREATE TRIGGER zone_delete BEFORE DELETE ON zone BEGIN
     SELECT RAISE(ABORT, 'this zone still has subjects: give them another zone or remove them first')
     WHERE EXISTS (SELECT 1 FROM subject WHERE zone = OLD.zone);
+    SELECT RAISE(ABORT, 'this zone takes challenges: change challenge_zone of those that name it first')
+    WHERE EXISTS (SELECT 1 FROM zone WHERE challenge_zone = OLD.zone AND zone <> OLD.zone);
 END;
 
 -- ---- subject

@@ -49,6 +49,10 @@ static const char *says(struct fixture *x, const char *sql)
 #define ZONE_DNS "dns must be the name of a DNS instance of the configuration, such as builtin"
 #define ZONE_PARALLEL "parallel must be a number from 1 to 1000: how many orders of the zone may run at a time"
 #define ZONE_CHALLENGE "challenge_zone must be empty or a DNS name in lower case without a trailing dot"
+#define ZONE_CHALLENGE_ROW                                                                                             \
+    "challenge_zone must be empty, the zone itself, or another one of this table: add that one first, with "            \
+    "`countersign zone add`"
+#define ZONE_TAKES "this zone takes challenges: change challenge_zone of those that name it first"
 #define ZONE_SERVERS "servers must be empty or addresses separated by spaces, such as 192.0.2.53 [2001:db8::53]:5353"
 #define ZONE_VISIBLE "visible must be require, warn or off"
 #define ENABLED "enabled must be 1 or 0"
@@ -84,7 +88,7 @@ static void a_zone_that_makes_no_sense_is_refused(void **state)
         { "INSERT INTO zone (zone, dns) VALUES ('-lab.example', 'builtin')", ZONE_NAME },
         { "INSERT INTO zone (zone, dns) VALUES ('lab.example-', 'builtin')", ZONE_NAME },
         { "INSERT INTO zone (zone, dns) VALUES ('*.example', 'builtin')", ZONE_NAME },
-        { "INSERT INTO zone (zone, dns) VALUES ('a_b.example', 'builtin')", ZONE_NAME },
+        { "INSERT INTO zone (zone, dns) VALUES ('a b.example', 'builtin')", ZONE_NAME },
         { "INSERT INTO zone (zone, dns) VALUES ('', 'builtin')", ZONE_NAME },
         { "INSERT INTO zone (zone, dns) VALUES (NULL, 'builtin')", ZONE_NAME },
         { "INSERT INTO zone (zone, dns) VALUES (substr(replace(hex(zeroblob(150)), '00', 'a.'), 1, 254) || 'a', 'builtin')",
@@ -100,7 +104,9 @@ static void a_zone_that_makes_no_sense_is_refused(void **state)
         { "UPDATE zone SET challenge_zone = 'Acme.example'", ZONE_CHALLENGE },
         { "UPDATE zone SET challenge_zone = 'acme.example.'", ZONE_CHALLENGE },
         { "UPDATE zone SET challenge_zone = NULL", ZONE_CHALLENGE },
-        { "UPDATE zone SET challenge_zone = '_acme.example'", "" },
+        { "UPDATE zone SET challenge_zone = '_acme.example'", ZONE_CHALLENGE_ROW },
+        { "UPDATE zone SET challenge_zone = zone", "" },
+        { "UPDATE zone SET challenge_zone = ''", "" },
         { "UPDATE zone SET servers = 'ns1.example'", ZONE_SERVERS },
         { "UPDATE zone SET servers = NULL", ZONE_SERVERS },
         { "UPDATE zone SET servers = '192.0.2.53 [2001:db8::53]:5353'", "" },
@@ -130,6 +136,18 @@ static void a_zone_with_subjects_stays(void **state)
     assert_string_equal(says(*state, "DELETE FROM zone WHERE zone = 'b.example'"), "");
     assert_string_equal(says(*state, "DELETE FROM subject"), "");
     assert_string_equal(says(*state, "DELETE FROM zone"), "");
+}
+
+static void a_zone_that_takes_challenges_stays(void **state)
+{
+    assert_string_equal(says(*state, "INSERT INTO zone (zone, dns) VALUES ('_acme.example', 'b'), ('b.example', 'b')"), "");
+    assert_string_equal(says(*state, "UPDATE zone SET challenge_zone = '_acme.example' WHERE zone = 'b.example'"), "");
+    assert_string_equal(says(*state, "DELETE FROM zone WHERE zone = '_acme.example'"), ZONE_TAKES);
+    assert_string_equal(says(*state, "UPDATE zone SET zone = 'new.example' WHERE zone = '_acme.example'"), ZONE_TAKES);
+    assert_string_equal(says(*state, "UPDATE zone SET challenge_zone = zone WHERE zone = 'b.example'"), "");
+    assert_string_equal(says(*state, "UPDATE zone SET zone = 'new.example' WHERE zone = 'b.example'"), ZONE_TAKES);
+    assert_string_equal(says(*state, "DELETE FROM zone WHERE zone = '_acme.example'"), "");
+    assert_string_equal(says(*state, "DELETE FROM zone WHERE zone = 'b.example'"), "");
 }
 
 static void a_subject_that_makes_no_sense_is_refused(void **state)
@@ -244,6 +262,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_zone_that_makes_no_sense_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_zone_with_subjects_stays, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_zone_that_takes_challenges_stays, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_subject_that_makes_no_sense_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_list_of_cas_is_checked_and_follows_its_subject, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_words_reach_the_caller_as_they_are, set_up, tear_down),

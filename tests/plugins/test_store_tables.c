@@ -76,18 +76,19 @@ static void zones_are_put_replaced_listed_and_removed(void **state)
                           .zone = "lab.example",
                           .dns = "pdns",
                           .parallel = 5,
-                          .challenge_zone = "acme.example",
+                          .challenge_zone = "a.example",
                           .servers = "192.0.2.1",
                           .visible = CS_VISIBLE_OFF,
                           .enabled = false };
     assert_int_equal(ops->zone_put(w, &z, &err), 0);
-    ROWS(zones, row_of_zone, "a.example|builtin|1|||1|1\nlab.example|pdns|5|acme.example|192.0.2.1|3|0\n");
+    ROWS(zones, row_of_zone, "a.example|builtin|1|||1|1\nlab.example|pdns|5|a.example|192.0.2.1|3|0\n");
     assert_int_equal(ops->zone_list(r, row_of_zone, &l, &err), 0);
     assert_string_equal(l.text, "a.example|builtin|1|||1|1\n");
     l = (struct rows){ 0 };
     assert_int_equal(ops->zone_find(r, "lab.example", row_of_zone, &l, &err), 0);
     assert_int_equal(ops->zone_find(r, "x.lab.example", row_of_zone, &l, &err), 0);
     assert_int_equal(l.n, 1);
+    assert_int_equal(ops->zone_remove(w, "lab.example", &err), 0);
     assert_int_equal(ops->zone_remove(w, "a.example", &err), 0);
     assert_int_equal(ops->zone_remove(w, "a.example", &err), -1);
     assert_int_equal(err.code, CS_ENOTFOUND);

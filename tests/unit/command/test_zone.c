@@ -27,15 +27,16 @@ static void a_zone_is_added_shown_replaced_and_removed(void **state)
     expect("zone|list", 0, "ZONE  DNS  PARALLEL  CHALLENGE ZONE  SERVERS  VISIBLE  ENABLED\n");
     expect("zone|add|lab.example|--dns|builtin", 0, "zone lab.example added: challenges are answered by dns.builtin\n");
     expect(
-        "zone|add|--dns=pdns|A.Example.|--parallel|5|--challenge-zone|_acme.B.example.|--servers|192.0.2.1, [2001:db8::1]:5353"
+        "zone|add|--dns=pdns|A.Example.|--parallel|5|--challenge-zone|Lab.example.|--servers|192.0.2.1, [2001:db8::1]:5353"
         "|--visible|warn|--disabled",
-        0, "zone a.example added: challenges are answered by dns.pdns; it is disabled\n");
+        0,
+        "zone a.example added: challenges go to zone lab.example, where CNAME records at _acme-challenge lead; it is disabled\n");
     expect("zone|list", 0,
-           "ZONE         DNS      PARALLEL  CHALLENGE ZONE   SERVERS                       VISIBLE  ENABLED\n"
-           "a.example    pdns     5         _acme.b.example  192.0.2.1 [2001:db8::1]:5353  warn     no\n"
-           "lab.example  builtin  1         -                -                             require  yes\n");
+           "ZONE         DNS      PARALLEL  CHALLENGE ZONE  SERVERS                       VISIBLE  ENABLED\n"
+           "a.example    pdns     5         lab.example     192.0.2.1 [2001:db8::1]:5353  warn     no\n"
+           "lab.example  builtin  1         -               -                             require  yes\n");
     expect("zone|list|--json", 0,
-           "{\"zone\":\"a.example\",\"dns\":\"pdns\",\"parallel\":5,\"challenge_zone\":\"_acme.b.example\","
+           "{\"zone\":\"a.example\",\"dns\":\"pdns\",\"parallel\":5,\"challenge_zone\":\"lab.example\","
            "\"servers\":\"192.0.2.1 [2001:db8::1]:5353\",\"visible\":\"warn\",\"enabled\":false}\n"
            "{\"zone\":\"lab.example\",\"dns\":\"builtin\",\"parallel\":1,\"challenge_zone\":\"\",\"servers\":\"\","
            "\"visible\":\"require\",\"enabled\":true}\n");
@@ -62,7 +63,7 @@ static void what_is_typed_wrong_is_explained(void **state)
     expect_part("zone|--help", 0, "usage: countersign zone add");
     expect_part("zone|add", 2, "countersign zone add: name one zone\n");
     expect_part("zone|add|a.example|b.example", 2, "countersign zone add: name one zone\n");
-    expect_part("zone|add|a_b.example", 2, "countersign zone add: ZONE: the name has an underscore");
+    expect_part("zone|add|a b.example", 2, "countersign zone add: ZONE: the name has a character other than");
     expect_part("zone|add|*.example", 2, "ZONE: a wildcard is not allowed here");
     expect_part("zone|add|a.example|--colour", 2, "countersign zone add: unrecognized option '--colour'");
     expect_part("zone|add|a.example|--dns", 2, "countersign zone add: option '--dns' requires an argument");
@@ -89,6 +90,23 @@ static void the_dns_instance_must_be_in_the_configuration(void **state)
     expect("zone|add|lab.example", 1, "countersign zone: the configuration has no dns instance: add one under `dns`\n");
 }
 
+static void challenges_may_go_to_a_zone_of_the_table(void **state)
+{
+    (void)state;
+    expect("zone|add|a.example|--dns|builtin|--challenge-zone|_acme.b.example", 1,
+           "countersign zone: challenge_zone must be empty, the zone itself, or another one of this table: add that one first, "
+           "with `countersign zone add`\n");
+    expect_part("zone|add|_acme.B.example|--dns|pdns", 0, "zone _acme.b.example added");
+    expect("zone|add|a.example|--dns|builtin|--challenge-zone|_acme.b.example", 0,
+           "zone a.example added: challenges go to zone _acme.b.example, where CNAME records at _acme-challenge lead\n");
+    expect("zone|remove|_acme.b.example", 1,
+           "countersign zone: this zone takes challenges: change challenge_zone of those that name it first\n");
+    expect("zone|add|a.example|--dns|builtin|--challenge-zone|a.example", 0,
+           "zone a.example replaced: challenges are answered by dns.builtin\n");
+    expect("zone|remove|_acme.b.example", 0, "zone _acme.b.example removed\n");
+    expect("zone|remove|a.example", 0, "zone a.example removed\n");
+}
+
 static void a_zone_with_a_subject_is_not_removed(void **state)
 {
     (void)state;
@@ -104,6 +122,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_zone_is_added_shown_replaced_and_removed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_typed_wrong_is_explained, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_dns_instance_must_be_in_the_configuration, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(challenges_may_go_to_a_zone_of_the_table, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_zone_with_a_subject_is_not_removed, set_up, tear_down),
     };
 
