@@ -33,7 +33,8 @@ def test_every_reason_in_the_sources_is_documented_with_its_status():
 
 def test_every_code_s_own_type_is_documented_with_its_status():
     types = documented()
-    kinds = re.findall(r'\[(CS_E[A-Z]+)\]\s*= \{ "CS_E[A-Z]+",\s*"([a-z-]+)",\s*"([^"]+)",\s*(\d+)', (ROOT / "core/base/error.c").read_text())
+    text = (ROOT / "core/base/error.c").read_text()
+    kinds = re.findall(r'\[(CS_E[A-Z]+)\]\s*= \{ "CS_E[A-Z]+",\s*"([a-z-]+)",\s*"([^"]+)",\s*(\d+)', text)
     assert len(kinds) == len(STATUS)
     for code, slug, title, status in kinds:
         assert STATUS[code] == int(status) == types.get(slug), f"{slug} of {code}"

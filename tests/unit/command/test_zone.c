@@ -30,7 +30,8 @@ static void a_zone_is_added_shown_replaced_and_removed(void **state)
         "zone|add|--dns=pdns|A.Example.|--parallel|5|--challenge-zone|Lab.example.|--servers|192.0.2.1, [2001:db8::1]:5353"
         "|--visible|warn|--disabled",
         0,
-        "zone a.example added: challenges go to zone lab.example, where CNAME records at _acme-challenge lead; it is disabled\n");
+        "zone a.example added: challenges go to zone lab.example, where CNAME records at _acme-challenge lead; "
+        "it is disabled\n");
     expect("zone|list", 0,
            "ZONE         DNS      PARALLEL  CHALLENGE ZONE  SERVERS                       VISIBLE  ENABLED\n"
            "a.example    pdns     5         lab.example     192.0.2.1 [2001:db8::1]:5353  warn     no\n"
