@@ -20,6 +20,7 @@ from server import install  # noqa: E402
 
 def pytest_addoption(parser):
     parser.addoption("--build", type=pathlib.Path, default=ROOT / "build/plain", help="the build folder to install and test")
+    parser.addoption("--interleavings", type=int, help="how many orders of two writers test_two_writers.py tries")
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +32,21 @@ def build(request):
 def slow(build):
     """By how much a build with a sanitizer may be slower."""
     return {"asan": 4, "tsan": 10}.get(build.name, 1)
+
+
+@pytest.fixture(scope="session")
+def interleavings(request):
+    """How many a test tries, when it usually tries that many."""
+    return lambda usual: request.config.getoption("--interleavings") or usual
+
+
+@pytest.fixture
+def say(capsys):
+    """A line that people see, whether the test passes or not."""
+    def line(text):
+        with capsys.disabled():
+            print(f"\n    {text}", end="", flush=True)
+    return line
 
 
 @pytest.fixture(scope="session")

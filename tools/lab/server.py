@@ -1,10 +1,12 @@
 """Countersign as a server that one configures, starts, asks and stops. Used by quickstart, the peer tests and the bench."""
 import http.client
+import os
 import pathlib
 import pwd
 import re
 import sqlite3
 import subprocess
+import threading
 import time
 
 from child import Child, Failed, run
@@ -72,6 +74,7 @@ class Countersign:
         self.conf = self.folder / "countersign.conf"
         self.database = self.folder / "state/store.main/state.db"
         self.child = None
+        self.env = {}  # of the server and its commands, besides our own
         self.config = {
             "state": self.folder / "state", "runtime": self.folder / "run", "plugin_dir": installed.plugin_dir,
             "log_level": "info",
@@ -101,12 +104,15 @@ class Countersign:
         return self
 
     def write_config(self):
-        self.conf.write_text("".join(f"{key} = {as_config(value)};\n" for key, value in self.config.items()))
+        """In one go: a command that runs already may read it."""
+        new = self.conf.with_name(f"{self.conf.name}.{threading.get_ident()}")
+        new.write_text("".join(f"{key} = {as_config(value)};\n" for key, value in self.config.items()))
+        new.replace(self.conf)
 
     def start(self, wait=True):
         self.write_config()
         self.child = Child("countersign", [*self.wrapper, self.installed.program, "-c", self.conf, "serve"],
-                           self.folder / "server.log")
+                           self.folder / "server.log", env=self.env)
         if wait:
             self.child.wait_until(self.ready, 60 if self.wrapper else 15, "it was ready")
         return self
@@ -138,7 +144,7 @@ class Countersign:
         """A subcommand with this configuration; its CompletedProcess."""
         self.write_config()
         done = subprocess.run([str(word) for word in (self.installed.program, "-c", self.conf, *words)], capture_output=True,
-                              text=True, stdin=subprocess.DEVNULL, timeout=60)
+                              text=True, stdin=subprocess.DEVNULL, timeout=60, env={**os.environ, **self.env})
         if check and done.returncode != 0:
             raise Failed(f"countersign {' '.join(str(word) for word in words)} ended with {done.returncode}",
                          done.stderr + done.stdout)

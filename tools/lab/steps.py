@@ -1,5 +1,6 @@
 """One DNS instance driven without orders: `countersign plugin test INSTANCE --steps -`, kept open for many changes."""
 import json
+import os
 import subprocess
 
 from child import Failed
@@ -15,7 +16,8 @@ class Steps:
         self._log = open(self.log_path, "ab")
         command = [server.installed.program, "-c", server.conf, "plugin", "test", instance, "--zone", zone, "--steps", "-"]
         self._process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                         stderr=self._log, text=True, bufsize=1, start_new_session=True)
+                                         stderr=self._log, text=True, bufsize=1, start_new_session=True,
+                                         env={**os.environ, **server.env})
         self.pid = self._process.pid
 
     def __enter__(self):
