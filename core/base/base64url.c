@@ -10,16 +10,21 @@ static size_t encode(char *out, const uint8_t *in, size_t len, const char *alpha
 {
     char *at = out;
 
-    while (len) {
-        size_t n = len < 3 ? len : 3;
-        uint32_t bits = (uint32_t)in[0] << 16 | (n > 1 ? (uint32_t)in[1] << 8 : 0) | (n > 2 ? in[2] : 0);
+    for (; len >= 3; in += 3, len -= 3) {
+        *at++ = alphabet[in[0] >> 2];
+        *at++ = alphabet[(in[0] & 3) << 4 | in[1] >> 4];
+        *at++ = alphabet[(in[1] & 15) << 2 | in[2] >> 6];
+        *at++ = alphabet[in[2] & 63];
+    }
+    if (len) {
+        uint8_t second = len > 1 ? in[1] : 0;
 
-        for (size_t i = 0; i <= n; i++)
-            *at++ = alphabet[bits >> (18 - 6 * i) & 63];
-        for (size_t i = n; padded && i < 3; i++)
+        *at++ = alphabet[in[0] >> 2];
+        *at++ = alphabet[(in[0] & 3) << 4 | second >> 4];
+        if (len > 1)
+            *at++ = alphabet[(second & 15) << 2];
+        for (size_t i = len; padded && i < 3; i++)
             *at++ = '=';
-        in += n;
-        len -= n;
     }
     *at = '\0';
     return (size_t)(at - out);

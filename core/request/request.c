@@ -227,14 +227,15 @@ static struct request *make(struct heart *heart, const struct submission *s, ans
 
 static int decode(struct request *r, const struct submission *s, struct cs_error *err)
 {
-    uint8_t der[CSR_MAX_DER];
+    uint8_t *shorter;
 
-    if (csr_decode(s->body, s->body_len, s->content_type, der, &r->der_len, err) < 0)
-        return -1;
-    r->der = malloc(r->der_len ? r->der_len : 1);
+    r->der = malloc(CSR_MAX_DER);
     if (!r->der)
         return cs_fail(err, CS_EINTERNAL, "out of memory");
-    memcpy(r->der, der, r->der_len);
+    if (csr_decode(s->body, s->body_len, s->content_type, r->der, &r->der_len, err) < 0)
+        return -1;
+    shorter = realloc(r->der, r->der_len ? r->der_len : 1);
+    r->der = shorter ? shorter : r->der;
     return 0;
 }
 

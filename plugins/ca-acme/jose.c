@@ -42,6 +42,7 @@ struct jose_key {
     EVP_MD_CTX *signer; /* begun with the key and its digest; each signature is made with a copy */
     const struct kind *kind;
     json_t *jwk;
+    char *jwk_text;
     char thumbprint[JOSE_THUMBPRINT_LEN + 1];
 };
 
@@ -109,18 +110,15 @@ static int sha256(uint8_t digest[32], const void *data, size_t len)
 }
 
 /* RFC 7638 3: the required members only, sorted, without white space; that is exactly what our JWK has. */
-static int make_thumbprint(char out[JOSE_THUMBPRINT_LEN + 1], const json_t *jwk)
+static int make_thumbprint(struct jose_key *key)
 {
-    char *text = json_dumps(jwk, JSON_COMPACT | JSON_SORT_KEYS);
     uint8_t digest[32];
-    int rc = -1;
 
-    if (text && sha256(digest, text, strlen(text)) == 0) {
-        base64url_encode(out, digest, sizeof digest);
-        rc = 0;
-    }
-    free(text);
-    return rc;
+    key->jwk_text = json_dumps(key->jwk, JSON_COMPACT | JSON_SORT_KEYS);
+    if (!key->jwk_text || sha256(digest, key->jwk_text, strlen(key->jwk_text)) != 0)
+        return -1;
+    base64url_encode(key->thumbprint, digest, sizeof digest);
+    return 0;
 }
 
 static const struct kind *kind_of(EVP_PKEY *pkey, struct cs_error *err)
@@ -172,7 +170,7 @@ static int wrap(struct jose_key **out, EVP_PKEY *pkey, struct cs_error *err)
     }
     key->signer = begin_signing(pkey, key->kind);
     key->jwk = make_jwk(pkey, key->kind);
-    if (!key->signer || !key->jwk || make_thumbprint(key->thumbprint, key->jwk) < 0) {
+    if (!key->signer || !key->jwk || make_thumbprint(key) < 0) {
         jose_key_free(key);
         return no_memory(err);
     }
@@ -258,6 +256,7 @@ void jose_key_free(struct jose_key *key)
 {
     if (!key)
         return;
+    free(key->jwk_text);
     json_decref(key->jwk);
     EVP_MD_CTX_free(key->signer);
     EVP_PKEY_free(key->pkey);
@@ -322,10 +321,9 @@ out:
 }
 
 /* RFC 7515 5.1: header and payload in base64url with a dot between them, which is what gets signed. */
-static int make_input(struct text *input, size_t *header_len, json_t *header, const char *payload)
+static int make_input(struct text *input, size_t *header_len, const char *header, const char *payload)
 {
-    char *text = json_dumps(header, JSON_COMPACT), *first = text ? encode(text, strlen(text)) : NULL;
-    char *second = encode(payload, strlen(payload));
+    char *first = encode(header, strlen(header)), *second = encode(payload, strlen(payload));
     int rc = -1;
 
     if (first && second) {
@@ -335,10 +333,40 @@ static int make_input(struct text *input, size_t *header_len, json_t *header, co
         text_add(input, second);
         rc = text_failed(input) ? -1 : 0;
     }
-    free(text);
     free(first);
     free(second);
     return rc;
+}
+
+/* JSON takes it between quotes as it is. */
+static bool is_plain(const char *value)
+{
+    for (; *value; value++)
+        if (*value <= ' ' || *value > '~' || *value == '"' || *value == '\\')
+            return false;
+    return true;
+}
+
+static void add_member(struct text *out, const char *before, const char *value, const char *after)
+{
+    text_add(out, before);
+    text_add(out, value);
+    text_add(out, after);
+}
+
+/* Seven are made for one certificate, so it does without an object for each. */
+static int make_header(struct text *out, const struct jose_key *key, const struct jose_header *header)
+{
+    if (!is_plain(header->nonce) || !is_plain(header->url) || (header->kid && !is_plain(header->kid)))
+        return -1;
+    add_member(out, "{\"alg\":\"", key->kind->alg, "\"");
+    if (header->kid)
+        add_member(out, ",\"kid\":\"", header->kid, "\"");
+    else
+        add_member(out, ",\"jwk\":", key->jwk_text, "");
+    add_member(out, ",\"nonce\":\"", header->nonce, "\"");
+    add_member(out, ",\"url\":\"", header->url, "\"}");
+    return text_failed(out) ? -1 : 0;
 }
 
 /* RFC 7515 7.2.2. All three values are base64url, which JSON takes as it is. */
@@ -356,34 +384,35 @@ static char *make_message(const struct text *input, size_t header_len, const cha
     return text_take(&message);
 }
 
-char *jose_sign(const struct jose_key *key, json_t *header, const char *payload, struct cs_error *err)
+char *jose_sign(const struct jose_key *key, const struct jose_header *header, const char *payload, struct cs_error *err)
 {
-    struct text input = TEXT_MAX(MESSAGE_MAX);
+    struct text words = TEXT_MAX(MESSAGE_MAX), input = TEXT_MAX(MESSAGE_MAX);
     char *signature = NULL, *message = NULL;
     size_t header_len;
 
-    if (json_object_set_new(header, "alg", json_string(key->kind->alg)) == 0 &&
-        make_input(&input, &header_len, header, payload) == 0)
+    if (make_header(&words, key, header) == 0 && make_input(&input, &header_len, text_of(&words), payload) == 0)
         signature = signature_of(key, &input);
     if (signature)
         message = make_message(&input, header_len, signature);
     if (!message)
-        no_memory(err);
+        cs_fail(err, CS_EINTERNAL, "a message to the CA could not be signed");
     free(signature);
     text_free(&input);
+    text_free(&words);
     return message;
 }
 
 json_t *jose_mac(const uint8_t *secret, size_t secret_len, json_t *header, const char *payload, struct cs_error *err)
 {
     struct text input = TEXT_MAX(MESSAGE_MAX);
-    char *signature = NULL;
+    char *words = NULL, *signature = NULL;
     json_t *whole = NULL;
     uint8_t mac[32];
     size_t mac_len = 0, header_len;
 
-    if (json_object_set_new(header, "alg", json_string("HS256")) == 0 &&
-        make_input(&input, &header_len, header, payload) == 0 &&
+    if (json_object_set_new(header, "alg", json_string("HS256")) == 0)
+        words = json_dumps(header, JSON_COMPACT);
+    if (words && make_input(&input, &header_len, words, payload) == 0 &&
         EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, secret, secret_len, (const uint8_t *)text_of(&input), input.len, mac,
                   sizeof mac, &mac_len))
         signature = encode(mac, mac_len);
@@ -392,6 +421,7 @@ json_t *jose_mac(const uint8_t *secret, size_t secret_len, json_t *header, const
                           text_of(&input) + header_len + 1, "signature", signature);
     if (!whole)
         no_memory(err);
+    free(words);
     free(signature);
     text_free(&input);
     return whole;

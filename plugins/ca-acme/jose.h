@@ -28,10 +28,17 @@ const char *jose_key_alg(const struct jose_key *key);        /* "ES256", "ES384"
 json_t *jose_key_jwk(const struct jose_key *key);            /* the public key, borrowed */
 const char *jose_key_thumbprint(const struct jose_key *key); /* RFC 7638, SHA-256, base64url */
 
-/* `payload` under `header` (whose "alg" this function sets), signed by the key. JSON text for free(), or NULL and *err. */
-char *jose_sign(const struct jose_key *key, json_t *header, const char *payload, struct cs_error *err);
+/* RFC 8555 6.2. Nonces and URLs were checked by the caller: one with a character that JSON would escape is refused. */
+struct jose_header {
+    const char *nonce, *url;
+    const char *kid; /* NULL: the key itself, as "jwk" */
+};
 
-/* The same with a MAC of SHA-256, "alg" HS256, as an object (RFC 8555 7.3.4). NULL and *err. */
+/* `payload` under `header`, signed by the key. JSON text for free(), or NULL and *err. */
+char *jose_sign(const struct jose_key *key, const struct jose_header *header, const char *payload, struct cs_error *err);
+
+/* The same under any header (whose "alg" this function sets) with a MAC of SHA-256, "alg" HS256, as an object (RFC 8555 7.3.4).
+ * NULL and *err. */
 json_t *jose_mac(const uint8_t *secret, size_t secret_len, json_t *header, const char *payload, struct cs_error *err);
 
 /* What a dns-01 record holds for a token (RFC 8555 8.1 and 8.4). The token was checked by the caller. */

@@ -117,33 +117,16 @@ static void request(struct exchange *x, const char *method, const char *url, con
     }
 }
 
-/* RFC 8555 6.2: the protected header. */
-static json_t *make_header(const struct exchange *x, const char *nonce)
-{
-    json_t *header = json_pack("{s:s, s:s}", "nonce", nonce, "url", x->url);
-    int failed = x->sign == SIGN_KEY ? json_object_set(header, "jwk", jose_key_jwk(x->acme->key))
-                                     : json_object_set_new(header, "kid", json_string(x->kid));
-
-    if (failed < 0) {
-        json_decref(header);
-        return NULL;
-    }
-    return header;
-}
-
 static void post(struct exchange *x, const char *nonce)
 {
-    json_t *header = make_header(x, nonce);
-    char *message = header ? jose_sign(x->acme->key, header, x->payload, &x->err) : NULL;
+    const struct jose_header header = { .nonce = nonce, .url = x->url, .kid = x->sign == SIGN_KEY ? NULL : x->kid };
+    char *message = jose_sign(x->acme->key, &header, x->payload, &x->err);
 
-    if (message) {
+    if (message)
         request(x, "POST", x->url, message, on_reply);
-    } else {
-        cs_fail(&x->err, CS_EINTERNAL, "a message to the CA could not be signed");
+    else
         fail_later(x);
-    }
     free(message);
-    json_decref(header);
 }
 
 static void on_nonce(void *arg, const struct cs_http_reply *http, const struct cs_error *err)

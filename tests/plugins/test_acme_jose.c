@@ -71,27 +71,34 @@ static void coordinates_keep_the_width_of_the_curve(void **state)
     jose_key_free(key);
 }
 
-static void sign_and_verify(const struct jose_key *key, const char *payload)
+static void sign_and_verify(const struct jose_key *key, const char *kid, const char *payload)
 {
-    json_t *header = json_pack("{s:s}", "nonce", "abc"), *message;
+    const struct jose_header header = { .nonce = "abc-_9", .url = "https://ca.example/a?b=c&d='{e}'", .kid = kid };
     EVP_PKEY *public_key = jws_key(jose_key_jwk(key));
     struct cs_error err = { 0 };
+    json_t *message;
     struct jws jws;
-    char *text = jose_sign(key, header, payload, &err);
+    char *text = jose_sign(key, &header, payload, &err);
 
     assert_non_null(text);
     message = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    assert_int_equal(json_object_size(message), 3);
     assert_int_equal(jws_read(&jws, message), 0);
     assert_string_equal(jws.payload, payload);
-    assert_string_equal(json_string_value(json_object_get(jws.header, "nonce")), "abc");
+    assert_int_equal(json_object_size(jws.header), 4);
+    assert_string_equal(json_string_value(json_object_get(jws.header, "nonce")), header.nonce);
+    assert_string_equal(json_string_value(json_object_get(jws.header, "url")), header.url);
     assert_string_equal(json_string_value(json_object_get(jws.header, "alg")), jose_key_alg(key));
+    if (kid)
+        assert_string_equal(json_string_value(json_object_get(jws.header, "kid")), kid);
+    else
+        assert_true(json_equal(json_object_get(jws.header, "jwk"), jose_key_jwk(key)));
     assert_int_equal(jws_verify(&jws, message, public_key), 0);
     json_object_set_new(message, "payload", json_string("eyJhIjoyfQ"));
     assert_int_equal(jws_verify(&jws, message, public_key), -1);
     jws_release(&jws);
     EVP_PKEY_free(public_key);
     json_decref(message);
-    json_decref(header);
     free(text);
 }
 
@@ -107,8 +114,8 @@ static void signatures_fit_however_short_their_numbers(void **state)
 
         assert_int_equal(jose_key_make(&key, kinds[i], &err), 0);
         for (int n = 0; n < 600; n++)
-            sign_and_verify(key, "{\"a\":1}");
-        sign_and_verify(key, "");
+            sign_and_verify(key, NULL, "{\"a\":1}");
+        sign_and_verify(key, "https://ca.example/1", "");
         jose_key_free(key);
     }
 }
@@ -125,7 +132,27 @@ static void rsa_keys_are_made_and_sign(void **state)
     assert_member(key, "e", "AQAB");
     jws_thumbprint(jose_key_jwk(key), thumbprint);
     assert_string_equal(jose_key_thumbprint(key), thumbprint);
-    sign_and_verify(key, "{}");
+    sign_and_verify(key, "https://ca.example/1", "{}");
+    sign_and_verify(key, NULL, "{}");
+    jose_key_free(key);
+}
+
+static void what_json_would_escape_is_not_signed(void **state)
+{
+    static const char *const bad[] = { "a\"b", "a\\b", "a\nb", "a b", "a\x7f", "\xc3\xa4" };
+    struct jose_key *key = key_of(rfc7515_key);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        const struct jose_header headers[] = { { bad[i], "b", "c" }, { "a", bad[i], "c" }, { "a", "b", bad[i] } };
+
+        for (size_t j = 0; j < 3; j++) {
+            struct cs_error err = { 0 };
+
+            assert_null(jose_sign(key, &headers[j], "", &err));
+            assert_int_equal(err.code, CS_EINTERNAL);
+        }
+    }
     jose_key_free(key);
 }
 
@@ -206,6 +233,7 @@ int main(void)
         cmocka_unit_test(coordinates_keep_the_width_of_the_curve),
         cmocka_unit_test(signatures_fit_however_short_their_numbers),
         cmocka_unit_test(rsa_keys_are_made_and_sign),
+        cmocka_unit_test(what_json_would_escape_is_not_signed),
         cmocka_unit_test(a_key_survives_being_written_and_read),
         cmocka_unit_test(what_no_ca_takes_is_refused),
         cmocka_unit_test(a_mac_fits_its_secret_only),

@@ -167,9 +167,42 @@ static void retry_after_is_read_strictly(void **state)
     assert_true(ms <= 3600000);
 }
 
+static int64_t date_ms(const char *date)
+{
+    return http_retry_after_ms(date, 1000) ? http_retry_after_ms(date, INT64_C(951782399000)) : -1;
+}
+
+/* From the second before 29 February 2000: only what lies within the week after it is told. */
+static void dates_of_all_forms_are_read(void **state)
+{
+    static const struct {
+        const char *date;
+        int64_t seconds;
+    } forms[] = {
+        { "Tue, 29 Feb 2000 00:00:00 GMT", 1 },
+        { "Wed, 01 Mar 2000 00:00:00 GMT", 86401 },
+        { "Tuesday, 29-Feb-00 00:00:02 GMT", 3 },
+        { "Tue Feb 29 00:00:03 2000", 4 },
+        { "29 Feb 2000 00:00:04 GMT", 5 },
+        { "Tue, 29 Feb 2000 01:00:00 +0100", 1 },
+    };
+    static const char *const none[] = { "Tue, 29 Feb 2000 24:00:00 GMT", "Tue, 29 Feb 2000 00:60:00 GMT",
+                                        "Tue, 29 Xxx 2000 00:00:00 GMT", "Tue, 29 anF 2000 00:00:00 GMT",
+                                        "Tue, 32 Feb 2000 00:00:00 GMT", "Tue, 29 Feb 2000 0x:00:00 GMT" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        if (date_ms(forms[i].date) != forms[i].seconds * 1000)
+            fail_msg("%s is %lld", forms[i].date, (long long)date_ms(forms[i].date));
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        if (http_retry_after_ms(none[i], 1000))
+            fail_msg("%s was read", none[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(dates_of_all_forms_are_read),
         cmocka_unit_test_setup_teardown(status_body_and_fields_are_told, begin, web_end),
         cmocka_unit_test_setup_teardown(retry_after_as_a_date_counts_from_the_answers_own_date, begin, web_end),
         cmocka_unit_test_setup_teardown(a_body_may_hold_nul, begin, web_end),
