@@ -191,13 +191,21 @@ void owner_set(struct pdns *pdns, const struct cs_txt_change *change, struct cs_
 
 /* ---- The end ---- */
 
+static struct owner *first_watched(struct pdns *pdns)
+{
+    struct owner *owner = pdns->owners;
+
+    while (owner && owner->op)
+        owner = owner->next;
+    return owner;
+}
+
 void owner_stop_watching(struct pdns *pdns)
 {
-    for (struct owner *owner = pdns->owners, *next; owner; owner = next) {
-        next = owner->next;
-        if (!owner->op)
-            free_owner(owner);
-    }
+    struct owner *owner;
+
+    while ((owner = first_watched(pdns)))
+        free_owner(owner);
 }
 
 void owner_free_all(struct pdns *pdns)

@@ -25,6 +25,7 @@ struct pdns {
     struct zones *zones;
     struct owner *owners; /* all names that we work on or watch */
     void *owners_by_name; /* the same, for tfind() */
+    struct owner *changing, *waiting; /* see turn.h */
     bool stopping;
 };
 

@@ -11,6 +11,7 @@
 #include "server.h"
 
 #define CHANGES_MOST  8  /* of one call, against a second writer */
+#define FAILURES_MOST 6  /* of one call, while another program is in the way */
 #define REPAIRS_MOST  20 /* of one watch */
 #define REST_LEAST_MS 5
 #define REST_MOST_MS  500
@@ -20,6 +21,7 @@ static void go(struct owner *owner, enum step step);
 
 void step_halt(struct owner *owner)
 {
+    turn_leave(owner);
     zones_cancel(owner->search);
     api_cancel(owner->call);
     cs_timer_stop(owner->timer);
@@ -97,6 +99,7 @@ static void locate(struct owner *owner)
 /* The zone is not (or no longer) the right one: once, that may be what we remember of it. */
 static void locate_again(struct owner *owner, const struct cs_error *err)
 {
+    turn_leave(owner);
     zones_forget(owner->pdns->zones, owner->goal.owner);
     if (owner->relocated) {
         owner_fail(owner, err);
@@ -128,8 +131,7 @@ static void go_change(struct owner *owner)
         fail_contested(owner);
     } else {
         owner->rested = false;
-        go(owner,
-           owner->pdns->conf->keep_disabled && !server_shows_disabled(owner->pdns->server) ? STEP_DISABLED : STEP_CHANGE);
+        go(owner, STEP_TURN);
     }
 }
 
@@ -161,6 +163,33 @@ static void look(struct owner *owner)
     text_add(&path, "&rrset_type=TXT&include_disabled=true");
     ask(owner, "GET", text_of(&path), NULL, on_looked);
     text_free(&path);
+}
+
+/* ---- Step: wait until no other change of ours is out ---- */
+
+static void take_turn(struct owner *owner)
+{
+    const bool search = owner->pdns->conf->keep_disabled && !server_shows_disabled(owner->pdns->server);
+
+    if (turn_take(owner))
+        go(owner, search ? STEP_DISABLED : STEP_CHANGE);
+}
+
+static void on_turn(void *arg)
+{
+    struct owner *owner = arg;
+
+    owner->timer = NULL;
+    owner->rested = true;
+    go(owner, STEP_LOOK); /* what was read before the wait is old */
+}
+
+/* Later: who leaves his turn may be going through a list of owners. */
+void step_turn(struct owner *owner)
+{
+    owner->timer = cs_timer_start(owner->pdns->in, 0, on_turn, owner);
+    if (!owner->timer)
+        fail_memory(owner);
 }
 
 /* ---- Step: read what is disabled there, which servers before 5.0 do not show in a record set ---- */
@@ -202,6 +231,12 @@ static bool is_whole(const struct owner *owner)
     return owner->whole || rrset_has_disabled(&owner->seen) || !server_is_additive(owner->pdns->server);
 }
 
+/* A 500 is most often "database is locked": another program changes something at this moment. */
+static bool may_be_locked(struct owner *owner, const struct api_failure *failure)
+{
+    return failure->status == 500 && owner->failures++ < FAILURES_MOST;
+}
+
 /* Newer servers refuse EXTEND where a set has records with different TTLs, too: the whole set is then written. */
 static void on_refused(struct owner *owner, const struct api_failure *failure)
 {
@@ -227,8 +262,12 @@ static void on_changed(void *arg, const struct cs_http_reply *reply, const struc
     if (owner->overtaken) {
         step_begin(owner);
     } else if (reply) {
+        turn_leave(owner);
         owner->changes++;
         go(owner, STEP_LOOK);
+    } else if (may_be_locked(owner, failure)) {
+        turn_leave(owner);
+        go(owner, STEP_REST);
     } else if (failure->status == 404) {
         locate_again(owner, &failure->err);
     } else if (failure->status == 422 || failure->status == 400) {
@@ -273,7 +312,7 @@ static void on_rested(void *arg)
 /* Jitter, so that two writers of the same kind do not meet again and again. */
 static void rest(struct owner *owner)
 {
-    uint32_t most_ms = 20u << owner->changes;
+    uint32_t most_ms = 20u << (owner->changes + owner->failures);
 
     if (most_ms > REST_MOST_MS)
         most_ms = REST_MOST_MS;
@@ -295,7 +334,8 @@ static void keep_watch(struct owner *owner)
 
 void step_begin(struct owner *owner)
 {
-    owner->changes = 0;
+    turn_leave(owner);
+    owner->changes = owner->failures = 0;
     owner->rested = owner->whole = owner->relocated = owner->overtaken = false;
     go(owner, STEP_LOCATE);
 }
@@ -306,8 +346,13 @@ static const struct {
     const char *name;
     void (*enter)(struct owner *owner);
 } steps[] = {
-    [STEP_LOCATE] = { "locate", locate }, [STEP_LOOK] = { "look", look }, [STEP_DISABLED] = { "disabled", search_disabled },
-    [STEP_CHANGE] = { "change", change }, [STEP_REST] = { "rest", rest }, [STEP_WATCH] = { "watch", keep_watch },
+    [STEP_LOCATE]   = { "locate",   locate          },
+    [STEP_LOOK]     = { "look",     look            },
+    [STEP_TURN]     = { "turn",     take_turn       },
+    [STEP_DISABLED] = { "disabled", search_disabled },
+    [STEP_CHANGE]   = { "change",   change          },
+    [STEP_REST]     = { "rest",     rest            },
+    [STEP_WATCH]    = { "watch",    keep_watch      },
 };
 
 static void go(struct owner *owner, enum step step)

@@ -6,9 +6,10 @@
 
 #include "api.h"
 #include "rrset.h"
+#include "turn.h"
 #include "zones.h"
 
-enum step { STEP_LOCATE, STEP_LOOK, STEP_DISABLED, STEP_CHANGE, STEP_REST, STEP_WATCH };
+enum step { STEP_LOCATE, STEP_LOOK, STEP_TURN, STEP_DISABLED, STEP_CHANGE, STEP_REST, STEP_WATCH };
 
 struct owner {
     struct pdns *pdns;
@@ -23,7 +24,10 @@ struct owner {
     struct cs_timer *timer;
     char *zone_name, *zone_id; /* of PowerDNS; NULL: not known yet */
     struct reply_rrset seen;
+    enum turn turn;
+    struct owner *turn_next;
     int changes;    /* made for this goal, in this round */
+    int failures;   /* of changes, in this round */
     bool rested;    /* after somebody undid one */
     bool whole;     /* EXTEND and PRUNE were refused in this round */
     bool relocated; /* the zone was looked for a second time */
@@ -34,6 +38,8 @@ struct owner {
 
 /* A new round: nothing is known of the record set, nothing is changed yet. Ends in owner_fail() or owner_succeed(). */
 void step_begin(struct owner *owner);
+/* It is this owner's turn to change something. */
+void step_turn(struct owner *owner);
 /* Wait `wait_ms`, then begin. */
 void step_watch(struct owner *owner);
 /* Is a request out that changes something? */

@@ -356,6 +356,99 @@ static void a_server_that_is_down_while_we_watch_is_no_end(void **state)
     assert_string_equal(powerdns_set(OWNER), "10 [" ON("v") "] []");
 }
 
+/* ---- One change at a time ---- */
+
+static bool theirs_added;
+
+static bool add_theirs_after_first_patch(const struct host_http *request)
+{
+    if (strcmp(request->method, "PATCH") == 0 && !theirs_added) {
+        theirs_added = true;
+        powerdns_replace(OTHER, 10, ON("theirs"), "");
+    }
+    return false;
+}
+
+static void changes_of_several_names_go_one_at_a_time_each_with_a_fresh_look(void **state)
+{
+    struct cs_op *ops[3];
+    const char *requests;
+    int patches = 0;
+
+    (void)state;
+    pdns_conf()->keep_disabled = false;
+    pdns_open();
+    theirs_added = false;
+    powerdns_on_request(add_theirs_after_first_patch);
+    ops[0] = pdns_begin(OWNER, "v", NULL);
+    ops[1] = pdns_begin(OTHER, "v", NULL);
+    ops[2] = pdns_begin("_acme-challenge.x.a.example.", "v", NULL);
+    powerdns_settle();
+    for (int i = 0; i < 3; i++)
+        pdns_expect_ok(ops[i]);
+    assert_string_equal(powerdns_set(OTHER), "10 [" ON("v") "," ON("theirs") "] []");
+    requests = powerdns_requests();
+    assert_null(strstr(requests, "PATCH /zones/a.example.\nPATCH"));
+    for (const char *at = requests; (at = strstr(at, "PATCH")); at++)
+        patches++;
+    assert_int_equal(patches, 3);
+}
+
+static void one_that_is_cancelled_lets_the_next_go_on(void **state)
+{
+    struct cs_op *first, *second, *third;
+
+    (void)state;
+    pdns_open();
+    pdns_set(OWNER, "known", NULL);
+    pdns_set(OTHER, "known", NULL);
+    pdns_set("_acme-challenge.x.a.example.", "known", NULL);
+    first = pdns_begin(OWNER, "v", NULL);
+    second = pdns_begin(OTHER, "v", NULL);
+    third = pdns_begin("_acme-challenge.x.a.example.", "v", NULL);
+    for (int i = 0; i < 4; i++) { /* three looks, and the search of the first */
+        powerdns_answer();
+        while (host_turn())
+            ;
+    }
+    assert_string_equal(host_http()->method, "PATCH");
+    host_cancel(second, CS_DEADLINE);
+    host_cancel(first, CS_DEADLINE);
+    powerdns_settle();
+    pdns_expect_failure(first, CS_ETIMEDOUT, "in step \"change\"");
+    pdns_expect_failure(second, CS_ETIMEDOUT, "in step \"turn\"");
+    pdns_expect_ok(third);
+}
+
+static int locks;
+
+static bool lock_database(const struct host_http *request)
+{
+    if (strcmp(request->method, "PATCH") != 0 || locks == 0)
+        return false;
+    locks--;
+    host_reply(500, "", "Internal Server Error", strlen("Internal Server Error"));
+    return true;
+}
+
+static void a_database_that_is_locked_is_tried_again_soon(void **state)
+{
+    struct cs_op *op;
+
+    (void)state;
+    pdns_open();
+    powerdns_on_request(lock_database);
+    locks = 4;
+    op = pdns_begin(OWNER, "v", NULL);
+    powerdns_pass(2000);
+    pdns_expect_ok(op);
+    locks = 1000;
+    op = pdns_begin(OWNER, "w", NULL);
+    powerdns_pass(DEADLINE / 2);
+    pdns_expect_failure(op, CS_EUPSTREAM, "it failed (500)");
+    assert_int_equal(locks, 1000 - 7);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, pdns_set_up, pdns_tear_down)
 
 int main(void)
@@ -381,6 +474,9 @@ int main(void)
         TEST(watching_can_be_switched_off),
         TEST(stop_ends_watching_but_not_changes),
         TEST(a_new_change_waits_for_a_repair_that_is_out),
+        TEST(changes_of_several_names_go_one_at_a_time_each_with_a_fresh_look),
+        TEST(one_that_is_cancelled_lets_the_next_go_on),
+        TEST(a_database_that_is_locked_is_tried_again_soon),
         TEST(a_server_that_is_down_while_we_watch_is_no_end),
     };
 

@@ -41,7 +41,7 @@ static const struct host_result *set_with_fault(int status, const char *headers,
     fault.method = method;
     powerdns_on_request(answer_with_fault);
     op = pdns_begin(OWNER, "v", NULL);
-    powerdns_settle();
+    powerdns_pass(5000);
     powerdns_on_request(NULL);
     pdns_expect_failure(op, host_result(op)->err.code, "");
     return host_result(op);
