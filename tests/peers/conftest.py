@@ -5,7 +5,6 @@
 Everything that a test starts is stopped after it; a server that ends badly, or a sanitizer's report, fails the test.
 """
 import pathlib
-import shutil
 import sys
 import tempfile
 
@@ -14,13 +13,21 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "tools/lab"), str(pathlib.Path(__file__).resolve().parent)]
 
-from scene import Lab, World  # noqa: E402
+import matrix  # noqa: E402
+from scene import World, open_lab  # noqa: E402
 from server import install  # noqa: E402
 
 
 def pytest_addoption(parser):
     parser.addoption("--build", type=pathlib.Path, default=ROOT / "build/plain", help="the build folder to install and test")
     parser.addoption("--interleavings", type=int, help="how many orders of two writers test_two_writers.py tries")
+
+
+def pytest_terminal_summary(terminalreporter):
+    if matrix.seen:
+        terminalreporter.section("DNS plugins, servers and behaviours")
+        for line in matrix.table(matrix.seen):
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
@@ -59,16 +66,8 @@ def installed(build):
 
 @pytest.fixture
 def lab(installed):
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="countersign-peers-"))
-    folder.chmod(0o755)
-    lab = Lab(folder, installed)
-    try:
+    with open_lab(installed) as lab:
         yield lab
-    finally:
-        try:
-            lab.close()
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

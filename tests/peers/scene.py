@@ -1,4 +1,9 @@
 """The scenes of the peer tests: Lab starts things and stops them again, World is the usual server with its CA."""
+import contextlib
+import pathlib
+import shutil
+import tempfile
+
 import pki
 from gate import DnsGate
 from nameserver import NameServer
@@ -63,6 +68,21 @@ class Lab:
             except Exception as fault:  # the others must be stopped as well
                 faults.append(f"{fault}\n{getattr(fault, 'log', '')}")
         assert not faults, "\n".join(faults)
+
+
+@contextlib.contextmanager
+def open_lab(installed):
+    """A Lab in a folder that is gone afterwards."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="countersign-peers-"))
+    folder.chmod(0o755)
+    lab = Lab(folder, installed)
+    try:
+        yield lab
+    finally:
+        try:
+            lab.close()
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 class World:

@@ -34,6 +34,7 @@ class NameServer:
     """
 
     good_ends = (0,)
+    wrapper = ()  # words in front of its command, such as `env NAME=VALUE`
 
     def __init__(self, folder, zones, algorithm="hmac-sha256", refuse=False, filler=0, extra=""):
         self.folder = pathlib.Path(folder)
@@ -82,7 +83,7 @@ class NameServer:
 
     def start(self):
         name = type(self).__name__
-        self.child = Child(name, self.command(), self.folder / "server.log")
+        self.child = Child(name, [*self.wrapper, *self.command()], self.folder / "server.log")
         self.child.wait_until(self.serves, 20, "it answered for its zones")
         return self
 

@@ -47,6 +47,11 @@ class Steps:
     def log(self):
         return self.log_path.read_text(errors="replace")
 
+    def kill(self):
+        """At once, as a crash would."""
+        self._process.kill()
+        self.close(check=False)
+
     def close(self, check=True):
         self._process.stdin.close()
         self._process.stdout.read()

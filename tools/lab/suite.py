@@ -39,6 +39,7 @@ class Result:
     def __init__(self):
         self.passed = 0
         self.failures = []
+        self.notes = []  # tables that tests print, such as the matrix of DNS plugins and servers
 
     def fail(self, what, output=""):
         self.failures.append((what, output.strip()))
@@ -146,6 +147,7 @@ def pytest(arguments, timeout):
             cases = list(xml.etree.ElementTree.parse(report.name).iter("testcase"))
         except xml.etree.ElementTree.ParseError:
             cases = []
+    result.notes = re.findall(r"^\|.*\|$", output, re.M)
     for case in cases:
         faults = [child for child in case if child.tag in ("failure", "error", "skipped")]
         if not faults:
@@ -248,6 +250,8 @@ PARTS = {
 
 def show(name, result, seconds):
     print(f"{name:<12} {result.passed:5} passed {len(result.failures):4} failed   {seconds:6.1f} s", flush=True)
+    for line in result.notes:
+        print(f"  {line}")
     for what, output in result.failures:
         print(f"  FAILED {what}")
         for line in output.split("\n"):
