@@ -14,7 +14,8 @@ struct piece {
     void *arg;
     cs_done_fn *done;
     void *done_arg;
-    int64_t since_ms;
+    int64_t since_ms; /* when its turn came; of a lazy one: when it has waited long enough for company */
+    bool lazy;        /* nobody waits for it: it may wait for the next piece that somebody waits for */
     bool failed;
     struct cs_error err; /* when it failed */
 };

@@ -14,10 +14,12 @@
 #include "engine/timer.h"
 #include "records/sink.h"
 
-/* Cursors are saved this long after a delivery: one commit for many batches. What was delivered in between comes again after a
- * crash, which is what "at least once" is for. */
-enum { UPKEEP_MS = 1000 };
-enum { TOLD_MOST = 1000, LAST_CHANCE_MS = 2000, LOST_LOG_MS = 60000 };
+/* Cursors are saved this long after a delivery, once for many batches, and together with other writes: an order's last lazy one
+ * waits a little longer than this. What was delivered in between comes again after a crash, which is what "at least once" is
+ * for. */
+enum { UPKEEP_MS = 400 };
+/* Up to TOLD_LAZY events of no transaction of their own wait for somebody else's. */
+enum { TOLD_MOST = 1000, TOLD_LAZY = 100, LAST_CHANCE_MS = 2000, LOST_LOG_MS = 60000 };
 
 struct outbox {
     struct loop *loop;
@@ -107,8 +109,10 @@ void outbox_tell(struct outbox *outbox, const char *kind, const char *json, size
     }
     t->outbox = outbox;
     t->len = strlen(t->json);
-    outbox->told++;
-    store_write(outbox->store, write_telling, t, on_told, t);
+    if (++outbox->told <= TOLD_LAZY)
+        store_write_lazily(outbox->store, write_telling, t, on_told, t);
+    else
+        store_write(outbox->store, write_telling, t, on_told, t);
 }
 
 /* ---- upkeep: save cursors, forget what all sinks have, keep to the bound ----------------------------------------- */
@@ -176,7 +180,7 @@ static void start_upkeep(struct outbox *outbox)
     for (size_t i = 0; i < outbox->n; i++)
         u->cursors[i] = (struct upkeep_cursor){ sink_name(outbox->sinks[i]), sink_cursor(outbox->sinks[i]) };
     outbox->upkeep_out = true;
-    store_write(outbox->store, write_upkeep, u, on_upkeep_written, u);
+    store_write_lazily(outbox->store, write_upkeep, u, on_upkeep_written, u);
 }
 
 static void on_upkeep_due(void *arg)
@@ -291,6 +295,7 @@ void outbox_close(struct outbox *outbox)
 {
     if (!outbox)
         return;
+    store_hurry(outbox->store);
     give_last_chance(outbox);
     for (size_t i = 0; i < outbox->n; i++)
         sink_stop(outbox->sinks[i]);

@@ -50,6 +50,7 @@ static int refuse(const struct queue *q, struct cs_error *err)
 
 int queue_add(struct queue *q, struct piece *piece, struct cs_error *err)
 {
+    const bool lazy = piece->lazy; /* it is not ours any more once the lock is open */
     int rc = 0;
 
     pthread_mutex_lock(&q->lock);
@@ -62,11 +63,30 @@ int queue_add(struct queue *q, struct piece *piece, struct cs_error *err)
             q->first = piece;
         q->last = piece;
         q->n++;
+        q->urgent = q->urgent || !piece->lazy;
     }
     pthread_mutex_unlock(&q->lock);
-    if (rc == 0)
+    if (rc == 0 && !lazy)
         pthread_cond_signal(&q->more); /* without the lock, or whoever wakes up would wait for that */
     return rc;
+}
+
+void queue_hurry(struct queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    q->urgent = q->first;
+    pthread_mutex_unlock(&q->lock);
+    pthread_cond_signal(&q->more);
+}
+
+int64_t queue_since_ms(struct queue *q)
+{
+    int64_t since_ms;
+
+    pthread_mutex_lock(&q->lock);
+    since_ms = q->first ? q->first->since_ms : -1;
+    pthread_mutex_unlock(&q->lock);
+    return since_ms;
 }
 
 /* With the lock held. False when the time is over. */
@@ -85,8 +105,10 @@ static struct piece *unlink_pieces(struct queue *q, bool only_first)
     q->n = only_first ? q->n - 1 : 0;
     if (only_first)
         first->next = NULL;
-    if (!q->first)
+    if (!q->first) {
         q->last = NULL;
+        q->urgent = false;
+    }
     return first;
 }
 
@@ -103,10 +125,10 @@ enum queue_end queue_take(struct queue *q, bool only_first, int64_t patience_ms,
         until.tv_nsec -= 1000000000;
     }
     pthread_mutex_lock(&q->lock);
-    while (!q->first && !q->closing && end == QUEUE_PIECES)
+    while (!q->urgent && !q->closing && end == QUEUE_PIECES)
         if (!wait_for_more(q, patience_ms < 0 ? NULL : &until))
             end = QUEUE_TIMED_OUT;
-    if (q->first) {
+    if (q->first && (q->urgent || q->closing)) {
         *first = unlink_pieces(q, only_first);
         end = QUEUE_PIECES;
     } else if (q->closing) {

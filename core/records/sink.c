@@ -1,5 +1,5 @@
 /*
- * One audit sink, see sink.h. Read, append, read on; what happens in other threads touches the batch only, which belongs to
+ * One audit sink, see sink.h. Wait a little for more events, read, append; what happens in other threads touches the batch only, which belongs to
  * one of them at a time.
  */
 #include "records/sink.h"
@@ -15,6 +15,8 @@
 #include "engine/workers.h"
 
 enum { BATCH_MOST = 500, BATCH_BYTES = 1024 * 1024, PAUSE_FIRST_MS = 1000, PAUSE_MOST_MS = 60000 };
+/* New events wait this long for others: a read, a thread's turn and an fsync for all of them. They are on the disk already. */
+enum { GATHER_MS = 200 };
 
 enum sink_state { SINK_IDLE = 1, SINK_READING, SINK_APPENDING, SINK_WAITING };
 
@@ -35,7 +37,7 @@ struct sink {
     void (*on_moved)(void *arg);
     void *arg;
     enum sink_state state;
-    bool again; /* woken while it was reading: read once more */
+    bool again; /* woken while it was reading or appending: read once more */
     bool failing, last_chance, stopped;
     int64_t cursor, pause_ms;
     struct timer timer;
@@ -43,6 +45,7 @@ struct sink {
 };
 
 static void start_reading(struct sink *sink);
+static void rest(struct sink *sink);
 
 /* ---- the batch --------------------------------------------------------------------------------------------------- */
 
@@ -57,6 +60,12 @@ static void clear_batch(struct sink_batch *batch)
     batch->failed = false;
 }
 
+/* Then there may be more. */
+static bool is_full(const struct sink_batch *batch)
+{
+    return batch->n == BATCH_MOST || batch->bytes >= BATCH_BYTES;
+}
+
 static int take_event(void *arg, const struct cs_event *row)
 {
     struct sink_batch *batch = arg;
@@ -69,7 +78,7 @@ static int take_event(void *arg, const struct cs_event *row)
     batch->bytes += row->json_len;
     batch->failed = !event->kind || !event->json;
     event->json_len = batch->failed ? 0 : strlen(event->json);
-    return batch->failed || batch->n == BATCH_MOST || batch->bytes >= BATCH_BYTES;
+    return batch->failed || is_full(batch);
 }
 
 /* In a reader's thread. */
@@ -133,7 +142,10 @@ static void on_appended(struct mail *mail)
     sink->cursor = batch->events[batch->n - 1].number;
     note_success(sink);
     sink->on_moved(sink->arg);
-    start_reading(sink);
+    if (is_full(&sink->batch))
+        start_reading(sink);
+    else
+        rest(sink);
 }
 
 /* In the sink's own thread. */
@@ -174,9 +186,7 @@ static void on_read(void *arg, const struct cs_error *err)
         start_appending(sink);
         return;
     }
-    sink->state = SINK_IDLE;
-    if (sink->again)
-        start_reading(sink);
+    rest(sink);
 }
 
 static void start_reading(struct sink *sink)
@@ -192,11 +202,29 @@ static void start_reading(struct sink *sink)
     store_read(sink->store, read_batch, sink, on_read, sink);
 }
 
+static void gather(struct sink *sink)
+{
+    if (sink->last_chance) {
+        start_reading(sink);
+        return;
+    }
+    sink->state = SINK_WAITING;
+    timer_set_in(sink->loop, &sink->timer, GATHER_MS, on_pause_over, sink);
+}
+
+/* Everything was delivered, but for what came meanwhile. */
+static void rest(struct sink *sink)
+{
+    sink->state = SINK_IDLE;
+    if (sink->again && !sink->stopped)
+        gather(sink);
+}
+
 void sink_wake(struct sink *sink)
 {
-    if (sink->state == SINK_IDLE)
-        start_reading(sink);
-    else if (sink->state == SINK_READING)
+    if (sink->state == SINK_IDLE && !sink->stopped)
+        gather(sink);
+    else if (sink->state == SINK_READING || sink->state == SINK_APPENDING)
         sink->again = true;
 }
 

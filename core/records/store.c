@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "engine/log.h"
+#include "engine/timer.h"
 #include "records/queue.h"
 
 /* A write that failed as a whole is tried again this often with a harmless row, so that /readyz heals without a client. */
@@ -18,6 +19,8 @@ enum { PROBE_MS = 2000 };
 /* No piece waits longer for its turn, whatever the disk does. */
 enum { WAIT_MOST_MS = 10000 };
 enum { MOST_READERS = 64 };
+/* A write that nobody waits for waits this long for company. */
+enum { LAZY_MS = 500 };
 
 struct reader {
     struct store *store;
@@ -33,6 +36,8 @@ struct store {
     struct store_conn writer;
     pthread_t writer_thread;
     bool writer_started;
+    struct timer lazy; /* the oldest lazy write has waited long enough */
+    bool hurried;      /* nothing is lazy any more */
     atomic_int_fast64_t commits;
     atomic_bool audited;
     pthread_mutex_t trouble_lock;
@@ -218,7 +223,7 @@ static void queue_piece(struct store *store, struct queue *q, const struct piece
         return;
     }
     *piece = *about;
-    piece->since_ms = cs_now_ms();
+    piece->since_ms = cs_now_ms() + (piece->lazy ? LAZY_MS : 0);
     if (queue_add(q, piece, &piece->err) < 0) {
         piece->failed = true;
         tell(store->loop, piece);
@@ -228,6 +233,35 @@ static void queue_piece(struct store *store, struct queue *q, const struct piece
 void store_write(struct store *store, store_fn *fn, void *arg, cs_done_fn *done, void *done_arg)
 {
     queue_piece(store, &store->writes, &(struct piece){ .fn = fn, .arg = arg, .done = done, .done_arg = done_arg });
+}
+
+/* The timer is left alone when the writer takes a piece earlier: it looks whose turn it is. */
+static void on_lazy_due(void *arg)
+{
+    struct store *store = arg;
+    int64_t since_ms = queue_since_ms(&store->writes);
+
+    if (since_ms >= 0 && cs_now_ms() >= since_ms)
+        queue_hurry(&store->writes);
+    else if (since_ms >= 0)
+        timer_set_at(store->loop, &store->lazy, since_ms, on_lazy_due, store);
+}
+
+void store_write_lazily(struct store *store, store_fn *fn, void *arg, cs_done_fn *done, void *done_arg)
+{
+    assert(on_loop_thread());
+    queue_piece(store, &store->writes,
+                &(struct piece){ .fn = fn, .arg = arg, .done = done, .done_arg = done_arg, .lazy = !store->hurried });
+    if (!store->hurried && !timer_is_set(&store->lazy))
+        timer_set_in(store->loop, &store->lazy, LAZY_MS, on_lazy_due, store);
+}
+
+void store_hurry(struct store *store)
+{
+    assert(on_loop_thread());
+    store->hurried = true;
+    timer_clear(&store->lazy);
+    queue_hurry(&store->writes);
 }
 
 void store_read(struct store *store, store_fn *fn, void *arg, cs_done_fn *done, void *done_arg)
@@ -311,6 +345,7 @@ void store_close(struct store *store)
 {
     if (!store)
         return;
+    timer_clear(&store->lazy);
     queue_close(&store->writes);
     queue_close(&store->reads);
     if (store->writer_started)

@@ -1,6 +1,7 @@
 /*
  * The records: a writer thread and a few reader threads over the store plugin, each with a connection of its own. All writes
- * that arrived while the last commit ran make up the next transaction, each piece in a savepoint (group commit).
+ * that arrived while the last commit ran make up the next transaction, each piece in a savepoint (group commit). Writes that
+ * nobody waits for have no transaction of their own: they are part of the next one.
  * Used by keep.c, outbox.c and request/.
  */
 #ifndef RECORDS_STORE_H
@@ -28,7 +29,13 @@ int store_migrate(struct instance *instance, bool may_change, struct cs_error *e
  * it failed: fn's own error, or the commit's. Bounded: over 10,000 waiting pieces `done` says CS_EBUSY. `arg` is the caller's
  * until `done` ran. */
 void store_write(struct store *store, store_fn *fn, void *arg, cs_done_fn *done, void *done_arg);
-/* Queue a read, in a snapshot. Both from any thread. Without any memory `done` runs inside the call. */
+/* The same for a write that nobody waits for; on the loop only. It makes the writer begin nothing: it is committed with the next
+ * store_write(), at most half a second later. Writes keep their order, whether lazy or not: what a store_write() comes after is
+ * committed when its `done` runs, or has failed. A crash before that loses it. store_close() commits what is left. */
+void store_write_lazily(struct store *store, store_fn *fn, void *arg, cs_done_fn *done, void *done_arg);
+/* The server stops: what is lazy is written now, and nothing is lazy from now on. On the loop. */
+void store_hurry(struct store *store);
+/* Queue a read, in a snapshot. store_write() and store_read() from any thread. Without any memory `done` runs inside the call. */
 void store_read(struct store *store, store_fn *fn, void *arg, cs_done_fn *done, void *done_arg);
 
 /* Called by outbox_open(): are there audit sinks? */

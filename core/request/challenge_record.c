@@ -95,7 +95,7 @@ void challenge_record_remove(struct challenge_records *records, const struct val
         return;
     r->remove = true;
     records->busy++;
-    store_write(records->heart->store, write_record, r, on_removed, r);
+    store_write_lazily(records->heart->store, write_record, r, on_removed, r);
 }
 
 /* ---- Into the store ---- */

@@ -106,6 +106,7 @@ void heart_stop(struct heart *heart)
 
     heart->stopping = true;
     timer_clear(&whole->purge);
+    store_hurry(heart->store);
     jobs_each(heart->jobs, suspend, NULL);
 }
 

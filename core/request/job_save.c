@@ -31,7 +31,7 @@ struct save {
     const char *event_kind;
     bool with_certificate;
     struct op_ticket *ticket; /* of cs_op_save() */
-    cs_done_fn *plugin_done;
+    cs_done_fn *plugin_done; /* NULL: nobody waits for it */
     void *plugin_arg;
     struct timer again;
     struct cs_error refused;
@@ -173,8 +173,12 @@ static void tell_plugin(struct save *save, const struct cs_error *err)
 {
     struct job *job = save->job;
 
-    if (op_ticket_use(save->ticket))
+    if (!save->plugin_done) {
+        if (err)
+            log_line(CS_LOG_WARN, "job", job->id, "a step was not saved step=%s: %s", save->step, err->text);
+    } else if (op_ticket_use(save->ticket)) {
         save->plugin_done(save->plugin_arg, err);
+    }
     free_save(save);
     job_release(job);
 }
@@ -227,7 +231,10 @@ static void submit(struct save *save)
     save->expected_version = job->version++;
     fill_row(save, job);
     job->writes++;
-    store_write(job->heart->store, write_down, save, on_written, save);
+    if (save->done || save->plugin_done)
+        store_write(job->heart->store, write_down, save, on_written, save);
+    else
+        store_write_lazily(job->heart->store, write_down, save, on_written, save);
 }
 
 /* A step that was saved since then counts: the snapshot is taken anew. */
@@ -403,14 +410,15 @@ void cs_op_save(struct cs_op *op, const char *step, const void *data, size_t len
     assert(on_loop_thread() && job && strlen(step) <= MAX_STEP && len <= MAX_DATA);
     if (!is_open || take_step(job, step, data, len) == 0)
         save = make_save(job, NULL);
-    if (save)
+    if (save && done)
         save->ticket = op_ticket_new(op);
-    if (!save || !save->ticket) {
+    if (!save || (done && !save->ticket)) {
         const struct cs_error err = { .code = CS_EINTERNAL, .text = "out of memory" };
 
         if (save)
             free_save(save);
-        done(arg, &err);
+        if (done)
+            done(arg, &err);
         return;
     }
     save->plugin_done = done;

@@ -173,11 +173,6 @@ static void publish(struct authz *authz)
 
 void step_publish(struct order *order)
 {
-    if (order->saves > 0) {
-        order->save_awaited = true;
-        return;
-    }
-    order->save_awaited = false;
     for (size_t i = 0; i < order->n_authz; i++)
         if (is_open(&order->authz[i]) && !order->authz[i].published)
             order->publishing++;

@@ -207,7 +207,7 @@ static void start_over(struct order *order, const struct failure *failure)
         return;
     }
     order->account_renewed = true;
-    order->save_awaited = order->finalize_saved = false;
+    order->finalize_saved = false;
     free(order->url);
     order->url = NULL;
     authorizations_free(order);

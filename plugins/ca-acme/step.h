@@ -67,8 +67,6 @@ struct order {
     char *url;     /* of the order, or NULL */
     json_t *json;  /* the order as read last */
     struct order_object object; /* of json */
-    unsigned saves;             /* of the order's URL, on their way to the disk */
-    bool save_awaited;          /* publish waits for them */
     bool finalize_saved, finalize_sent, finalize_taken;
     bool finalize_unsure;       /* sent, and no answer came: the order is looked at before it is sent again */
 

@@ -8,9 +8,9 @@
  *   foreign        finish with a chain for another key   fail:CODE   finish with that cs_code (a number)
  *   gate:NAME      go on once the file LOG.NAME exists   problem     keep a problem document
  *   later          as late, but once LOG.later exists    latesave    wait for the cancellation, then save, then fail
- *   push           as put, without waiting for it
+ *   push           as put, without waiting for it        note:NAME   save a step without waiting for it
  *
- * `resume` goes on behind the word `save:NAME`; a step that the profile does not have is CS_ERESTART. Every call is written to
+ * `resume` goes on behind the word `save:NAME` or `note:NAME`; a step that the profile does not have is CS_ERESTART. Every call is written to
  * `log` as a line "sign ID" or "resume ID STEP".
  */
 #include <countersign/ca.h>
@@ -189,7 +189,10 @@ static void go_on(struct order *o)
     cs_op_step(o->op, word);
     if (strncmp(word, "save:", 5) == 0)
         cs_op_save(o->op, word + 5, "data", 4, on_done, o);
-    else if (strcmp(word, "put") == 0)
+    else if (strncmp(word, "note:", 5) == 0) {
+        cs_op_save(o->op, word + 5, "data", 4, NULL, NULL);
+        go_on(o);
+    } else if (strcmp(word, "put") == 0)
         put(o, on_put);
     else if (strcmp(word, "push") == 0) {
         put(o, ignore);
@@ -246,7 +249,7 @@ static void fake_resume(void *self, const struct cs_order *in, const char *step,
     write_log(self, "resume", in->id, step);
     o->resumed = true;
     while (next(o, word))
-        if (strncmp(word, "save:", 5) == 0 && strcmp(word + 5, step) == 0) {
+        if ((strncmp(word, "save:", 5) == 0 || strncmp(word, "note:", 5) == 0) && strcmp(word + 5, step) == 0) {
             go_on(o);
             return;
         }

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,8 @@ static struct fake_sink {
     pthread_mutex_t lock;
     char got[32768];
     int calls, fail; /* fail: so many calls fail; -1: all */
+    bool held;
+    sem_t gate; /* a call waits here while `held` */
     int64_t called_ms[64];
 } sinks[2];
 static struct instances all;
@@ -46,6 +49,11 @@ int instance_append(struct instance *instance, const struct cs_event *events, si
     if (sink->calls < 64)
         sink->called_ms[sink->calls] = cs_now_ms();
     sink->calls++;
+    if (sink->held) {
+        pthread_mutex_unlock(&sink->lock);
+        sem_wait(&sink->gate);
+        pthread_mutex_lock(&sink->lock);
+    }
     if (sink->fail) {
         sink->fail -= sink->fail > 0;
         rc = cs_fail(err, CS_EUPSTREAM, "the sink is down");
@@ -84,6 +92,7 @@ static int set_up(void **state)
     for (size_t i = 0; i < 2; i++) {
         sinks[i] = (struct fake_sink){ .instance.in = { .name = names[i], .role = "audit", .who = who[i], .loop = s.loop } };
         pthread_mutex_init(&sinks[i].lock, NULL);
+        sem_init(&sinks[i].gate, 0, 0);
     }
     return 0;
 }
@@ -122,6 +131,15 @@ static void set_fail(struct fake_sink *sink, int fail)
     pthread_mutex_lock(&sink->lock);
     sink->fail = fail;
     pthread_mutex_unlock(&sink->lock);
+}
+
+static void hold(struct fake_sink *sink, bool held)
+{
+    pthread_mutex_lock(&sink->lock);
+    sink->held = held;
+    pthread_mutex_unlock(&sink->lock);
+    if (!held)
+        sem_post(&sink->gate);
 }
 
 static void await_text(struct fake_sink *sink, const char *text)
@@ -253,6 +271,34 @@ static void an_event_of_an_undone_write_never_was(void **state)
     await_text(&sinks[0], "1|");
 }
 
+static void events_one_after_another_go_together(void **state)
+{
+    (void)state;
+    open_outbox(1, 1000);
+    add(1);
+    await_text(&sinks[0], "1|");
+    clock_freeze(true);
+    add(1);
+    add(2);
+    for (int i = 0; i < 10; i++)
+        loop_run_once(s.loop, 5);
+    assert_int_equal(calls_of(&sinks[0]), 1);
+    clock_freeze(false);
+    await_text(&sinks[0], "1|2 3 4|");
+}
+
+static void events_that_come_while_the_sink_writes_are_not_forgotten(void **state)
+{
+    (void)state;
+    open_outbox(1, 1000);
+    hold(&sinks[0], true);
+    add(1);
+    await_calls(&sinks[0], 1);
+    add(1);
+    hold(&sinks[0], false);
+    await_text(&sinks[0], "1|2|");
+}
+
 static void many_events_go_in_batches(void **state)
 {
     (void)state;
@@ -372,6 +418,7 @@ static void beyond_the_bound_the_oldest_go(void **state)
     for (int i = 0; i < 2000 && outbox_lost(outbox) < 15; i++)
         loop_run_once(s.loop, 10);
     assert_int_equal(outbox_lost(outbox), 15);
+    pass_time_until(&sinks[0], calls_of(&sinks[0]) + 2); /* what was read before the oldest went has failed */
     set_fail(&sinks[0], 0);
     pass_time_until_text(&sinks[0], "16 17 18 19 20 21 22 23 24 25|");
 }
@@ -436,6 +483,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(every_sink_gets_every_event_in_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_event_of_an_undone_write_never_was, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(events_one_after_another_go_together, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(events_that_come_while_the_sink_writes_are_not_forgotten, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_events_go_in_batches, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_all_sinks_have_is_forgotten, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_sink_that_is_down_delays_nobody_and_is_tried_again_with_growing_pauses, set_up,

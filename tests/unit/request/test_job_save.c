@@ -63,6 +63,73 @@ static void a_step_waits_for_a_store_that_is_locked(void **state)
     free(csr);
 }
 
+/* The clock goes in small steps, so that no step is committed because it has waited for long. */
+static void a_step_that_nobody_waits_for_is_committed_with_the_challenge(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+    int64_t commits;
+
+    (void)state;
+    subject("note:order+gate:on+put+gate:end+ok");
+    clock_freeze(true);
+    rig_post(&rig, csr, &one);
+    rig_hurry_until(&rig, 5, rig_at_step(&rig, "gate:on") == 1);
+    rig_settle(&rig);
+    commits = store_commits(rig.store);
+    assert_int_equal(rig_count(&rig, "job WHERE step = 'order'"), 0);
+    rig_open_gate(&rig, "on");
+    rig_hurry_until(&rig, 5, rig_at_step(&rig, "gate:end") == 1);
+    assert_int_equal(store_commits(rig.store), commits + 1);
+    assert_int_equal(rig_count(&rig, "job WHERE step = 'order'"), 1);
+    assert_int_equal(rig_challenges(&rig), 1);
+    rig_open_gate(&rig, "end");
+    rig_hurry(&rig, 5, &one.came);
+    assert_int_equal(one.code, CS_OK);
+    clock_freeze(false);
+    rig_rest(&rig);
+    assert_int_equal(rig_challenges(&rig), 0);
+    free(csr);
+}
+
+static void a_step_that_nobody_waits_for_is_there_after_a_stop(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    subject("note:order+pause+ok");
+    clock_freeze(true);
+    rig_post(&rig, csr, &one);
+    rig_until_true(&rig, rig_at_step(&rig, "pause") == 1);
+    clock_freeze(false);
+    rig_down(&rig);
+    assert_int_equal(rig_count(&rig, "job WHERE step = 'order'"), 1);
+    rig_up(&rig, "");
+    rig_rest(&rig);
+    assert_true(rig_calls_have(&rig, " order"));
+    assert_int_equal(rig_count(&rig, "job WHERE state = 'done'"), 1);
+    free(csr);
+}
+
+static void a_step_that_nobody_waits_for_waits_for_a_store_that_is_locked(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    subject("gate:go+note:order+gate:end+ok");
+    rig_post(&rig, csr, &one);
+    rig_until_true(&rig, rig_at_step(&rig, "gate:go") == 1);
+    rig_lock(&rig);
+    rig_open_gate(&rig, "go");
+    rig_until_true(&rig, store_trouble(rig.store));
+    assert_int_equal(rig_at_step(&rig, "gate:end"), 1);
+    rig_unlock(&rig);
+    rig_hurry_until(&rig, 500, rig_count(&rig, "job WHERE step = 'order'") == 1);
+    rig_open_gate(&rig, "end");
+    rig_until(&rig, &one.came);
+    assert_int_equal(one.code, CS_OK);
+    free(csr);
+}
+
 static void a_challenge_waits_for_a_store_that_is_locked(void **state)
 {
     char *csr = rig_csr("a.x.example");
@@ -293,6 +360,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_step_waits_for_a_store_that_is_locked),
+        TEST(a_step_that_nobody_waits_for_is_committed_with_the_challenge),
+        TEST(a_step_that_nobody_waits_for_is_there_after_a_stop),
+        TEST(a_step_that_nobody_waits_for_waits_for_a_store_that_is_locked),
         TEST(a_challenge_waits_for_a_store_that_is_locked),
         TEST(a_store_that_stays_locked_ends_the_order_at_its_deadline),
         TEST(a_chain_is_stored_as_soon_as_the_store_takes_it),
