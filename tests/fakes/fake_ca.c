@@ -10,8 +10,8 @@
  *   later          as late, but once LOG.later exists    latesave    wait for the cancellation, then save, then fail
  *   push           as put, without waiting for it        note:NAME   save a step without waiting for it
  *
- * `resume` goes on behind the word `save:NAME` or `note:NAME`; a step that the profile does not have is CS_ERESTART. Every call is written to
- * `log` as a line "sign ID" or "resume ID STEP".
+ * `resume` goes on behind the word `save:NAME` or `note:NAME`; a step that the profile does not have is CS_ERESTART. Every call
+ * is written to `log` as a line "sign ID" or "resume ID STEP".
  */
 #include <countersign/ca.h>
 

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +29,7 @@ static struct fake_sink {
     pthread_mutex_t lock;
     char got[32768];
     int calls, fail; /* fail: so many calls fail; -1: all */
-    bool held;
+    atomic_bool held;
     sem_t gate; /* a call waits here while `held` */
     int64_t called_ms[64];
 } sinks[2];
@@ -131,15 +132,6 @@ static void set_fail(struct fake_sink *sink, int fail)
     pthread_mutex_lock(&sink->lock);
     sink->fail = fail;
     pthread_mutex_unlock(&sink->lock);
-}
-
-static void hold(struct fake_sink *sink, bool held)
-{
-    pthread_mutex_lock(&sink->lock);
-    sink->held = held;
-    pthread_mutex_unlock(&sink->lock);
-    if (!held)
-        sem_post(&sink->gate);
 }
 
 static void await_text(struct fake_sink *sink, const char *text)
@@ -291,11 +283,12 @@ static void events_that_come_while_the_sink_writes_are_not_forgotten(void **stat
 {
     (void)state;
     open_outbox(1, 1000);
-    hold(&sinks[0], true);
+    sinks[0].held = true;
     add(1);
     await_calls(&sinks[0], 1);
     add(1);
-    hold(&sinks[0], false);
+    sinks[0].held = false;
+    sem_post(&sinks[0].gate);
     await_text(&sinks[0], "1|2|");
 }
 
