@@ -1,6 +1,6 @@
 /*
- * One audit sink, see sink.h. Wait a little for more events, read, append; what happens in other threads touches the batch only,
- * which belongs to one of them at a time.
+ * One audit sink, see sink.h. Wait a little for more events, read, append; what happens in other threads touches the batch
+ * only, which belongs to one of them at a time.
  */
 #include "records/sink.h"
 
