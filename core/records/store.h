@@ -29,9 +29,9 @@ int store_migrate(struct instance *instance, bool may_change, struct cs_error *e
  * it failed: fn's own error, or the commit's. Bounded: over 10,000 waiting pieces `done` says CS_EBUSY. `arg` is the caller's
  * until `done` ran. */
 void store_write(struct store *store, store_fn *fn, void *arg, cs_done_fn *done, void *done_arg);
-/* The same for a write that nobody waits for; on the loop only. It has no commit of its own: it is committed with the
- * next store_write(), at most half a second later. Writes keep their order, lazy or not: when the `done` of a store_write() runs, all
- * that came before it is committed or has failed. A crash before that loses it. store_close() commits what is left. */
+/* The same for a write that nobody waits for; on the loop only. It has no commit of its own: it is committed with the next
+ * store_write(), at most half a second later. Writes keep their order, lazy or not: when the `done` of a store_write() runs,
+ * all that came before it is committed or has failed. A crash before that loses it. store_close() commits what is left. */
 void store_write_lazily(struct store *store, store_fn *fn, void *arg, cs_done_fn *done, void *done_arg);
 /* The server stops: what is lazy is written now, and nothing is lazy from now on. On the loop. */
 void store_hurry(struct store *store);
