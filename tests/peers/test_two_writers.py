@@ -206,7 +206,7 @@ def test_through_the_api_none_of_ours_stays_lost_and_only_the_window_can_cost_a_
         with api.relay.writing:
             api.server.replace(owner, [])
 
-    tried = interleavings(400)
+    tried = interleavings(1000)
     in_parallel(lab, api.instance(), 4, range(tried), interleave)
     assert not api.relay.faults, api.relay.faults
     acted = sum((writer.acted for writer in api.writers.values()), collections.Counter())
