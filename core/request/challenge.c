@@ -82,34 +82,36 @@ static void on_visible(void *arg, const struct cs_error *err)
     look_for(p);
 }
 
-/* Link by link: that each alias leads to the next name, then that the value is at the last. */
-static void look_for(struct publication *p)
+/* That this link's alias leads to the next name or, at the last one, that the value is there. */
+static void look_at(struct publication *p, const struct place_link *link)
 {
-    const struct challenge_place *place = p->place;
-    const struct place_link *link = &place->links[p->seen];
     const int64_t patience_ms = cs_now_ms() + p->all->heart->settings->visible_ms;
     const int64_t latest_ms = p->op_deadline_ms - LEAVE_MS;
     const struct visible_want want = {
         .owner = link->name,
         .zone = link->zone[0] ? link->zone : link->name,
         .value = p->text,
-        .alias = p->seen + 1 < place->n ? link[1].name : NULL,
+        .alias = p->seen + 1 < p->place->n ? link[1].name : NULL,
         .servers = link->servers,
         .deadline_ms = patience_ms < latest_ms ? patience_ms : latest_ms,
     };
 
-    if (p->seen == place->n) {
-        answer(p, NULL);
-        return;
-    }
-    if (link->visible == CS_VISIBLE_OFF) {
-        p->seen++;
-        look_for(p);
-        return;
-    }
     p->visible = visible_wait(p->all->heart->visible, &want, on_visible, p);
     if (!p->visible)
         answer(p, &(struct cs_error){ .code = CS_EINTERNAL, .text = "out of memory" });
+}
+
+/* Link by link; where nobody may be asked, what is there is taken for granted. */
+static void look_for(struct publication *p)
+{
+    const struct challenge_place *place = p->place;
+
+    while (p->seen < place->n && place->links[p->seen].visible == CS_VISIBLE_OFF)
+        p->seen++;
+    if (p->seen < place->n)
+        look_at(p, &place->links[p->seen]);
+    else
+        answer(p, NULL);
 }
 
 /* ---- What the store says ---- */
@@ -267,42 +269,43 @@ static void on_place_dropped(void *arg)
 }
 
 /* Finds the place, or waits until it is found. */
-static int start(struct publication *p, const struct cs_challenge *challenge, struct cs_error *err)
+static void find_place(struct publication *p, const struct cs_challenge *challenge)
 {
     char name[NAME_MAX_LEN + 1];
-    struct value *value;
+    struct value *value = NULL;
+    struct cs_error err;
 
-    if (check(challenge, p->job, name, err) < 0)
-        return -1;
-    p->name = text_copy(name);
-    p->place = p->name ? challenge_place_of(p->job, name) : NULL;
-    if (!p->place)
-        return cs_fail(err, CS_EINTERNAL, "out of memory");
-    if (p->place->state == PLACE_SEARCHED) {
-        p->waiter = (struct place_waiter){ .found = on_place, .dropped = on_place_dropped, .arg = p };
-        challenge_place_await(p->place, &p->waiter);
-        return 0;
+    if (check(challenge, p->job, name, &err) == 0) {
+        p->name = text_copy(name);
+        p->place = p->name ? challenge_place_of(p->job, name) : NULL;
+        if (!p->place)
+            cs_fail(&err, CS_EINTERNAL, "out of memory");
     }
-    value = find_value(p, err);
-    if (!value)
-        return -1;
-    publish(p, value);
-    return 0;
+    if (p->place && p->place->state == PLACE_SEARCHED) {
+        p->waiter = (struct place_waiter){ .found = on_place, .dropped = on_place_dropped };
+        challenge_place_await(p->place, &p->waiter, p);
+        return;
+    }
+    if (p->place)
+        value = find_value(p, &err);
+    if (value)
+        publish(p, value);
+    else
+        answer_later(p, &err);
 }
 
 void cs_challenge_put(struct cs_op *op, const struct cs_challenge *challenge, cs_done_fn *done, void *arg)
 {
     struct job *job = op_owner(op);
     struct publication *p;
-    struct cs_error err;
 
     assert(on_loop_thread() && job);
     job->ca->challenges = true;
     p = make_publication(job, op, challenge, done, arg);
-    if (!p)
+    if (p)
+        find_place(p, challenge);
+    else
         done(arg, &(struct cs_error){ .code = CS_EINTERNAL, .text = "out of memory" });
-    else if (start(p, challenge, &err) < 0)
-        answer_later(p, &err);
 }
 
 unsigned cs_challenge_types(struct cs_op *op, const char *name)

@@ -338,10 +338,11 @@ struct challenge_place *challenge_place_of(struct job *job, const char *name)
     return p;
 }
 
-void challenge_place_await(struct challenge_place *place, struct place_waiter *waiter)
+void challenge_place_await(struct challenge_place *place, struct place_waiter *waiter, void *arg)
 {
     assert(place->state == PLACE_SEARCHED);
     waiter->next = NULL;
+    waiter->arg = arg;
     *place->last = waiter;
     place->last = &waiter->next;
 }

@@ -54,7 +54,8 @@ size_t challenge_places_busy(const struct challenge_places *all); /* reads on th
 
 /* The place of `name` (checked, without "*."), which is looked for when the job does not know it yet. NULL: no memory. */
 struct challenge_place *challenge_place_of(struct job *job, const char *name);
-void challenge_place_await(struct challenge_place *place, struct place_waiter *waiter); /* in PLACE_SEARCHED only */
+/* In PLACE_SEARCHED only. `waiter` has its functions, which get `arg`. */
+void challenge_place_await(struct challenge_place *place, struct place_waiter *waiter, void *arg);
 
 /* Look for the places of all names of the job now: its CA is about to ask for them. */
 void challenge_places_expect(struct job *job);

@@ -1,11 +1,12 @@
 /*
- * Fuzzes what visible.c does with a server's answer: the check by hand, ldns, and the search for the value. Id and question are
- * right already; the input is flags, counts and records.
+ * Fuzzes what visible.c and alias.c do with a server's answer: the check by hand, ldns, and the search for the value or the
+ * alias. Id and question are right already; the input is flags, counts and records.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/dns_packet.h"
+#include "request/alias_reply.h"
 #include "request/txt_reply.h"
 
 enum { FLAGS_AND_COUNTS = 8 };
@@ -24,6 +25,21 @@ static size_t make_packet(uint8_t packet[4096], const uint8_t *data, size_t len)
     memcpy(packet + 12, question, sizeof question);
     memcpy(packet + 12 + sizeof question, data + FLAGS_AND_COUNTS, len - FLAGS_AND_COUNTS);
     return 12 + sizeof question + len - FLAGS_AND_COUNTS;
+}
+
+static void read_alias(unsigned rcode, const ldns_pkt *pkt)
+{
+    const struct txt_question question = { .owner = "a.b.", .alias = "c.", .zone = "b." };
+    struct alias_reply alias;
+    struct txt_reply reply;
+
+    alias_reply_read(&alias, rcode, pkt, "a.b.", "b.");
+    if (alias.kind < ALIAS_NONE || (alias.kind == ALIAS_UNKNOWN && !alias.said[0]) ||
+        ((alias.kind == ALIAS_TO || alias.kind == ALIAS_BELOW) && !alias.target[0]))
+        abort();
+    txt_reply_read(&reply, rcode, pkt, &question);
+    if (reply.has && alias.kind != ALIAS_TO && alias.kind != ALIAS_UNKNOWN)
+        abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
@@ -45,6 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     txt_reply_read(&reply, packet[3] & 15u, pkt, &question);
     if (!reply.has && !reply.said[0])
         abort();
+    read_alias(packet[3] & 15u, pkt);
     ldns_pkt_free(pkt);
     return 0;
 }
