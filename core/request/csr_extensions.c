@@ -74,7 +74,7 @@ static int check_attributes(const STACK_OF(X509_ATTRIBUTE) *attributes, struct c
         return bad_attribute(err, "the CSR has too many attributes");
     for (int i = 0; i < n; i++) {
         X509_ATTRIBUTE *attribute = sk_X509_ATTRIBUTE_value(attributes, i);
-        ASN1_OBJECT *type = X509_ATTRIBUTE_get0_object(attribute);
+        const ASN1_OBJECT *type = X509_ATTRIBUTE_get0_object(attribute);
 
         for (int j = 0; j < i; j++)
             if (OBJ_cmp(type, X509_ATTRIBUTE_get0_object(sk_X509_ATTRIBUTE_value(attributes, j))) == 0)
@@ -114,7 +114,7 @@ static int read_request(const STACK_OF(X509_ATTRIBUTE) *attributes, X509_EXTENSI
     X509_ATTRIBUTE *request = i < 0 ? NULL : sk_X509_ATTRIBUTE_value(attributes, i);
     const unsigned char *at;
     const ASN1_STRING *list;
-    ASN1_TYPE *value;
+    const ASN1_TYPE *value;
 
     if (!request)
         return 0;

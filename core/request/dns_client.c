@@ -36,8 +36,8 @@ struct dns_query {
     uint16_t id;
     uint8_t out[2 + QUESTION_MOST]; /* with the length that TCP wants */
     size_t out_len, out_at;
-    uint8_t in[2 + DNS_REPLY_MOST];
     size_t in_len;
+    uint8_t in[2 + DNS_REPLY_MOST]; /* last: what is not read into is never touched */
 };
 
 static void attempt_start(struct dns_query *q);
@@ -294,13 +294,14 @@ static void attempt_start(struct dns_query *q)
 struct dns_query *dns_client_ask(struct loop *loop, const struct dns_ask *ask, dns_answer_fn *fn, void *arg,
                                  struct cs_error *err)
 {
-    struct dns_query *q = calloc(1, sizeof *q);
+    struct dns_query *q = malloc(sizeof *q);
     int name_len;
 
     if (!q) {
         cs_fail(err, CS_EINTERNAL, "no memory");
         return NULL;
     }
+    memset(q, 0, offsetof(struct dns_query, in));
     name_len = dns_name_to_wire(q->name, ask->name);
     if (name_len < 0) {
         free(q);

@@ -209,12 +209,13 @@ static int add_certificate_id(struct text *url, X509 *certificate)
     AUTHORITY_KEYID *issuer = X509_get_ext_d2i(certificate, NID_authority_key_identifier, NULL, NULL);
     char key_id[BASE64_ENCODED_MAX(KEY_ID_LONGEST)], serial[BASE64_ENCODED_MAX(SERIAL_LONGEST)];
     uint8_t der[SERIAL_LONGEST], *at = der;
+    const ASN1_OCTET_STRING *key = issuer ? issuer->keyid : NULL;
     int len = i2d_ASN1_INTEGER(X509_get0_serialNumber(certificate), NULL);
     int rc = -1;
 
-    if (issuer && issuer->keyid && issuer->keyid->length <= KEY_ID_LONGEST && len > 2 && len <= SERIAL_LONGEST) {
+    if (key && ASN1_STRING_length(key) <= KEY_ID_LONGEST && len > 2 && len <= SERIAL_LONGEST) {
         i2d_ASN1_INTEGER(X509_get0_serialNumber(certificate), &at);
-        base64url_encode(key_id, issuer->keyid->data, (size_t)issuer->keyid->length);
+        base64url_encode(key_id, ASN1_STRING_get0_data(key), (size_t)ASN1_STRING_length(key));
         base64url_encode(serial, der + 2, (size_t)len - 2);
         text_addf(url, "%s.%s", key_id, serial);
         rc = 0;

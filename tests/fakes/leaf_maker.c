@@ -44,11 +44,13 @@ X509 *leaf_maker_ca(void)
     if (ca)
         return ca;
     ca = X509_new();
-    name = X509_get_subject_name(ca);
+    name = X509_NAME_new();
     X509_set_version(ca, X509_VERSION_3);
     ASN1_INTEGER_set(X509_get_serialNumber(ca), 7);
     X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)"The CA", -1, -1, 0);
+    X509_set_subject_name(ca, name);
     X509_set_issuer_name(ca, name);
+    X509_NAME_free(name);
     ASN1_TIME_set(X509_getm_notBefore(ca), LEAF_MAKER_NOW_MS / 1000 - 3600);
     ASN1_TIME_set(X509_getm_notAfter(ca), LEAF_MAKER_NOW_MS / 1000 + 3600);
     X509_set_pubkey(ca, ca_key());
