@@ -91,7 +91,8 @@ static const char *about_refused(const struct advice_about *about, const struct 
         return "it takes no unsigned updates from this address: set `key_name` and `key`, or allow this address there";
     if (reply->vouched)
         return "its policy does not let this key change TXT records at that name: allow it (BIND: update-policy; "
-               "Knot DNS: acl; PowerDNS: TSIG-ALLOW-DNSUPDATE, ALLOW-DNSUPDATE-FROM)";
+               "Knot DNS: acl; PowerDNS: TSIG-ALLOW-DNSUPDATE, ALLOW-DNSUPDATE-FROM), or ask the primary, if this is a "
+               "secondary";
     return "the answer is not signed by our key, so it is the policy, the key or the clock: allow this key and address to "
            "update (PowerDNS: TSIG-ALLOW-DNSUPDATE, ALLOW-DNSUPDATE-FROM), compare `key_name`, `key`, `algorithm`, both clocks";
 }
@@ -138,9 +139,10 @@ int advice_fail(const struct advice_about *about, const struct reply *reply, str
                 about->zone ? about_update(about, reply) : about_question(about, reply->rcode), err);
 }
 
-bool advice_tries_next(const struct reply *reply)
+bool advice_tries_next(const struct reply *reply, bool update)
 {
     if (reply->stale || reply->tsig_error)
         return false;
-    return reply->rcode == SERVFAIL || reply->rcode == NOTIMP || reply->rcode == NOTAUTH;
+    return reply->rcode == SERVFAIL || reply->rcode == NOTIMP || reply->rcode == NOTAUTH ||
+           (!update && reply->rcode == REFUSED);
 }

@@ -19,8 +19,8 @@ struct advice_about {
  * (SERVFAIL). `reply` has not succeeded, or nobody vouches for it. */
 int advice_fail(const struct advice_about *about, const struct reply *reply, struct cs_error *err);
 
-/* Would another server perhaps do it? One that fails, that is no primary, or that takes no updates at all says so by its RCODE;
- * a policy, a key, a clock and a prerequisite are the same everywhere. */
-bool advice_tries_next(const struct reply *reply);
+/* Would another server perhaps do it? One that fails, that is no primary, that takes no updates at all, or that does not serve
+ * the zone it is asked for, says so by its RCODE; a policy, a key, a clock and a prerequisite are the same everywhere. */
+bool advice_tries_next(const struct reply *reply, bool update);
 
 #endif

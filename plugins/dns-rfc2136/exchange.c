@@ -225,7 +225,7 @@ static void take_refusal(struct exchange *e, const struct reply *reply)
     e->rcode = reply->rcode;
     advice_fail(&about, reply, &err);
     attempt_end(&e->attempt);
-    if (advice_tries_next(reply)) {
+    if (advice_tries_next(reply, e->ask.zone != NULL)) {
         server_failed(e, &err);
         return;
     }

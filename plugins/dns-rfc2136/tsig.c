@@ -235,6 +235,7 @@ static bool is_of_key(const struct tsig_key *key, const struct tsig_answer *answ
            dns_reader_same_name(answer->tsig->algorithm, answer->tsig->algorithm_len, algorithm, w.len);
 }
 
+/* RFC 8945 5.3: the MAC is over the original id. That of the header is another one when a secondary forwarded our update. */
 static bool has_good_mac(const struct tsig_key *key, const struct tsig_mac *request, const struct tsig_answer *answer)
 {
     const struct dns_tsig *tsig = answer->tsig;
@@ -262,7 +263,7 @@ enum tsig_verdict tsig_verify(const struct tsig_key *key, const struct tsig_mac 
 {
     const struct dns_tsig *tsig = answer->tsig;
 
-    if (!is_of_key(key, answer) || tsig->other_len > OTHER_MOST || tsig->original_id != dns_reader_get16(answer->packet))
+    if (!is_of_key(key, answer) || tsig->other_len > OTHER_MOST)
         return TSIG_NOT_OURS;
     if (tsig->mac_len == 0 && tsig->error != 0)
         return TSIG_ERROR;

@@ -124,7 +124,7 @@ static void no_changed_byte_passes(void **state)
         const struct vector *v = &vectors[i];
         uint8_t packet[512];
 
-        for (size_t at = 0; at < v->badtime_len; at++)
+        for (size_t at = 2; at < v->badtime_len; at++) /* not the id: the original one, in the TSIG, is signed */
             for (unsigned bit = 1; bit < 256; bit <<= 1) {
                 memcpy(packet, v->badtime, v->badtime_len);
                 packet[at] ^= (uint8_t)bit;
