@@ -1,21 +1,24 @@
 """dns-rfc2136 with a real BIND, Knot DNS and PowerDNS: what works, and what each of them says when something is wrong."""
 import base64
 import os
-import pathlib
 import re
 import time
 
+import dns.query
 import dns.rcode
+import dns.tsig
+import dns.tsigkeyring
+import dns.update
 import pytest
 
 from bind import Bind
 from child import run
+from conftest import ROOT
 from knot import Knot
 from powerdns import PowerDns
 from scene import ZONE
 from steps import Steps
 
-FAKES = pathlib.Path(__file__).resolve().parent.parent / "fakes"
 OWNER = f"_acme-challenge.www.{ZONE}."
 ONE = "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
 TWO = "gfj9Xq0Rg85nM0cbZ4mQy6gTXyQ0xI6Gd8pNkLrwfaA"
@@ -34,12 +37,12 @@ def with_cuts(kind):
     return WithCuts
 
 
-def steps(lab, servers, **more):
-    """`servers`: name servers, the first of which says how its key is called."""
+def steps(lab, servers, of=ZONE, **more):
+    """Changes in the zone `of`. `servers`: name servers, the first of which says how its key is called."""
     server = lab.server()
     block = servers[0].update_instance(**{"servers": [f"127.0.0.1:{s.port}" for s in servers], **more})
     server.config["dns"]["update"] = {key: value for key, value in block.items() if value is not None}
-    return Steps(server, "update", ZONE)
+    return Steps(server, "update", of)
 
 
 def fail(step, owner=OWNER, **change):
@@ -145,7 +148,7 @@ def test_a_wrong_key_is_told(lab, kind, wrong, zone):
 def test_clocks_that_differ_by_an_hour_are_told(lab, kind, zone):
     """The server's is ahead."""
     shim = lab.folder / "clock_ahead.so"
-    run(["cc", "-shared", "-fPIC", "-O1", "-o", shim, FAKES / "clock_ahead.c"], "clock_ahead.c was not built")
+    run(["cc", "-shared", "-fPIC", "-O1", "-o", shim, ROOT / "tests/fakes/clock_ahead.c"], "clock_ahead.c was not built")
     server = lab.name_server(kind, start=False)
     server.wrapper = ["env", f"LD_PRELOAD={shim}", "CLOCK_AHEAD=3600"]
     server.start()
@@ -315,3 +318,44 @@ def test_check_names_each_fault_of_the_settings(lab):
         assert "no base64!" not in done.stdout + done.stderr and good["key"] not in done.stdout + done.stderr
     server.config["dns"]["update"] = good
     assert good["key"] not in server.command("check").stdout
+
+
+def example(title):
+    """The indented lines of the page's part for that server."""
+    part = (ROOT / "docs/dns-rfc2136.md").read_text().split(f"\n**{title}**", 1)[1]
+    return [line[4:] for line in re.split(r"\n(?:\*\*|## )", part)[0].split("\n") if line.startswith("    ")]
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_the_examples_of_the_page_work(lab, kind):
+    """docs/dns-rfc2136.md in each server's own configuration: TXT records may be changed, and nothing else where it says so."""
+    class Example(kind):
+        def configure(self):
+            title = {Bind: "BIND", Knot: "Knot DNS", PowerDns: "PowerDNS"}[kind]
+            lines = [line.replace("THE-SECRET-IN-BASE64", self.tsig_secret) for line in example(title)]
+            self.extra = "\n".join(line for line in lines if not line.startswith("pdnsutil "))
+            super().configure()
+            for line in lines:
+                if line.startswith("pdnsutil "):
+                    self._tool(*line.split()[1:])
+
+    owner = "_acme-challenge.www.example.com."
+    zones = ["example.com"] if kind is PowerDns else ["other.test"]
+    server = lab.name_server(Example, zones, start=False)
+    place = server.folder / {Bind: "data", Knot: "zones", PowerDns: "."}[kind] / "example.com.zone"
+    place.write_text(server.zone_text())
+    server.start()
+    server.zones, server.tsig_name = ["example.com"], "countersign."
+    with steps(lab, [server], of="example.com") as step:
+        step.set(owner, want=[ONE, TWO])
+        step.set(owner, gone=[ONE])
+        assert server.txt(owner) == {TWO}
+    if kind is not PowerDns:
+        keys = dns.tsigkeyring.from_text({"countersign.": server.tsig_secret})
+        update = dns.update.UpdateMessage("example.com", keyring=keys)
+        update.add("www", 10, "A", "192.0.2.66")
+        try:
+            assert dns.query.udp(update, "127.0.0.1", port=server.port, timeout=5).rcode() == dns.rcode.REFUSED
+        except dns.tsig.PeerBadKey:
+            assert kind is Knot
+        assert "192.0.2.66" not in str(server.ask("www.example.com.", "A"))
