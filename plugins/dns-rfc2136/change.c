@@ -44,7 +44,6 @@ static void finish(struct change *c, const struct cs_error *err)
 {
     struct cs_op *op = c->op;
 
-    exchange_cancel(c->exchange, NULL);
     free(c);
     if (err)
         cs_op_err(op, err);

@@ -170,7 +170,7 @@ static void transport_begin(struct exchange *e, bool tcp)
 {
     const int64_t patience_ms = e->all->server_ms / (ATTEMPT_SENDS + 1);
     struct cs_error err = { 0 };
-    size_t len;
+    size_t len = 0;
 
     if (prepare(e, &len, &err) < 0) {
         finish_failed(e, &err);

@@ -92,27 +92,28 @@ static void rfc2136_free(struct rfc2136 *self)
     free(self);
 }
 
-static int rfc2136_new(struct rfc2136 **out, const struct settings *s, struct cs_error *err)
+/* NULL and *err. */
+static struct rfc2136 *rfc2136_new(const struct settings *s, struct cs_error *err)
 {
     struct rfc2136 *self = calloc(1, sizeof *self);
 
-    *out = NULL;
-    if (!self)
-        return cs_fail(err, CS_EINTERNAL, "no memory");
+    if (!self) {
+        cs_fail(err, CS_EINTERNAL, "no memory");
+        return NULL;
+    }
     if (read_settings(&self->changes, s, err) < 0) {
         rfc2136_free(self);
-        return -1;
+        return NULL;
     }
-    *out = self;
-    return 0;
+    return self;
 }
 
 static int rfc2136_check(const void *conf, const struct cs_strings *listen, struct cs_error *err)
 {
-    struct rfc2136 *self;
+    struct rfc2136 *self = rfc2136_new(conf, err);
 
     (void)listen;
-    if (rfc2136_new(&self, conf, err) < 0)
+    if (!self)
         return -1;
     rfc2136_free(self);
     return 0;
@@ -133,9 +134,9 @@ static void warn_of_weakness(const struct exchanges *x)
 
 static int rfc2136_open(struct cs_instance *in, const void *conf, void **out, struct cs_error *err)
 {
-    struct rfc2136 *self;
+    struct rfc2136 *self = rfc2136_new(conf, err);
 
-    if (rfc2136_new(&self, conf, err) < 0)
+    if (!self)
         return -1;
     self->changes.exchanges.in = in;
     warn_of_weakness(&self->changes.exchanges);
