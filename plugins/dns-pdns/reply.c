@@ -226,28 +226,49 @@ static bool has_record(const json_t *records, const char *content)
     return false;
 }
 
-int reply_read_disabled(struct reply_rrset *rrset, const char *body, size_t len, const char *owner, const char *id, size_t most,
+static int add_found(struct reply_rrset *out, json_t *found, struct cs_error *err)
+{
+    const json_int_t ttl = number_of(found, "ttl", TTL_MOST);
+
+    if (ttl > 0)
+        out->ttl = ttl;
+    return json_array_append(out->records, found) < 0 ? cs_fail(err, CS_EINTERNAL, "out of memory") : 0;
+}
+
+int reply_read_disabled(struct reply_rrset *out, const char *body, size_t len, const char *owner, const char *id, size_t most,
                         struct cs_error *err)
 {
     json_t *list = parse(body, len, err);
     int rc = 0;
 
+    *out = (struct reply_rrset){ 0 };
     if (!list)
         return -1;
+    out->records = json_array();
     if (!json_is_array(list) || json_array_size(list) >= most)
         rc = malformed(err, "to a search is no list, or has too many records");
-    for (size_t i = 0; rc == 0 && i < json_array_size(list); i++) {
-        json_t *found = json_array_get(list, i);
-
-        if (!is_disabled_there(found, owner, id) || has_record(rrset->records, string_of(found, "content", CONTENT_MOST)))
-            continue;
-        if (json_array_append(rrset->records, found) < 0)
-            rc = cs_fail(err, CS_EINTERNAL, "out of memory");
-        if (json_array_size(rrset->records) == 1)
-            rrset->ttl = number_of(found, "ttl", TTL_MOST) > 0 ? number_of(found, "ttl", TTL_MOST) : 0;
-    }
+    for (size_t i = 0; rc == 0 && i < json_array_size(list); i++)
+        if (is_disabled_there(json_array_get(list, i), owner, id))
+            rc = add_found(out, json_array_get(list, i), err);
     json_decref(list);
     return rc;
+}
+
+int reply_add_disabled(struct reply_rrset *rrset, const struct reply_rrset *disabled)
+{
+    const bool alone = json_array_size(rrset->records) == 0;
+
+    for (size_t i = 0; i < json_array_size(disabled->records); i++) {
+        json_t *record = json_array_get(disabled->records, i);
+
+        if (has_record(rrset->records, string_of(record, "content", CONTENT_MOST)))
+            continue;
+        if (json_array_append(rrset->records, record) < 0)
+            return -1;
+        if (alone)
+            rrset->ttl = disabled->ttl;
+    }
+    return 0;
 }
 
 void reply_release(struct reply_rrset *rrset)

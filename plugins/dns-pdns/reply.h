@@ -32,9 +32,11 @@ struct reply_rrset {
 
 /* The answer to zones/ID?rrset_name=OWNER&rrset_type=TXT. reply_release() in both cases. */
 int reply_read_rrset(struct reply_rrset *out, const char *body, size_t len, const char *owner, struct cs_error *err);
-/* The answer to search-data: adds OWNER's disabled TXT records in zone `id` to `rrset`. `most`: what was asked for at most. */
-int reply_read_disabled(struct reply_rrset *rrset, const char *body, size_t len, const char *owner, const char *id, size_t most,
+/* The answer to search-data: OWNER's disabled TXT records in zone `id`. `most`: what was asked for at most. */
+int reply_read_disabled(struct reply_rrset *out, const char *body, size_t len, const char *owner, const char *id, size_t most,
                         struct cs_error *err);
+/* Add those to what reading the record set showed. `disabled` {0}: none. -1: no memory. */
+int reply_add_disabled(struct reply_rrset *rrset, const struct reply_rrset *disabled);
 void reply_release(struct reply_rrset *rrset); /* {0} is allowed */
 
 /* The answer to servers/SERVER. */

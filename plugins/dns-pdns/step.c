@@ -1,5 +1,5 @@
 /*
- * The steps of a change, in their order: which zone, read, read what is disabled, write, read again. A value of ours that a
+ * The steps of a change, in their order: which zone, what is disabled there, read, write, read again. A value of ours that a
  * second writer has overwritten meanwhile is written once more. See step.h.
  */
 #include "step.h"
@@ -29,6 +29,7 @@ void step_halt(struct owner *owner)
     owner->call = NULL;
     owner->timer = NULL;
     reply_release(&owner->seen);
+    reply_release(&owner->parked);
 }
 
 static void forget_zone(struct owner *owner)
@@ -61,15 +62,21 @@ static void fail_contested(struct owner *owner)
 
 /* ---- Step: which zone ---- */
 
+/* Servers before 5.0 show the disabled records of a set with the whole zone only. */
+static bool needs_search(const struct owner *owner)
+{
+    return owner->pdns->conf->keep_disabled && !owner->parked.records && !server_shows_disabled(owner->pdns->server);
+}
+
 static void take_zone(struct owner *owner, const struct zones_found *found)
 {
     forget_zone(owner);
     owner->zone_name = text_copy(found->name);
     owner->zone_id = text_copy(found->id);
-    if (owner->zone_name && owner->zone_id)
-        go(owner, STEP_LOOK);
-    else
+    if (!owner->zone_name || !owner->zone_id)
         fail_memory(owner);
+    else /* before the look, not after it: what others do between look and change is lost. Unless we will not change now. */
+        go(owner, owner->op && !owner->pdns->changing && needs_search(owner) ? STEP_DISABLED : STEP_LOOK);
 }
 
 static void on_located(void *arg, const struct zones_found *found, const struct cs_error *err)
@@ -100,6 +107,7 @@ static void locate(struct owner *owner)
 static void locate_again(struct owner *owner, const struct cs_error *err)
 {
     turn_leave(owner);
+    reply_release(&owner->parked);
     zones_forget(owner->pdns->zones, owner->goal.owner);
     if (owner->relocated) {
         owner_fail(owner, err);
@@ -109,8 +117,6 @@ static void locate_again(struct owner *owner, const struct cs_error *err)
     go(owner, STEP_LOCATE);
 }
 
-/* ---- Step: read the record set ---- */
-
 static void ask(struct owner *owner, const char *method, const char *path, const char *body, api_fn *fn)
 {
     const struct api_want want = { .method = method, .path = path, .body = body };
@@ -119,6 +125,42 @@ static void ask(struct owner *owner, const char *method, const char *path, const
     if (!owner->call)
         fail_memory(owner);
 }
+
+/* ---- Step: what is disabled there ---- */
+
+static void on_searched(void *arg, const struct cs_http_reply *reply, const struct api_failure *failure)
+{
+    struct owner *owner = arg;
+    struct cs_error err = { 0 };
+
+    owner->call = NULL;
+    reply_release(&owner->parked);
+    if (reply && reply_read_disabled(&owner->parked, reply->body, reply->body_len, owner->goal.owner, owner->zone_id,
+                                     SEARCH_MOST, &err) == 0) {
+        owner->rested = true;
+        go(owner, STEP_LOOK);
+        return;
+    }
+    if (!reply)
+        err = failure->err;
+    cs_fail_in(&err, "search-data (keep_disabled = false does without)");
+    owner_fail(owner, &err);
+}
+
+static void search_disabled(struct owner *owner)
+{
+    struct text path = TEXT_MAX(3000), name = TEXT_MAX(1024);
+
+    text_add_n(&name, owner->goal.owner, strlen(owner->goal.owner) - 1); /* it compares names without the dot */
+    text_add(&path, "/search-data?q=");
+    api_add_escaped(&path, text_of(&name));
+    text_addf(&path, "&max=%d&object_type=record", SEARCH_MOST);
+    ask(owner, "GET", text_of(&path), NULL, on_searched);
+    text_free(&name);
+    text_free(&path);
+}
+
+/* ---- Step: read the record set ---- */
 
 /* It is not as it must be. Right after a change of ours, a second writer undid it: let him finish, then look again. */
 static void go_change(struct owner *owner)
@@ -148,6 +190,8 @@ static void on_looked(void *arg, const struct cs_http_reply *reply, const struct
         owner_fail(owner, &failure->err);
     else if (reply_read_rrset(&owner->seen, reply->body, reply->body_len, owner->goal.owner, &err) < 0)
         owner_fail(owner, &err);
+    else if (reply_add_disabled(&owner->seen, &owner->parked) < 0)
+        fail_memory(owner);
     else if (rrset_reached(&owner->seen, &owner->goal))
         owner_succeed(owner);
     else
@@ -169,10 +213,8 @@ static void look(struct owner *owner)
 
 static void take_turn(struct owner *owner)
 {
-    const bool search = owner->pdns->conf->keep_disabled && !server_shows_disabled(owner->pdns->server);
-
     if (turn_take(owner))
-        go(owner, search ? STEP_DISABLED : STEP_CHANGE);
+        go(owner, needs_search(owner) ? STEP_DISABLED : STEP_CHANGE);
 }
 
 static void on_turn(void *arg)
@@ -181,7 +223,8 @@ static void on_turn(void *arg)
 
     owner->timer = NULL;
     owner->rested = true;
-    go(owner, STEP_LOOK); /* what was read before the wait is old */
+    reply_release(&owner->parked); /* what was read before the wait is old */
+    go(owner, needs_search(owner) ? STEP_DISABLED : STEP_LOOK);
 }
 
 /* Later: who leaves his turn may be going through a list of owners. */
@@ -190,38 +233,6 @@ void step_turn(struct owner *owner)
     owner->timer = cs_timer_start(owner->pdns->in, 0, on_turn, owner);
     if (!owner->timer)
         fail_memory(owner);
-}
-
-/* ---- Step: read what is disabled there, which servers before 5.0 do not show in a record set ---- */
-
-static void on_searched(void *arg, const struct cs_http_reply *reply, const struct api_failure *failure)
-{
-    struct owner *owner = arg;
-    struct cs_error err = { 0 };
-
-    owner->call = NULL;
-    if (reply && reply_read_disabled(&owner->seen, reply->body, reply->body_len, owner->goal.owner, owner->zone_id, SEARCH_MOST,
-                                     &err) == 0) {
-        go(owner, STEP_CHANGE);
-        return;
-    }
-    if (!reply)
-        err = failure->err;
-    cs_fail_in(&err, "search-data (keep_disabled = false does without)");
-    owner_fail(owner, &err);
-}
-
-static void search_disabled(struct owner *owner)
-{
-    struct text path = TEXT_MAX(3000), name = TEXT_MAX(1024);
-
-    text_add_n(&name, owner->goal.owner, strlen(owner->goal.owner) - 1); /* it compares names without the dot */
-    text_add(&path, "/search-data?q=");
-    api_add_escaped(&path, text_of(&name));
-    text_addf(&path, "&max=%d&object_type=record", SEARCH_MOST);
-    ask(owner, "GET", text_of(&path), NULL, on_searched);
-    text_free(&name);
-    text_free(&path);
 }
 
 /* ---- Step: write ---- */
@@ -335,6 +346,7 @@ static void keep_watch(struct owner *owner)
 void step_begin(struct owner *owner)
 {
     turn_leave(owner);
+    reply_release(&owner->parked);
     owner->changes = owner->failures = 0;
     owner->rested = owner->whole = owner->relocated = owner->overtaken = false;
     go(owner, STEP_LOCATE);
@@ -347,9 +359,9 @@ static const struct {
     void (*enter)(struct owner *owner);
 } steps[] = {
     [STEP_LOCATE]   = { "locate",   locate          },
+    [STEP_DISABLED] = { "disabled", search_disabled },
     [STEP_LOOK]     = { "look",     look            },
     [STEP_TURN]     = { "turn",     take_turn       },
-    [STEP_DISABLED] = { "disabled", search_disabled },
     [STEP_CHANGE]   = { "change",   change          },
     [STEP_REST]     = { "rest",     rest            },
     [STEP_WATCH]    = { "watch",    keep_watch      },

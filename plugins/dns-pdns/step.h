@@ -9,7 +9,7 @@
 #include "turn.h"
 #include "zones.h"
 
-enum step { STEP_LOCATE, STEP_LOOK, STEP_TURN, STEP_DISABLED, STEP_CHANGE, STEP_REST, STEP_WATCH };
+enum step { STEP_LOCATE, STEP_DISABLED, STEP_LOOK, STEP_TURN, STEP_CHANGE, STEP_REST, STEP_WATCH };
 
 struct owner {
     struct pdns *pdns;
@@ -23,7 +23,7 @@ struct owner {
     struct api_call *call;
     struct cs_timer *timer;
     char *zone_name, *zone_id; /* of PowerDNS; NULL: not known yet */
-    struct reply_rrset seen;
+    struct reply_rrset seen, parked; /* parked: the disabled records, where `seen` has none; {0}: not searched for */
     enum turn turn;
     struct owner *turn_next;
     int changes;    /* made for this goal, in this round */

@@ -23,8 +23,8 @@ static void adds_a_value_with_few_requests(void **state)
         "GET /zones?dnssec=false&zone=www.a.example.\n"
         "GET /zones?dnssec=false&zone=a.example.\n"
         "GET /zones?dnssec=false&zone=example.\n"
-        "GET /zones/a.example.?rrset_name=_acme-challenge.www.a.example.&rrset_type=TXT&include_disabled=true\n"
         "GET /search-data?q=_acme-challenge.www.a.example&max=1000&object_type=record\n"
+        "GET /zones/a.example.?rrset_name=_acme-challenge.www.a.example.&rrset_type=TXT&include_disabled=true\n"
         "PATCH /zones/a.example.\n"
         "GET /zones/a.example.?rrset_name=_acme-challenge.www.a.example.&rrset_type=TXT&include_disabled=true\n");
     pdns_set(OWNER, NULL, "v");
@@ -406,12 +406,11 @@ static void one_that_is_cancelled_lets_the_next_go_on(void **state)
     first = pdns_begin(OWNER, "v", NULL);
     second = pdns_begin(OTHER, "v", NULL);
     third = pdns_begin("_acme-challenge.x.a.example.", "v", NULL);
-    for (int i = 0; i < 4; i++) { /* three looks, and the search of the first */
+    while (strcmp(host_http()->method, "PATCH") != 0) {
         powerdns_answer();
         while (host_turn())
             ;
     }
-    assert_string_equal(host_http()->method, "PATCH");
     host_cancel(second, CS_DEADLINE);
     host_cancel(first, CS_DEADLINE);
     powerdns_settle();

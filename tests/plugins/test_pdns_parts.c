@@ -264,20 +264,26 @@ static void adds_only_disabled_records_of_the_same_name_and_zone(void **state)
         "{\"content\":\"c.\",\"disabled\":true,\"name\":\"" OWNER "\",\"ttl\":5,\"type\":\"NS\",\"zone_id\":\"a.example.\"},"
         "{\"content\":\"\\\"d\\\"\",\"disabled\":true,\"name\":\"" OWNER
         "\",\"ttl\":5,\"type\":\"TXT\",\"zone_id\":\"example.\"}]";
-    struct reply_rrset set = read_set("5", "", "");
+    struct reply_rrset set = read_set("5", "", ""), parked;
     struct rrset_goal goal = make_goal("new", NULL);
     struct cs_error err = { 0 };
 
     (void)state;
-    assert_int_equal(reply_read_disabled(&set, found, strlen(found), OWNER, "a.example.", 100, &err), 0);
+    assert_int_equal(reply_read_disabled(&parked, found, strlen(found), OWNER, "a.example.", 100, &err), 0);
+    assert_int_equal(reply_add_disabled(&set, &parked), 0);
+    assert_int_equal(reply_add_disabled(&set, &parked), 0); /* none is there twice */
+    reply_release(&parked);
+    assert_int_equal(reply_add_disabled(&set, &parked), 0);
     assert_true(rrset_has_disabled(&set));
     assert_int_equal(set.ttl, 77);
     expect_replace(
         &set, &goal,
         "{\"rrsets\":[{\"name\":\"" OWNER "\",\"type\":\"TXT\",\"changetype\":\"REPLACE\",\"ttl\":77,"
         "\"records\":[{\"content\":\"\\\"new\\\"\",\"disabled\":false},{\"content\":\"\\\"off\\\"\",\"disabled\":true}]}]}");
-    assert_int_equal(reply_read_disabled(&set, found, strlen(found), OWNER, "a.example.", 5, &err), -1);
-    assert_int_equal(reply_read_disabled(&set, "{}", 2, OWNER, "a.example.", 5, &err), -1);
+    assert_int_equal(reply_read_disabled(&parked, found, strlen(found), OWNER, "a.example.", 5, &err), -1);
+    reply_release(&parked);
+    assert_int_equal(reply_read_disabled(&parked, "{}", 2, OWNER, "a.example.", 5, &err), -1);
+    reply_release(&parked);
     reply_release(&set);
 }
 
