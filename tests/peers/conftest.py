@@ -48,9 +48,10 @@ def interleavings(request):
 
 
 @pytest.fixture
-def say(capsys):
-    """A line that people see, whether the test passes or not."""
+def say(capsys, record_property):
+    """A line that people see, whether the test passes or not; in the report that tools/test reads, too."""
     def line(text):
+        record_property("said", text)
         with capsys.disabled():
             print(f"\n    {text}", end="", flush=True)
     return line
