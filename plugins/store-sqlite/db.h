@@ -28,7 +28,7 @@ struct statements {
     sqlite3_stmt *savepoint_set, *savepoint_release, *savepoint_rollback, *put_set, *put_release, *put_rollback;
     sqlite3_stmt *zone_put, *zone_remove, *zone_list, *zone_find;
     sqlite3_stmt *subject_put, *subject_remove, *subject_list, *subject_find, *subject_ca_put, *subject_ca_clear;
-    sqlite3_stmt *job_insert, *job_update, *job_find, *job_find_open, *job_list_open, *job_purge;
+    sqlite3_stmt *job_insert, *job_save, *job_update, *job_find, *job_find_open, *job_list_open, *job_purge;
     sqlite3_stmt *challenge_put, *challenge_remove, *challenge_list;
     sqlite3_stmt *certificate_put, *certificate_find, *certificate_newest, *certificate_purge;
     sqlite3_stmt *keep_put, *keep_remove, *keep_get;

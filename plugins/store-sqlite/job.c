@@ -23,13 +23,12 @@ static bool exists(struct conn *c, const char *id)
     return got == 1;
 }
 
-int db_job_put(void *conn, const struct cs_job *job, int64_t expected_version, struct cs_error *err)
+/* The number of rows that were written; -1 and *err. */
+static int64_t write_row(struct conn *c, sqlite3_stmt *how, const struct cs_job *job, int64_t expected_version,
+                         struct cs_error *err)
 {
-    struct conn *c = conn;
-    struct query q = query_on(c, expected_version ? c->s.job_update : c->s.job_insert);
+    struct query q = query_on(c, how);
 
-    if (job->state < CS_JOB_OPEN || job->state > CS_JOB_FAILED)
-        return cs_fail(err, CS_EINTERNAL, "a job is open, done or failed");
     query_text(&q, job->subject);
     query_text(&q, job->zone);
     query_text(&q, job->ca);
@@ -49,10 +48,23 @@ int db_job_put(void *conn, const struct cs_job *job, int64_t expected_version, s
     query_blob(&q, job->key, sizeof job->key);
     query_text(&q, job->id);
     query_int(&q, expected_version);
-    if (query_run(&q, err) < 0)
-        return -1;
-    if (query_changed(c))
-        return 0;
+    return query_run(&q, err) < 0 ? -1 : query_changed(c);
+}
+
+/* A step of an open job, which is most of what is written, leaves the indexes alone. */
+int db_job_put(void *conn, const struct cs_job *job, int64_t expected_version, struct cs_error *err)
+{
+    struct conn *c = conn;
+    int64_t n = 0;
+
+    if (job->state < CS_JOB_OPEN || job->state > CS_JOB_FAILED)
+        return cs_fail(err, CS_EINTERNAL, "a job is open, done or failed");
+    if (expected_version && job->state == CS_JOB_OPEN)
+        n = write_row(c, c->s.job_save, job, expected_version, err);
+    if (n == 0)
+        n = write_row(c, expected_version ? c->s.job_update : c->s.job_insert, job, expected_version, err);
+    if (n != 0)
+        return n < 0 ? -1 : 0;
     if (exists(c, job->id))
         return cs_fail(err, CS_ECONFLICT, "job %s was changed by somebody else meanwhile", job->id);
     return cs_fail(err, CS_ENOTFOUND, "there is no job %s", job->id);

@@ -57,6 +57,12 @@ static const struct {
           "INSERT INTO job (subject, zone, ca, names, profile, csr, spki_sha256, state, step, data, attempts, problem, "
           "created_ms, updated_ms, deadline_ms, keep_until_ms, key, id, version) "
           "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? + 1)"),
+    /* The same numbers as job_update. Columns that an index has are compared and not set, so that the index is not written. */
+    WRITE(job_save,
+          "UPDATE job SET subject = ?1, zone = ?2, ca = ?3, names = ?4, profile = ?5, csr = ?6, spki_sha256 = ?7, "
+          "step = ?9, data = ?10, attempts = ?11, problem = ?12, updated_ms = ?14, deadline_ms = ?15, "
+          "version = version + 1 WHERE id = ?18 AND version = ?19 AND state = ?8 AND created_ms = ?13 AND "
+          "keep_until_ms = ?16 AND key = ?17"),
     WRITE(job_update,
           "UPDATE job SET subject = ?, zone = ?, ca = ?, names = ?, profile = ?, csr = ?, spki_sha256 = ?, state = ?, "
           "step = ?, data = ?, attempts = ?, problem = ?, created_ms = ?, updated_ms = ?, deadline_ms = ?, "

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "../fakes/store_file.h"
 #include "../fakes/store_rows.h"
@@ -91,6 +92,62 @@ static void a_job_is_written_only_over_the_version_that_was_read(void **state)
     j.state = (enum cs_job_state)8;
     assert_int_equal(ops->job_put(w, &j, 0, &err), -1);
     assert_int_equal(err.code, CS_EINTERNAL);
+}
+
+static off_t log_size(void)
+{
+    char path[128];
+    struct stat st;
+
+    snprintf(path, sizeof path, "%s-wal", f.path);
+    assert_int_equal(stat(path, &st), 0);
+    return st.st_size;
+}
+
+static void a_step_of_an_open_job_is_one_page(void **state)
+{
+    const off_t page = 4096 + 24;
+    struct cs_job j = a_job("one", 1);
+    off_t before;
+
+    (void)state;
+    assert_int_equal(ops->job_put(w, &j, 0, &err), 0);
+    before = log_size();
+    j.step = "finalize";
+    j.updated_ms = 200;
+    assert_int_equal(ops->job_put(w, &j, 1, &err), 0);
+    assert_int_equal(log_size() - before, page);
+    j.state = CS_JOB_DONE; /* leaves two indexes and enters one */
+    assert_int_equal(ops->job_put(w, &j, 2, &err), 0);
+    assert_int_equal(log_size() - before, page + 4 * page);
+}
+
+static void every_column_of_an_open_job_may_change(void **state)
+{
+    struct cs_job j = a_job("one", 1);
+    struct rows l = { 0 };
+
+    (void)state;
+    assert_int_equal(ops->job_put(w, &j, 0, &err), 0);
+    j.subject = "CN=b.b.example";
+    j.zone = "b.example";
+    j.ca = "backup";
+    j.names = "b.b.example";
+    j.profile = "short";
+    j.csr = (const uint8_t *)"other";
+    j.csr_len = 5;
+    j.spki_sha256[0] = 8;
+    j.problem = "{}";
+    j.deadline_ms = 901;
+    assert_int_equal(ops->job_put(w, &j, 1, &err), 0);
+    ROWS(job_one, row_of_job, "one|1|v2|CN=b.b.example|b.example|backup|b.b.example|short|other|1|||0|{}|100 100 901 1000|8\n");
+    j.key[31] = 2;
+    j.created_ms = 101;
+    j.keep_until_ms = 1001;
+    assert_int_equal(ops->job_put(w, &j, 2, &err), 0);
+    ROWS(job_one, row_of_job, "one|2|v3|CN=b.b.example|b.example|backup|b.b.example|short|other|1|||0|{}|101 100 901 1001|8\n");
+    assert_int_equal(ops->job_find_open(r, j.key, row_of_job, &l, &err), 0);
+    assert_int_equal(l.n, 1);
 }
 
 static void one_job_is_open_for_a_key(void **state)
@@ -214,6 +271,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_job_is_written_only_over_the_version_that_was_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_step_of_an_open_job_is_one_page, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(every_column_of_an_open_job_may_change, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_job_is_open_for_a_key, set_up, tear_down),
         cmocka_unit_test_setup_teardown(challenges_may_be_put_and_removed_twice, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_newest_certificate_of_a_key_is_found, set_up, tear_down),
