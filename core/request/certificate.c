@@ -174,9 +174,25 @@ static int read_chain(struct chain *chain, const char *pem, size_t len, struct c
         return bad(err, "the chain is too long");
     if (pem_each_certificate(pem, len, MAX_CERTIFICATES, add_certificate, chain, err) < 0)
         return -1;
-    if (!chain->leaf)
-        return bad(err, "the chain has no certificate in it");
     return text_failed(&chain->pem) ? cs_fail(err, CS_EINTERNAL, "no memory") : 0;
+}
+
+/* NULL: there is none. */
+static int check_leaf(struct certificate *out, const struct leaf *leaf, const uint8_t spki_sha256[32],
+                      const char *const *names, size_t n_names, int64_t now_ms, struct cs_error *err)
+{
+    const struct leaf_tbs *tbs;
+
+    if (!leaf)
+        return bad(err, "the chain has no certificate in it");
+    if (leaf_check(leaf, err) != 0)
+        return -1;
+    if (!leaf_has_key(leaf, spki_sha256))
+        return bad(err, "the certificate is for another key than the CSR's");
+    tbs = leaf->tbs;
+    if (check_names(tbs, names, n_names, err) != 0 || check_dates(out, tbs->validity, now_ms, err) != 0)
+        return -1;
+    return read_serial(out, tbs->serial, err);
 }
 
 int certificate_check(struct certificate *out, struct issuers *issuers, const char *pem, size_t len,
@@ -184,19 +200,11 @@ int certificate_check(struct certificate *out, struct issuers *issuers, const ch
                       struct cs_error *err)
 {
     struct chain chain = { .pem = TEXT_MAX(2 * MAX_CHAIN), .issuers = issuers };
-    const struct leaf_tbs *tbs;
     int rc = -1;
 
     *out = (struct certificate){ 0 };
-    if (read_chain(&chain, pem, len, err) != 0 || leaf_check(chain.leaf, err) != 0)
-        goto out;
-    if (!leaf_has_key(chain.leaf, spki_sha256)) {
-        bad(err, "the certificate is for another key than the CSR's");
-        goto out;
-    }
-    tbs = chain.leaf->tbs;
-    if (check_names(tbs, names, n_names, err) != 0 || check_dates(out, tbs->validity, now_ms, err) != 0 ||
-        read_serial(out, tbs->serial, err) != 0 || check_links(&chain, err) != 0)
+    if (read_chain(&chain, pem, len, err) != 0 ||
+        check_leaf(out, chain.leaf, spki_sha256, names, n_names, now_ms, err) != 0 || check_links(&chain, err) != 0)
         goto out;
     out->pem_len = chain.pem.len;
     out->pem = text_take(&chain.pem);

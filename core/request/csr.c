@@ -116,7 +116,7 @@ static int copy_bytes(struct csr *out, const uint8_t *der, size_t len, struct de
 int csr_read(struct csr *out, const uint8_t *der, size_t len, struct cs_error *err)
 {
     struct der_csr parts = { 0 };
-    struct csr_key key;
+    struct csr_key key = { 0 };
     X509_NAME *subject = NULL;
     GENERAL_NAMES *san = NULL;
     int rc = -1;

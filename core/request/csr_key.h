@@ -19,7 +19,7 @@ struct csr_key {
 
 /* The SubjectPublicKeyInfo against the allow-list, by its bytes alone: RSA of 2048, 3072 or 4096 bits with e = 65537, P-256 and
  * P-384 as named curves with an uncompressed point. Fills type and number. CS_EINPUT "key-type", "weak-key". */
-int csr_key_check(struct csr_key *key, struct der_span spki, struct cs_error *err);
+int csr_key_check(struct csr_key *out, struct der_span spki, struct cs_error *err);
 
 /* The signature's AlgorithmIdentifier against the allow-list, parameters included, and against the key's type. Fills signature
  * and digest. CS_EINPUT "signature-algorithm". */

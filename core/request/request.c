@@ -235,7 +235,8 @@ static int decode(struct request *r, const struct submission *s, struct cs_error
     if (csr_decode(s->body, s->body_len, s->content_type, r->der, &r->der_len, err) < 0)
         return -1;
     shorter = realloc(r->der, r->der_len ? r->der_len : 1);
-    r->der = shorter ? shorter : r->der;
+    if (shorter)
+        r->der = shorter;
     return 0;
 }
 
