@@ -36,6 +36,7 @@ class Ca:
 
 class Service(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def do_POST(self):
         csr = self.rfile.read(int(self.headers["Content-Length"] or 0))

@@ -49,6 +49,7 @@ def etag(values):
 
 class Api(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def answer(self, status, body=b"", **headers):
         self.send_response(status)
