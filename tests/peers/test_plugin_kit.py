@@ -123,8 +123,8 @@ static void close_it(void *) {}
 static const cs_audit_ops audit = { .size = sizeof audit, .blocking = true, .append = append };
 CS_PLUGIN("audit-cpp", "1.0", "drops the ledger", .open = open_it, .close = close_it, .audit = &audit);
 """)
-    run(["clang++", "-std=c++20", *STRICT, "-shared", "-fPIC", "-fvisibility=hidden", *kit.flags(), "-o", folder / "audit-cpp.so",
-         source], "it does not compile", env=kit.env)
+    run(["clang++", "-std=c++20", *STRICT, "-shared", "-fPIC", "-fvisibility=hidden", *kit.flags(), source, "-o",
+         folder / "audit-cpp.so"], "it does not compile", env=kit.env)
     (folder / "audit-cpp.so").chmod(0o644)
     done = kit.countersign("-c", conf, "plugin", "check", folder / "audit-cpp.so")
     assert done.returncode == 0 and "pass append" in done.stdout, done.stdout + done.stderr
@@ -187,6 +187,23 @@ def test_an_author_needs_no_privileges_and_no_configuration(kit, folder):
     os.chown(file, nobody.pw_uid, nobody.pw_gid)
     done = kit.countersign("plugin", "check", file.name, cwd=home, user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[])
     assert done.returncode == 0 and "pass left" in done.stdout, done.stdout + done.stderr
+
+
+def test_the_commands_of_the_guide_work_as_they_stand(kit, folder, conf):
+    guide = next(kit.installed.prefix.glob("share/doc/**/plugin-guide.md")).read_text()
+    begin = guide.split("\n## Begin\n")[1].split("\n## What a plugin is\n")[0]
+    commands = re.findall(r"^    (\S.*)$", begin, re.M)
+    assert [line.split()[0] for line in commands] == ["countersign-new-plugin", "cd", "./try", "cc", "countersign"]
+    programs = folder / "programs"  # where `countersign` finds its plugins, as it would were it not in a stage
+    programs.mkdir()
+    (programs / "countersign").write_text(f'#!/bin/sh\n[ "$1" = -c ] || set -- -c {conf} "$@"\n'
+                                          f'exec {kit.installed.program} "$@"\n')
+    (programs / "countersign").chmod(0o755)
+    path = f"{programs}:{kit.installed.prefix}/bin:{kit.env['PATH']}"
+    done = subprocess.run(["sh", "-ec", "\n".join(commands)], cwd=folder, env={**kit.env, "PATH": path}, capture_output=True,
+                          text=True, timeout=240)
+    print(done.stdout + done.stderr)
+    assert done.returncode == 0 and done.stdout.count("pass set_txt ") == 2 and "FAIL" not in done.stdout
 
 
 # ---- At work -----------------------------------------------------------------------------------------------------------
