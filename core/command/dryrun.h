@@ -10,6 +10,8 @@
 #include "command/setup.h"
 #include "engine/http_client.h"
 
+#define DRYRUN_PORT "{port}"
+
 /* What --set said. */
 struct dryrun_setting {
     const char *name, *value;

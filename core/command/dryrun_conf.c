@@ -59,6 +59,27 @@ static void add_value(struct text *out, enum cs_option_type type, const char *va
 
 /* ---- Given, or made up ---- */
 
+static unsigned port_of(const struct dryrun *run)
+{
+    return run->mute ? run->plan->mute_port : run->plan->busy_port;
+}
+
+/* "{port}" stands for the port of the dry run's own back end, for settings that are no URL. */
+static void add_given_value(const struct dryrun *run, enum cs_option_type type, const char *value, struct text *out)
+{
+    struct text whole = TEXT_MAX(CONF_MOST);
+    const char *at = value, *hole;
+
+    while ((hole = strstr(at, DRYRUN_PORT)) != NULL) {
+        text_add_n(&whole, at, (size_t)(hole - at));
+        text_addf(&whole, "%u", port_of(run));
+        at = hole + strlen(DRYRUN_PORT);
+    }
+    text_add(&whole, at);
+    add_value(out, type, text_of(&whole));
+    text_free(&whole);
+}
+
 static void add_given(const struct dryrun *run, const struct cs_option *option, struct text *out)
 {
     size_t n = 0;
@@ -72,7 +93,7 @@ static void add_given(const struct dryrun *run, const struct cs_option *option, 
         if (option->type == CS_OPTION_STRINGS && n++)
             text_add(out, ", ");
         if (option->type == CS_OPTION_STRINGS || n++ == 0)
-            add_value(out, option->type, run->plan->settings[i].value);
+            add_given_value(run, option->type, run->plan->settings[i].value, out);
     }
     text_add(out, option->type == CS_OPTION_STRINGS ? " );\n" : ";\n");
 }
@@ -100,7 +121,7 @@ static void made_up_string(const struct dryrun *run, const char *name, unsigned 
 
 static void add_made_up(const struct dryrun *run, const struct cs_option *option, struct text *out)
 {
-    const unsigned port = run->mute ? run->plan->mute_port : run->plan->busy_port;
+    const unsigned port = port_of(run);
     struct text value = TEXT_MAX(4096);
 
     switch (option->type) {

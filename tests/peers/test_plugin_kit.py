@@ -13,6 +13,7 @@ import pytest
 from chain import check_chain, issuer_of, names_of
 from child import Child, run
 from pebble import Pebble
+from ports import free_port
 from scene import NAME, ZONE, World
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -189,21 +190,46 @@ def test_an_author_needs_no_privileges_and_no_configuration(kit, folder):
     assert done.returncode == 0 and "pass left" in done.stdout, done.stdout + done.stderr
 
 
-def test_the_commands_of_the_guide_work_as_they_stand(kit, folder, conf):
+def commands_of(kit, first, behind):
+    """What the installed guide has one type, and the text around it."""
     guide = next(kit.installed.prefix.glob("share/doc/**/plugin-guide.md")).read_text()
-    begin = guide.split("\n## Begin\n")[1].split("\n## What a plugin is\n")[0]
-    commands = re.findall(r"^    (\S.*)$", begin, re.M)
-    assert [line.split()[0] for line in commands] == ["countersign-new-plugin", "cd", "./try", "cc", "countersign"]
+    part = guide.split(f"\n## {first}\n")[1].split(f"\n## {behind}\n")[0]
+    return re.findall(r"^    (\S.*)$", part, re.M)
+
+
+def as_a_user(kit, folder, conf, commands, cwd):
     programs = folder / "programs"  # where `countersign` finds its plugins, as it would were it not in a stage
-    programs.mkdir()
+    programs.mkdir(exist_ok=True)
     (programs / "countersign").write_text(f'#!/bin/sh\n[ "$1" = -c ] || set -- -c {conf} "$@"\n'
                                           f'exec {kit.installed.program} "$@"\n')
     (programs / "countersign").chmod(0o755)
     path = f"{programs}:{kit.installed.prefix}/bin:{kit.env['PATH']}"
-    done = subprocess.run(["sh", "-ec", "\n".join(commands)], cwd=folder, env={**kit.env, "PATH": path}, capture_output=True,
+    done = subprocess.run(["bash", "-emc", "\n".join(commands)], cwd=cwd, env={**kit.env, "PATH": path}, capture_output=True,
                           text=True, timeout=240)
     print(done.stdout + done.stderr)
+    return done
+
+
+def test_the_guide_begins_with_commands_that_work_as_they_stand(kit, folder, conf):
+    commands = commands_of(kit, "Begin", "What a plugin is")
+    assert [line.split()[0] for line in commands] == ["countersign-new-plugin", "cd", "./try", "cc", "countersign"]
+    done = as_a_user(kit, folder, conf, commands, folder)
     assert done.returncode == 0 and done.stdout.count("pass set_txt ") == 2 and "FAIL" not in done.stdout
+
+
+def test_the_guide_leads_to_a_certificate(kit, folder, conf):
+    """Ports and the folder of the state are replaced by free ones; all else is typed as it stands."""
+    made = kit.new(folder, "dns")
+    kit.build(made)
+    words = {"8080": free_port(), "8081": free_port(), "5353": free_port(), "/tmp/trial": folder / "trial"}
+    lines = commands_of(kit, "A certificate through it", "Install and package")
+    for word, other in words.items():
+        lines = [line.replace(word, str(other)) for line in lines]
+    at = next(i for i, line in enumerate(lines) if line.startswith("mkdir "))
+    (made / "trial.conf").write_text("\n".join([f'plugin_dir = "{kit.installed.plugin_dir}";', *lines[:at]]))
+    done = as_a_user(kit, folder, conf, lines[at:], made)
+    assert done.returncode == 0 and "order ended zone=trial.example outcome=issued" in done.stderr
+    assert names_of((made / "www.pem").read_bytes()) == ["www.trial.example"]
 
 
 # ---- At work -----------------------------------------------------------------------------------------------------------

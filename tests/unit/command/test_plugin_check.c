@@ -149,6 +149,24 @@ static void what_was_made_up_is_told(void **state)
     assert_has(said.out, "there is no setting `falt`: `countersign plugin help ");
 }
 
+/* A setting that is no URL can be led to them, too; that is no real back end, so its calls may fail. */
+static void the_back_ends_of_the_check_have_a_port(void **state)
+{
+    char path[PATH_MAX];
+
+    (void)state;
+    snprintf(path, sizeof path, "%s", copy_built("EXAMPLES", "dns-example-async", "dns-example-async"));
+    assert_int_equal(RUN("-c", conf(), "plugin", "check", "--set", "api=http://127.0.0.1:{port}/{port}", "--set",
+                         "key=k", path), 0);
+    assert_has(said.out, "pass set_txt   ended with an error, as it has no real back end here: http://127.0.0.1:");
+    assert_null(strstr(said.out, "{port}"));
+    assert_has(said.out, " answered 503 for _acme-challenge.check");
+    assert_has(said.out, "pass deadline  a call whose back end never answers was finished ");
+    assert_has(said.out, "pass stop      a call under way was finished ");
+    assert_fault(RUN("-c", conf(), "plugin", "check", "--set", "api=http://127.0.0.1:1", "--set", "key=k", path),
+                 "FAIL set_txt   ended with an error, although --set names its back end: ");
+}
+
 static void our_own_plugins_pass(void **state)
 {
     char file[PATH_MAX + 8];
@@ -210,6 +228,7 @@ int main(void)
         cmocka_unit_test(what_it_does_wrong_at_work_is_named),
         cmocka_unit_test(one_that_hangs_is_ended),
         cmocka_unit_test(what_was_made_up_is_told),
+        cmocka_unit_test(the_back_ends_of_the_check_have_a_port),
         cmocka_unit_test(our_own_plugins_pass),
         cmocka_unit_test(a_file_that_others_can_change_is_not_loaded),
         cmocka_unit_test(a_wrong_command_line_is_explained),
