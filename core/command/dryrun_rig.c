@@ -17,16 +17,20 @@
 
 enum { OPEN_MS = 15000, REST_MS = 5000, TRANSFERS = 32 };
 
+static int is_entry(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
 static size_t entries(const char *path)
 {
-    DIR *folder = opendir(path);
-    size_t n = 0;
+    struct dirent **found = NULL;
+    int n = scandir(path, &found, is_entry, alphasort);
 
-    while (folder && readdir(folder))
-        n++;
-    if (folder)
-        closedir(folder);
-    return n;
+    for (int i = 0; i < n; i++)
+        free(found[i]);
+    free(found);
+    return n > 0 ? (size_t)n : 0;
 }
 
 struct dryrun_use dryrun_use(void)

@@ -72,7 +72,9 @@ static void serve(int tcp)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     for (;;) {
-        int fd = accept4(tcp, NULL, NULL, SOCK_CLOEXEC);
+        struct sockaddr_storage who;
+        socklen_t len = sizeof who;
+        int fd = accept4(tcp, (struct sockaddr *)&who, &len, SOCK_CLOEXEC);
 
         if (fd >= 0)
             answer(fd);

@@ -332,6 +332,7 @@ static void in_folder(struct dryrun_plan *plan, const struct object *object, con
     if (asked->log)
         print_log(plan);
     nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    plan->folder = NULL;
 }
 
 /* ---- All of it ---- */
