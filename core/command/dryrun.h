@@ -40,7 +40,8 @@ struct dryrun {
     struct http_client *client;
     struct keep *keep;
     struct instance *instance;
-    int events; /* that the loop waited for before anything was opened */
+    size_t held;  /* calls that held the loop too long; one may be the machine's fault */
+    int events;   /* that the loop waited for before anything was opened */
 };
 
 /* All of it; verdicts go to the pipe. Does not return to anybody who relies on this process afterwards. */

@@ -28,7 +28,7 @@ static int check_rude(const char *fault)
     char set[64];
 
     snprintf(set, sizeof set, "fault=%s", fault);
-    return RUN("-c", conf(), "plugin", "check", "--wait", "1", "--set", set, "--set", "key=a-secret-of-the-test",
+    return RUN("-c", conf(), "plugin", "check", "--wait", "2", "--set", set, "--set", "key=a-secret-of-the-test",
                copy_plugin("rude", "rude"));
 }
 
