@@ -52,6 +52,16 @@ static void leave_line(struct exchange *e)
     e->next = e->before = NULL;
 }
 
+static struct exchange *take_first(struct exchanges *all)
+{
+    struct exchange *e = all->waiting_first;
+
+    all->waiting_first = e->next;
+    *(e->next ? &e->next->before : &all->waiting_last) = NULL;
+    e->next = NULL;
+    return e;
+}
+
 /* One that fails at once comes back here from inside: it must not go deeper for each. */
 static void pump(struct exchanges *all)
 {
@@ -59,9 +69,8 @@ static void pump(struct exchanges *all)
         return;
     all->pumping = true;
     while (all->waiting_first && all->under_way < EXCHANGES_AT_ONCE) {
-        struct exchange *e = all->waiting_first;
+        struct exchange *e = take_first(all);
 
-        leave_line(e);
         e->under_way = true;
         all->under_way++;
         servers_order(&all->servers, cs_now_ms(), e->order);
@@ -70,26 +79,24 @@ static void pump(struct exchanges *all)
     all->pumping = false;
 }
 
-static void exchange_free(struct exchange *e)
+static void release(struct exchange *e)
 {
-    struct exchanges *all = e->all;
-
     attempt_end(&e->attempt);
-    if (e->under_way)
-        all->under_way--;
-    else
-        leave_line(e);
     free(e->ask.message);
     free(e->out);
     free(e);
-    pump(all);
 }
 
+/* It is under way. */
 static void finish(struct exchange *e, const struct exchange_result *result)
 {
+    struct exchanges *all = e->all;
+
     *e->handle = NULL;
     e->ask.fn(e->ask.arg, result);
-    exchange_free(e);
+    release(e);
+    all->under_way--;
+    pump(all);
 }
 
 static const struct server *server_of(const struct exchange *e)
@@ -289,14 +296,22 @@ void exchange_start(struct exchanges *all, const struct exchange_ask *ask, struc
 
 void exchange_cancel(struct exchange *e, struct cs_error *err)
 {
+    struct exchanges *all;
+
     if (!e)
         return;
+    all = e->all;
     if (!e->under_way)
-        cs_fail(err, CS_EBUSY, "it still waited for its turn, behind %zu others", e->all->under_way);
+        cs_fail(err, CS_EBUSY, "it still waited for its turn, behind %zu others", all->under_way);
     else if (e->failed.text[0])
         *err = e->failed;
     else
         cs_fail(err, CS_ETIMEDOUT, "no answer from %s yet", server_of(e)->text);
     *e->handle = NULL;
-    exchange_free(e);
+    if (e->under_way)
+        all->under_way--;
+    else
+        leave_line(e);
+    release(e);
+    pump(all);
 }
