@@ -232,7 +232,8 @@ def fuzz():
 # PowerDNS's window is, say nothing of a sanitizer's build.
 WITHOUT_VALGRIND = ["--deselect=tests/peers/test_memory.py"]
 WITH_ASAN = [*WITHOUT_VALGRIND, "--deselect=tests/peers/test_lab_dns.py", "--interleavings=60", "-k", "not window"]
-MANY_AT_ONCE = ["-k", "test_orders or test_stops or test_names and flood or test_issuance and exec and ten", *WITHOUT_VALGRIND]
+MANY_AT_ONCE = ["-k", "test_orders or test_stops or test_names and flood or test_issuance and exec and ten or "
+                      "test_conformance and builtin", *WITHOUT_VALGRIND]
 PARTS = {
     "tools": tools,
     "plain": unit("plain"),

@@ -118,6 +118,26 @@ static void a_plugin_that_never_finishes_does_not_hold_up_the_command(void **sta
     assert_string_equal(file("values/calls"), "lab.example. want=1 gone=0\n");
 }
 
+/* Its block stands under `ca`, and dns.fake is another name of it. */
+static void a_plugin_that_waits_and_plays_two_roles_is_driven_in_its_workers(void **state)
+{
+    char text[4 * PATH_MAX];
+
+    (void)state;
+    copy_built("FAKES", "fake-blocking-ca", "fake-blocking-ca");
+    snprintf(text, sizeof text,
+             "state = \"%s/state\"; plugin_dir = \"%s\";\n"
+             "ca = { both = { plugin = \"fake-blocking-ca\"; log = \"%s\"; }; };\n"
+             "dns = { fake = \"ca.both\"; };\n",
+             test_folder, test_folder, in_folder("log"));
+    program_input = write_text("steps", "{\"owner\": \"lab.example\", \"want\": [\"a\"]}\n"
+                                        "{\"owner\": \"lab.example\"}\n");
+    write_text("test.conf", text);
+    assert_int_equal(RUN("-c", in_folder("test.conf"), "plugin", "test", "fake", "--zone", "lab.example", "--steps", "-"), 0);
+    assert_has(said.out, "\n{\"ok\":true,");
+    assert_string_equal(file("log"), "set lab.example.\ncleared lab.example.\n");
+}
+
 static void a_wrong_command_line_is_explained(void **state)
 {
     char path[PATH_MAX];
@@ -160,6 +180,7 @@ int main(void)
         cmocka_unit_test(a_line_that_is_no_step_is_refused_and_the_next_is_run),
         cmocka_unit_test(a_call_ends_at_its_deadline_and_the_next_waits_for_the_plugin),
         cmocka_unit_test(a_plugin_that_never_finishes_does_not_hold_up_the_command),
+        cmocka_unit_test(a_plugin_that_waits_and_plays_two_roles_is_driven_in_its_workers),
         cmocka_unit_test(a_wrong_command_line_is_explained),
         cmocka_unit_test(a_plugin_that_cannot_be_used_is_explained),
     };
