@@ -180,7 +180,7 @@ def in_threads(calls):
 
 def sign(scene, name):
     csr = scene.lab.csr(f"www.{scene.zone(name)}")
-    answer = scene.server.sign(csr, {"Prefer": "wait=8"})
+    answer = scene.server.sign(csr, {"Prefer": "wait=5"})
     return f"{name} answered {answer.status} {answer.headers}".encode() + answer.body
 
 
