@@ -127,7 +127,8 @@ static int run_in(const struct exec *x, const struct cs_txt_change *change, cons
     const char *const last[LAST_WORDS] = { verb, change->owner, value, change->zone, NULL };
     struct program_end end;
 
-    memcpy(argv + 1, more->v, more->n * sizeof *argv);
+    for (size_t i = 0; i < more->n; i++)
+        argv[1 + i] = more->v[i];
     memcpy(argv + 1 + more->n, last, sizeof last);
     program.argv = (char *const *)(uintptr_t)argv;
     if (program.timeout_ms == 0)
