@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,6 +24,8 @@
 #include "plugin/plugin_file.h"
 
 enum { SETTINGS_MOST = 64, LINE_MOST = 2048, WAIT_DEFAULT_S = 5, WAIT_MOST_S = 600, STAGE_MOST = 32, WORDS_MOST = 400 };
+
+static const int end_signals[] = { SIGINT, SIGTERM, SIGHUP };
 
 struct asked {
     const char *file;
@@ -135,7 +138,8 @@ struct watched {
     int64_t until_ms;
     char line[LINE_MOST];
     size_t len;
-    bool said_end;
+    int signals; /* readable when somebody wants us to end */
+    bool said_end, interrupted;
 };
 
 #define STAGE_END "end"
@@ -169,20 +173,23 @@ static void take_bytes(struct watched *w, const char *bytes, size_t n)
     }
 }
 
-/* Until it ends or its time is over. False: it hangs. */
+/* Until it ends, its time is over, or we are to end. False: it hangs. */
 static bool listen_to(struct watched *w, int fd)
 {
     char bytes[4096];
 
     for (;;) {
         const int64_t left_ms = w->until_ms - cs_now_ms();
-        struct pollfd ready = { .fd = fd, .events = POLLIN };
+        struct pollfd ready[2] = { { .fd = fd, .events = POLLIN }, { .fd = w->signals, .events = POLLIN } };
         ssize_t n;
 
         if (left_ms <= 0)
             return false;
-        if (poll(&ready, 1, left_ms > 1000 ? 1000 : (int)left_ms) <= 0)
+        if (poll(ready, 2, left_ms > 1000 ? 1000 : (int)left_ms) <= 0)
             continue;
+        w->interrupted = ready[1].revents != 0;
+        if (w->interrupted)
+            return true;
         n = read(fd, bytes, sizeof bytes);
         if (n < 0 && errno == EINTR)
             continue;
@@ -208,7 +215,10 @@ static void open_log(const struct dryrun_plan *plan)
 static void run_plan(const struct dryrun_plan *plan, const struct object *object, int fd)
 {
     struct verdicts verdicts = { .fd = fd, .watched = true };
+    sigset_t none;
 
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     setpgid(0, 0);
     open_log(plan);
@@ -256,9 +266,9 @@ static void judge_end(const struct watched *w, const struct dryrun_plan *plan, i
                      WEXITSTATUS(status));
 }
 
-static void watch_plan(const struct dryrun_plan *plan, const struct object *object, struct verdicts *verdicts)
+static void watch_plan(const struct dryrun_plan *plan, const struct object *object, int signals, struct verdicts *verdicts)
 {
-    struct watched w = { .verdicts = verdicts, .stage = "load", .until_ms = cs_now_ms() + 15000 };
+    struct watched w = { .verdicts = verdicts, .stage = "load", .until_ms = cs_now_ms() + 15000, .signals = signals };
     int pipes[2], status = 0;
     pid_t child;
     bool hangs;
@@ -277,7 +287,8 @@ static void watch_plan(const struct dryrun_plan *plan, const struct object *obje
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         continue;
     close(pipes[0]);
-    judge_end(&w, plan, status, hangs && !w.said_end);
+    if (!w.interrupted)
+        judge_end(&w, plan, status, hangs && !w.said_end);
 }
 
 /* ---- The folder ---- */
@@ -303,36 +314,54 @@ static void print_log(const struct dryrun_plan *plan)
     text_free(&path);
 }
 
+static void try_it(struct dryrun_plan *plan, const struct object *object, const struct asked *asked, int signals,
+                   struct verdicts *verdicts)
+{
+    struct cs_error err = { 0 };
+    struct mute mute;
+
+    if (mute_open(&mute, &err) < 0) {
+        verdict_fail(verdicts, "dry-run", "%s", err.text);
+        return;
+    }
+    plan->busy_port = mute.busy_port;
+    plan->mute_port = mute.mute_port;
+    plan->spare_port = mute.spare_port;
+    if (asked->here)
+        dryrun_run(plan, object, verdicts);
+    else
+        watch_plan(plan, object, signals, verdicts);
+    mute_close(&mute);
+}
+
+/* SIGINT and its like come to us once the folder is gone. */
 static void in_folder(struct dryrun_plan *plan, const struct object *object, const struct asked *asked,
                       struct verdicts *verdicts)
 {
     const char *root = getenv("TMPDIR");
     char folder[512];
-    struct mute mute;
-    struct cs_error err;
+    sigset_t ends, before;
+    int signals;
 
+    sigemptyset(&ends);
+    for (size_t i = 0; i < sizeof end_signals / sizeof *end_signals && !asked->here; i++)
+        sigaddset(&ends, end_signals[i]);
+    sigprocmask(SIG_BLOCK, &ends, &before);
+    signals = signalfd(-1, &ends, SFD_CLOEXEC);
     snprintf(folder, sizeof folder, "%s/countersign-check.XXXXXX", root && *root == '/' ? root : "/tmp");
-    if (!mkdtemp(folder)) {
+    if (signals < 0 || !mkdtemp(folder)) {
         verdict_fail(verdicts, "dry-run", "no folder can be made for it (%s): %s", folder, strerror(errno));
-        return;
-    }
-    plan->folder = folder;
-    if (mute_open(&mute, &err) == 0) {
-        plan->busy_port = mute.busy_port;
-        plan->mute_port = mute.mute_port;
-        plan->spare_port = mute.spare_port;
-        if (asked->here)
-            dryrun_run(plan, object, verdicts);
-        else
-            watch_plan(plan, object, verdicts);
-        mute_close(&mute);
     } else {
-        verdict_fail(verdicts, "dry-run", "%s", err.text);
+        plan->folder = folder;
+        try_it(plan, object, asked, signals, verdicts);
+        if (asked->log)
+            print_log(plan);
+        nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        plan->folder = NULL;
     }
-    if (asked->log)
-        print_log(plan);
-    nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    plan->folder = NULL;
+    if (signals >= 0)
+        close(signals);
+    sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
 /* ---- All of it ---- */
@@ -384,6 +413,7 @@ int plugin_check(const struct command_line *line)
         return wrong_use();
     if (prepare(&setup, line->config_path) < 0)
         return 1;
+    signal(SIGPIPE, SIG_IGN); /* whoever reads us may leave: what we made must still be removed */
     check(&setup, &asked, &verdicts);
     setup_free(&setup);
     if (verdicts.failures)

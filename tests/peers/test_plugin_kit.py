@@ -6,6 +6,7 @@ import pwd
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 
 import pytest
@@ -230,6 +231,22 @@ def test_the_guide_leads_to_a_certificate(kit, folder, conf):
     done = as_a_user(kit, folder, conf, lines[at:], made)
     assert done.returncode == 0 and "order ended zone=trial.example outcome=issued" in done.stderr
     assert names_of((made / "www.pem").read_bytes()) == ["www.trial.example"]
+
+
+def test_a_check_that_is_ended_leaves_nothing_behind(kit, folder, conf):
+    file = kit.build(kit.new(folder, "dns"))
+    temporary = folder / "tmp"
+    temporary.mkdir()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        child = subprocess.Popen([kit.installed.program, "-c", conf, "plugin", "check", file], stdout=subprocess.PIPE,
+                                 text=True, env={**kit.env, "TMPDIR": str(temporary)})
+        while not (line := child.stdout.readline()).startswith("pass deadline"):
+            assert line
+        assert list(temporary.iterdir())
+        child.send_signal(number)  # while a call that gets no answer is under way
+        assert child.wait(20) == -number
+        child.stdout.close()
+        assert list(temporary.iterdir()) == []
 
 
 # ---- At work -----------------------------------------------------------------------------------------------------------
