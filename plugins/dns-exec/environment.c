@@ -154,7 +154,7 @@ void environment_hide_secrets(const struct environment *environment, char *text)
         if (len < HIDDEN_MIN)
             continue;
         for (char *at = text; (at = strstr(at, value)); at += 3) {
-            memcpy(at, "***", 3);
+            memset(at, '*', 3);
             memmove(at + 3, at + len, strlen(at + len) + 1);
         }
     }

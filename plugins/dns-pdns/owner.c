@@ -191,25 +191,23 @@ void owner_set(struct pdns *pdns, const struct cs_txt_change *change, struct cs_
 
 /* ---- The end ---- */
 
-static struct owner *first_watched(struct pdns *pdns)
-{
-    struct owner *owner = pdns->owners;
-
-    while (owner && owner->op)
-        owner = owner->next;
-    return owner;
-}
-
 void owner_stop_watching(struct pdns *pdns)
 {
-    struct owner *owner;
+    struct owner *next;
 
-    while ((owner = first_watched(pdns)))
-        free_owner(owner);
+    for (struct owner *owner = pdns->owners; owner; owner = next) {
+        next = owner->next;
+        if (!owner->op)
+            free_owner(owner);
+    }
 }
 
 void owner_free_all(struct pdns *pdns)
 {
-    while (pdns->owners)
-        free_owner(pdns->owners);
+    struct owner *next;
+
+    for (struct owner *owner = pdns->owners; owner; owner = next) {
+        next = owner->next;
+        free_owner(owner);
+    }
 }

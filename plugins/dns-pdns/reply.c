@@ -278,20 +278,26 @@ void reply_release(struct reply_rrset *rrset)
     *rrset = (struct reply_rrset){ 0 };
 }
 
+static bool is_printable(const char *text)
+{
+    while (*text > ' ' && *text <= '~')
+        text++;
+    return !*text;
+}
+
 int reply_read_version(char out[REPLY_VERSION], const char *body, size_t len, struct cs_error *err)
 {
     json_t *server = parse(body, len, err);
     const char *version = string_of(server, "version", REPLY_VERSION - 1);
-    int rc = server ? 0 : -1;
+    int rc = -1;
 
     out[0] = '\0';
     if (server && !version)
-        rc = malformed(err, "names no version");
-    for (size_t i = 0; rc == 0 && version[i]; i++)
-        if (version[i] <= ' ' || version[i] > '~')
-            rc = malformed(err, "names an odd version");
-    if (rc == 0)
-        snprintf(out, REPLY_VERSION, "%s", version);
+        malformed(err, "names no version");
+    else if (server && !is_printable(version))
+        malformed(err, "names an odd version");
+    else if (server)
+        rc = snprintf(out, REPLY_VERSION, "%s", version) < 0 ? -1 : 0;
     json_decref(server);
     return rc;
 }
