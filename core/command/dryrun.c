@@ -16,21 +16,6 @@ static const enum role roles[] = { ROLE_CA, ROLE_DNS, ROLE_STORE, ROLE_AUDIT };
 
 /* ---- The descriptor and its tables ---- */
 
-static bool plays(const struct cs_plugin *about, enum role role)
-{
-    switch (role) {
-    case ROLE_CA:
-        return about->ca;
-    case ROLE_DNS:
-        return about->dns;
-    case ROLE_STORE:
-        return about->store;
-    case ROLE_AUDIT:
-        return about->audit;
-    }
-    return false;
-}
-
 static void judge_words(const struct cs_plugin *about, struct verdicts *verdicts)
 {
     if (!*about->version || strpbrk(about->version, " \n"))
@@ -49,7 +34,7 @@ static int judge_roles(const struct plugin *plugin, struct verdicts *verdicts)
     int rc = 0;
 
     for (size_t i = 0; i < sizeof roles / sizeof *roles; i++) {
-        if (!plays(&plugin->about, roles[i]))
+        if (!role_ops(&plugin->about, roles[i]))
             continue;
         if (plugin_plays(plugin, roles[i], &err) < 0) {
             verdict_fail(verdicts, "roles", "%s", err.text);

@@ -28,43 +28,21 @@ static int wrong_use(void)
     return 2;
 }
 
+/* Without a configuration at its usual place the defaults are good enough to look around. */
 static int prepare(struct setup *setup, const char *config_path)
 {
-    struct cs_error err = { 0 };
+    const bool is_usual = strcmp(config_path, CS_SYSCONF_DIR "/countersign.conf") == 0;
 
-    if (strcmp(config_path, CS_SYSCONF_DIR "/countersign.conf") == 0 && access(config_path, F_OK) < 0)
-        setup_defaults(setup);
-    else if (setup_read(setup, config_path) < 0)
-        return -1;
-    if (setup_drop_privileges(setup, &err) == 0)
-        return 0;
-    fprintf(stderr, "%s\n", err.text);
-    setup_free(setup);
-    return -1;
+    return setup_visit(setup, is_usual && access(config_path, F_OK) < 0 ? NULL : config_path);
 }
 
 /* ---- list ---- */
-
-static const void *ops_of(const struct cs_plugin *about, enum role role)
-{
-    switch (role) {
-    case ROLE_CA:
-        return about->ca;
-    case ROLE_DNS:
-        return about->dns;
-    case ROLE_STORE:
-        return about->store;
-    case ROLE_AUDIT:
-        return about->audit;
-    }
-    return NULL;
-}
 
 /* "ca dns"; -1 when a role that the plugin claims lacks something. */
 static int roles_of(const struct plugin *plugin, struct text *out, struct cs_error *err)
 {
     for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
-        if (ops_of(&plugin->about, roles[i])) {
+        if (role_ops(&plugin->about, roles[i])) {
             if (plugin_plays(plugin, roles[i], err) < 0)
                 return -1;
             text_addf(out, "%s%s", out->len ? " " : "", role_name(roles[i]));

@@ -369,17 +369,7 @@ static void in_folder(struct dryrun_plan *plan, const struct object *object, con
 /* An author has no configuration; only one that is named counts. */
 static int prepare(struct setup *setup, const char *config_path)
 {
-    struct cs_error err = { 0 };
-
-    if (strcmp(config_path, CS_SYSCONF_DIR "/countersign.conf") == 0)
-        setup_defaults(setup);
-    else if (setup_read(setup, config_path) < 0)
-        return -1;
-    if (setup_drop_privileges(setup, &err) == 0)
-        return 0;
-    fprintf(stderr, "%s\n", err.text);
-    setup_free(setup);
-    return -1;
+    return setup_visit(setup, strcmp(config_path, CS_SYSCONF_DIR "/countersign.conf") == 0 ? NULL : config_path);
 }
 
 static void check(const struct setup *setup, const struct asked *asked, struct verdicts *verdicts)

@@ -70,7 +70,7 @@ int setup_read(struct setup *setup, const char *path)
     return -1;
 }
 
-void setup_defaults(struct setup *setup)
+static void take_defaults(struct setup *setup)
 {
     const struct passwd *nobody = getpwnam("nobody");
 
@@ -81,6 +81,21 @@ void setup_defaults(struct setup *setup)
     setup->settings.user = "nobody";
     setup->user = nobody->pw_uid;
     setup->group = nobody->pw_gid;
+}
+
+int setup_visit(struct setup *setup, const char *path)
+{
+    struct cs_error err = { 0 };
+
+    if (!path)
+        take_defaults(setup);
+    else if (setup_read(setup, path) < 0)
+        return -1;
+    if (setup_drop_privileges(setup, &err) == 0)
+        return 0;
+    fprintf(stderr, "%s\n", err.text);
+    setup_free(setup);
+    return -1;
 }
 
 /* ---- The process ---- */

@@ -32,9 +32,9 @@ int setup_read(struct setup *setup, const char *path);
  * read or parsed is an error. */
 int setup_load(struct setup *setup, const char *path, struct cs_error *err);
 
-/* Without a configuration the defaults are good enough to look around. As loading a plugin runs its code, root then becomes
- * `nobody`. */
-void setup_defaults(struct setup *setup);
+/* For who only looks at plugins: reads the file, or takes the defaults when `path` is NULL, and gives up privileges. As loading
+ * a plugin runs its code, root becomes `nobody` where no file names a user. -1: said on stderr; nothing to free. */
+int setup_visit(struct setup *setup, const char *path);
 
 /* setup_make_folder() for state and runtime, then setup_drop_privileges(). One thread only. */
 int setup_become_user(struct setup *setup, struct cs_error *err);

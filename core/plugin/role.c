@@ -3,6 +3,8 @@
  */
 #include "plugin/role.h"
 
+#include <countersign/plugin.h>
+
 const char *role_name(enum role role)
 {
     switch (role) {
@@ -16,4 +18,19 @@ const char *role_name(enum role role)
         return "audit";
     }
     return "";
+}
+
+const void *role_ops(const struct cs_plugin *about, enum role role)
+{
+    switch (role) {
+    case ROLE_CA:
+        return about->ca;
+    case ROLE_DNS:
+        return about->dns;
+    case ROLE_STORE:
+        return about->store;
+    case ROLE_AUDIT:
+        return about->audit;
+    }
+    return NULL;
 }
