@@ -8,7 +8,7 @@
 
 #include "base/text.h"
 
-enum { MOST_ENTRIES = 200, HIDDEN_MIN = 4 };
+enum { MOST_ENTRIES = 200, HIDDEN_MIN = 4, STARS = 3 };
 
 #define OURS "COUNTERSIGN_"
 #define PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -145,17 +145,58 @@ char **environment_with(const struct environment *environment, char *const *extr
     return all;
 }
 
-void environment_hide_secrets(const struct environment *environment, char *text)
+static const char *secret_at(const struct environment *environment, size_t i)
+{
+    return strchr(environment->v[i], '=') + 1;
+}
+
+/* Where the values of secrets stand that begin at `at` or before: the end of the last of them, or `until`. */
+static const char *end_of_secret(const struct environment *environment, const char *at, const char *until)
 {
     for (size_t i = environment->first_secret; i < environment->n; i++) {
-        const char *value = strchr(environment->v[i], '=') + 1;
+        const char *value = secret_at(environment, i);
         const size_t len = strlen(value);
 
-        if (len < HIDDEN_MIN)
-            continue;
-        for (char *at = text; (at = strstr(at, value)); at += 3) {
-            memset(at, '*', 3);
-            memmove(at + 3, at + len, strlen(at + len) + 1);
+        if (len >= HIDDEN_MIN && strncmp(at, value, len) == 0 && at + len > until)
+            until = at + len;
+    }
+    return until;
+}
+
+/* The length of the text before the earliest byte from which on it is the beginning of a secret. */
+static size_t len_before_begun_secret(const struct environment *environment, const char *text)
+{
+    const size_t len = strlen(text);
+    size_t at = len;
+
+    for (size_t i = environment->first_secret; i < environment->n; i++) {
+        const char *value = secret_at(environment, i);
+        size_t from = strlen(value) < len ? len - strlen(value) : 0;
+
+        while (from < at && strncmp(text + from, value, len - from) != 0)
+            from++;
+        at = from < at ? from : at;
+    }
+    return at;
+}
+
+void environment_hide_secrets(const struct environment *environment, char *text, bool cut)
+{
+    const char *in = text, *until = text;
+    char *out = text; /* never beyond `in`, whose bytes are still compared */
+    size_t stars = 0;
+
+    if (cut)
+        text[len_before_begun_secret(environment, text)] = '\0';
+    for (; *in; in++) {
+        until = end_of_secret(environment, in, until);
+        if (in >= until) {
+            *out++ = *in;
+            stars = 0;
+        } else if (stars < STARS) {
+            *out++ = '*';
+            stars++;
         }
     }
+    *out = '\0';
 }

@@ -21,7 +21,8 @@ void environment_free(struct environment *environment); /* wiped */
 /* The same variables and `extra` ones before them, NULL at the end; free() the list, not the strings. NULL: no memory. */
 char **environment_with(const struct environment *environment, char *const *extra, size_t n);
 
-/* Puts *** where a secret's value stands in `text`. */
-void environment_hide_secrets(const struct environment *environment, char *text);
+/* Puts *** where values of secrets stand in `text`, also where they overlap. `cut`: it went on, so its end may be the beginning
+ * of a secret, which is left out. */
+void environment_hide_secrets(const struct environment *environment, char *text, bool cut);
 
 #endif

@@ -21,7 +21,7 @@
 #include "environment.h"
 #include "program.h"
 
-enum { MOST_ARGUMENTS = 100, LAST_WORDS = 5, ANSWER_MS = 500, STOP_MS = 4000 };
+enum { MOST_ARGUMENTS = 100, LAST_WORDS = 5, ANSWER_MS = 500, STOP_MS = 4000, SHOWN_MOST = 200 };
 
 struct settings {
     const char *program, *secrets;
@@ -64,11 +64,22 @@ static enum cs_code code_of(int exit_status)
     return CS_EUPSTREAM;
 }
 
+/* Nothing in it can write to a terminal or begin a line of the log, no secret is in it, and it is short. */
+static void make_harmless(const struct exec *x, struct program_end *end)
+{
+    char *said = end->said;
+
+    environment_hide_secrets(&x->environment, said, end->cut); /* before anything else changes or cuts it */
+    said[SHOWN_MOST] = '\0';
+    for (; *said; said++)
+        *said = (unsigned char)*said < ' ' || *said == 0x7f ? ' ' : *said & 0x80 ? '?' : *said;
+}
+
 static int judge(const struct exec *x, const char *verb, const char *owner, struct program_end *end, struct cs_error *err)
 {
     const char *program = x->settings->program, *colon = end->said[0] ? ": " : "; it said nothing on stderr";
 
-    environment_hide_secrets(&x->environment, end->said);
+    make_harmless(x, end);
     if (WIFEXITED(end->status) && WEXITSTATUS(end->status) == 0)
         return 0;
     if (end->stopped && !WIFEXITED(end->status))

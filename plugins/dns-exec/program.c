@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { TAIL_SIZE = 1024, LAST_READS = 16 }; /* 16 of them empty a pipe */
+enum { LAST_READS = 16 }; /* 16 of them empty a pipe */
 
 /* What poll() waits for. */
 enum { ENDED, SAYS, TIME, STOP, N_WAITS };
@@ -28,8 +28,9 @@ struct run {
     pid_t pid;
     int pid_fd, says_fd, time_fd;
     bool told, over; /* SIGTERM was sent; it has ended */
-    size_t tail_len;
-    char tail[TAIL_SIZE];
+    size_t line_len;
+    bool line_cut;
+    char line[PROGRAM_LINE_MAX]; /* that it is saying; no blanks at the beginning */
 };
 
 /* ---- May it run? ------------------------------------------------------------------------------------------------------- */
@@ -156,21 +157,37 @@ static int start(struct run *run, struct cs_error *err)
 
 /* ---- What it says ------------------------------------------------------------------------------------------------------ */
 
-/* Keeps the end. */
+static bool is_blank(char c)
+{
+    return (unsigned char)c <= ' ' || c == 0x7f;
+}
+
+/* A line with something in it takes the place of the one before. */
+static void end_line(struct run *run)
+{
+    struct program_end *end = run->end;
+
+    while (run->line_len > 0 && is_blank(run->line[run->line_len - 1]))
+        run->line_len--;
+    if (run->line_len > 0) {
+        memcpy(end->said, run->line, run->line_len);
+        end->said[run->line_len] = '\0';
+        end->cut = run->line_cut;
+    }
+    run->line_len = 0;
+    run->line_cut = false;
+}
+
 static void hear(struct run *run, const char *data, size_t len)
 {
-    if (len >= TAIL_SIZE) {
-        data += len - TAIL_SIZE;
-        len = TAIL_SIZE;
+    for (size_t i = 0; i < len; i++) {
+        if (data[i] == '\n' || data[i] == '\r')
+            end_line(run);
+        else if (run->line_len == PROGRAM_LINE_MAX)
+            run->line_cut = true;
+        else if (run->line_len > 0 || !is_blank(data[i]))
+            run->line[run->line_len++] = data[i] ? data[i] : ' ';
     }
-    if (run->tail_len + len > TAIL_SIZE) {
-        const size_t surplus = run->tail_len + len - TAIL_SIZE;
-
-        memmove(run->tail, run->tail + surplus, run->tail_len - surplus);
-        run->tail_len -= surplus;
-    }
-    memcpy(run->tail + run->tail_len, data, len);
-    run->tail_len += len;
 }
 
 /* One buffer of what has come, so that a program that never stops talking does not hold us: its length; 0 at the end; -1:
@@ -183,27 +200,6 @@ static ssize_t listen_once(struct run *run)
     if (n > 0)
         hear(run, data, (size_t)n);
     return n;
-}
-
-static bool is_blank(char c)
-{
-    return (unsigned char)c <= ' ' || c == 0x7f;
-}
-
-/* The last line with something in it; nothing in it can write to a terminal or begin a line of the log. */
-static void take_last_line(struct run *run)
-{
-    size_t end = run->tail_len, start, n = 0;
-
-    while (end > 0 && is_blank(run->tail[end - 1]))
-        end--;
-    for (start = end; start > 0 && run->tail[start - 1] != '\n' && run->tail[start - 1] != '\r';)
-        start--;
-    while (start < end && is_blank(run->tail[start]))
-        start++;
-    for (; start < end && n < PROGRAM_SAID_MAX; start++)
-        run->end->said[n++] = is_blank(run->tail[start]) ? ' ' : run->tail[start] & 0x80 ? '?' : run->tail[start];
-    run->end->said[n] = '\0';
 }
 
 /* ---- Until it ends ----------------------------------------------------------------------------------------------------- */
@@ -263,7 +259,7 @@ static void finish(struct run *run)
         ;
     for (int i = 0; run->says_fd >= 0 && i < LAST_READS && listen_once(run) > 0; i++)
         ;
-    take_last_line(run);
+    end_line(run);
 }
 
 static void close_if_open(int fd)

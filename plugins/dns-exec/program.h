@@ -7,7 +7,7 @@
 
 #include <countersign/plugin.h>
 
-enum { PROGRAM_KILL_MS = 2000, PROGRAM_SAID_MAX = 200 };
+enum { PROGRAM_KILL_MS = 2000, PROGRAM_LINE_MAX = 4096 };
 
 struct program {
     char *const *argv;  /* argv[0] is the absolute path; no shell looks at any of it */
@@ -21,7 +21,8 @@ struct program {
 struct program_end {
     int status; /* as waitpid() gives it */
     bool timed_out, stopped;
-    char said[PROGRAM_SAID_MAX + 1]; /* its last line on stderr with something in it, as printable ASCII; or "" */
+    char said[PROGRAM_LINE_MAX + 1]; /* its last line on stderr with something in it, or ""; any bytes but NUL and line ends */
+    bool cut;                        /* that line went on */
 };
 
 /* Blocks until it has ended; -1 and *err when it could not be started. What it left behind in its process group is killed when
