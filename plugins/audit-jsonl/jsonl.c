@@ -256,6 +256,6 @@ static int jsonl_open(struct cs_instance *in, const void *conf, void **self, str
 
 static const struct cs_audit_ops audit = { .size = sizeof audit, .blocking = true, .append = jsonl_append };
 
-CS_PLUGIN("audit-jsonl", "1.0", "writes the issuance ledger to a file, one JSON object a line", .settings = settings,
+CS_PLUGIN("audit-jsonl", "0.1.0", "writes the issuance ledger to a file, one JSON object a line", .settings = settings,
           .settings_size = sizeof(struct settings), .open = jsonl_open, .close = jsonl_close, .audit = &audit,
           .check = jsonl_check);

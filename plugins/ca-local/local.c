@@ -71,12 +71,10 @@ static int write_all(int fd, const char *text, size_t len)
 
 static int sync_folder(const char *folder)
 {
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc;
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = fd < 0 ? -1 : fsync(fd);
 
-    if (fd < 0)
-        return -1;
-    rc = fsync(fd);
-    close(fd);
+    if (fd >= 0)
+        close(fd);
     return rc;
 }
 
@@ -86,18 +84,16 @@ static int write_file(const char *folder, const char *name, BIO *content, struct
     struct text path = TEXT_MAX(4096), temporary = TEXT_MAX(4096);
     char *at = NULL;
     long len = BIO_get_mem_data(content, &at);
-    int fd = -1, rc = -1;
+    int fd = -1, rc = 0;
 
     text_addf(&path, "%s/%s", folder, name);
     text_addf(&temporary, "%s/%s.new", folder, name);
     unlink(text_of(&temporary));
     if (!text_failed(&temporary))
         fd = open(text_of(&temporary), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd >= 0 && write_all(fd, at, (size_t)len) == 0 && rename(text_of(&temporary), text_of(&path)) == 0 &&
-        sync_folder(folder) == 0)
-        rc = 0;
-    else
-        cs_fail(err, CS_ECONFIG, "cannot write %s: %s", text_of(&path), strerror(errno));
+    if (fd < 0 || write_all(fd, at, (size_t)len) < 0 || rename(text_of(&temporary), text_of(&path)) < 0 ||
+        sync_folder(folder) < 0)
+        rc = cs_fail(err, CS_ECONFIG, "cannot write %s: %s", text_of(&path), strerror(errno));
     if (fd >= 0)
         close(fd);
     text_free(&path);
@@ -310,10 +306,21 @@ static void local_close(void *self)
     free(local);
 }
 
+/* `countersign check` asks this in place of local_open(): it makes nothing. */
+static int local_check(const void *conf, const struct cs_strings *listen, struct cs_error *err)
+{
+    const struct local_settings *s = conf;
+
+    (void)listen;
+    if (s->name[0] && strlen(s->name) <= COMMON_NAME_MOST)
+        return 0;
+    return cs_fail(err, CS_ECONFIG, "`name` has 1 to %d bytes", COMMON_NAME_MOST);
+}
+
 /* Runs once for each block of the configuration that names this plugin. The settings stay where they are until the close. */
 static int local_open(struct cs_instance *in, const void *conf, void **self, struct cs_error *err)
 {
-    const char *folder = cs_state_dir(in, err);
+    const char *folder = local_check(conf, NULL, err) == 0 ? cs_state_dir(in, err) : NULL;
     struct local *local;
 
     if (!folder)
@@ -321,16 +328,13 @@ static int local_open(struct cs_instance *in, const void *conf, void **self, str
     local = calloc(1, sizeof *local);
     if (!local)
         return cs_fail(err, CS_EINTERNAL, "out of memory");
-    local->in = in;
-    local->conf = conf;
-    if (strlen(local->conf->name) > COMMON_NAME_MOST || !local->conf->name[0])
-        cs_fail(err, CS_ECONFIG, "name has 1 to %d bytes", COMMON_NAME_MOST);
-    else if (open_files(local, folder, err) == 0)
-        *self = local;
-    if (*self == local)
-        return 0;
-    local_close(local);
-    return -1;
+    *local = (struct local){ .in = in, .conf = conf };
+    if (open_files(local, folder, err) < 0) {
+        local_close(local);
+        return -1;
+    }
+    *self = local;
+    return 0;
 }
 
 /* ---- an order ---------------------------------------------------------------------------------------------------- */
@@ -489,12 +493,8 @@ static void local_resume(void *self, const struct cs_order *order, const char *s
     cs_op_err(op, &err);
 }
 
-static const struct cs_ca_ops ca = {
-    .size = sizeof ca,
-    .blocking = true,
-    .sign = local_sign,
-    .resume = local_resume,
-};
+static const struct cs_ca_ops ca = { .size = sizeof ca, .blocking = true, .sign = local_sign, .resume = local_resume };
 
 CS_PLUGIN("ca-local", "0.1.0", "a private CA: its key is made on first start", .settings = settings,
-          .settings_size = sizeof(struct local_settings), .open = local_open, .close = local_close, .ca = &ca);
+          .settings_size = sizeof(struct local_settings), .open = local_open, .close = local_close, .ca = &ca,
+          .check = local_check);

@@ -255,6 +255,6 @@ static int builtin_start(void *self, struct cs_error *err)
 
 static const struct cs_dns_ops dns = { .size = sizeof dns, .set_txt = builtin_set_txt };
 
-CS_PLUGIN("dns-builtin", "1.0", "an authoritative DNS server of its own, for zones that are delegated to it",
+CS_PLUGIN("dns-builtin", "0.1.0", "an authoritative DNS server of its own, for zones that are delegated to it",
           .settings = settings, .settings_size = sizeof(struct settings), .open = builtin_open, .start = builtin_start,
           .close = builtin_close, .dns = &dns, .check = builtin_check);

@@ -25,7 +25,7 @@ static const struct cs_option settings[] = {
     CS_SETTING(STRINGS, struct settings, servers, NULL,
                "the primary of the zones: \"ADDRESS[:PORT]\"; of several the next is asked when one fails"),
     CS_SETTING(STRING, struct settings, key_name, "", "name of the TSIG key; empty: updates are not signed"),
-    CS_SETTING(SECRET, struct settings, key, "", "its secret in base64, as tsig-keygen prints it"),
+    CS_SETTING(SECRET, struct settings, key, "", "its secret alone, in base64: what stands in quotes in tsig-keygen's output"),
     CS_SETTING(STRING, struct settings, algorithm, "hmac-sha256", "of the key: hmac-sha256, hmac-sha384 or hmac-sha512"),
     CS_SETTING_RANGE(SECONDS, struct settings, fudge, "300", 1000, INT64_C(3600) * 1000,
                      "by how much the clocks of the servers and ours may differ"),
@@ -156,6 +156,6 @@ static void rfc2136_set_txt(void *self, const struct cs_txt_change *change, stru
 
 static const struct cs_dns_ops dns = { .size = sizeof dns, .set_txt = rfc2136_set_txt };
 
-CS_PLUGIN("dns-rfc2136", "1.0", "changes zones by dynamic update, signed with TSIG: BIND, Knot DNS, PowerDNS and others",
+CS_PLUGIN("dns-rfc2136", "0.1.0", "changes zones by dynamic update, signed with TSIG: BIND, Knot DNS, PowerDNS and others",
           .settings = settings, .settings_size = sizeof(struct settings), .open = rfc2136_open, .close = rfc2136_close,
           .dns = &dns, .check = rfc2136_check);

@@ -121,5 +121,5 @@ static const struct cs_store_ops store = {
     .purge = purge,
 };
 
-CS_PLUGIN("store-sqlite", "1.0", "keeps zones, subjects, orders and certificates in one SQLite file", .settings = settings,
+CS_PLUGIN("store-sqlite", "0.1.0", "keeps zones, subjects, orders and certificates in one SQLite file", .settings = settings,
           .settings_size = sizeof(struct settings), .open = sqlite_open, .close = sqlite_close, .store = &store);

@@ -365,7 +365,24 @@ static void broken_files_are_refused_and_left_alone(void **state)
     assert_int_equal(open_plugin(&err), -1);
     settings.name = "";
     assert_int_equal(open_plugin(&err), -1);
-    assert_non_null(strstr(err.text, "name has 1 to 64 bytes"));
+    assert_non_null(strstr(err.text, "`name` has 1 to 64 bytes"));
+}
+
+static void check_says_what_open_would_and_makes_nothing(void **state)
+{
+    const struct cs_strings none = { NULL, 0 };
+    char long_name[66] = { 0 };
+    struct cs_error err = { 0 };
+
+    (void)state;
+    assert_int_equal(cs_plugin.check(&settings, &none, &err), 0);
+    memset(long_name, 'x', 65);
+    settings.name = long_name;
+    assert_int_equal(cs_plugin.check(&settings, &none, &err), -1);
+    assert_int_equal(err.code, CS_ECONFIG);
+    assert_non_null(strstr(err.text, "`name` has 1 to 64 bytes"));
+    long_name[64] = '\0';
+    assert_int_equal(cs_plugin.check(&settings, &none, &err), 0);
 }
 
 static void *sign_many(void *arg)
@@ -410,6 +427,7 @@ int main(void)
         WITH_CA(long_names_stand_in_the_alternative_names_alone),
         WITH_CA(a_missing_certificate_is_made_for_the_key_that_is_there),
         WITH_CA(broken_files_are_refused_and_left_alone),
+        WITH_CA(check_says_what_open_would_and_makes_nothing),
         WITH_CA(several_workers_sign_at_once),
     };
 

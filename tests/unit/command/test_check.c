@@ -94,13 +94,15 @@ static void plugins_say_what_they_would_not_open_with(void **state)
                            "audit = { j = { plugin = \"audit-jsonl\"; file = \"relative\"; }; };\n"
                            "ca = { c = { plugin = \"ca-acme\"; directory = \"https://ca.example/\"; eab_kid = \"1\"; };\n"
                            " t = { plugin = \"ca-acme\"; directory = \"https://ca.example/\"; key_type = \"dsa\"; };\n"
-                           " u = { plugin = \"ca-acme\"; directory = \"https://ca.example/\"; }; };\n"), 1);
+                           " u = { plugin = \"ca-acme\"; directory = \"https://ca.example/\"; };\n"
+                           " v = { plugin = \"ca-local\"; name = \"\"; }; };\n"), 1);
     assert_has(said.err, "/test.conf:5: dns.d: zone go.example. has no name server: set ns = ( \"ns1.go.example. ADDRESS\" )");
     assert_has(said.err, "/test.conf:6: dns.e: ");
     assert_has(said.err, "/test.conf:9: audit.j: file must be an absolute path");
     assert_has(said.err, "/test.conf:10: ca.c: eab_kid and eab_hmac need each other");
     assert_has(said.err, "/test.conf:11: ca.t: key_type \"dsa\" is not known; use es256, es384 or rs256");
-    assert_has(said.err, "\n5 faults\n");
+    assert_has(said.err, "/test.conf:13: ca.v: `name` has 1 to 64 bytes");
+    assert_has(said.err, "\n6 faults\n");
 }
 
 static void the_sample_configuration_would_start(void **state)
@@ -221,6 +223,7 @@ static int make_folder_with_plugins(void **state)
     copy_built("STORE_FOLDER", "store-sqlite", "store-sqlite");
     copy_built("CA_ACME_FOLDER", "ca-acme", "ca-acme");
     copy_built("DNS_BUILTIN_FOLDER", "dns-builtin", "dns-builtin");
+    copy_built("CA_LOCAL_FOLDER", "ca-local", "ca-local");
     copy_built("AUDIT_JSONL_FOLDER", "audit-jsonl", "audit-jsonl");
     copy_built("RECORDERS", "recorder", "recorder");
     copy_plugin("no-fault", "no-fault");
