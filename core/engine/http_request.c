@@ -251,6 +251,8 @@ void http_request_failed(struct cs_http *http, CURLcode code)
         cs_fail(&http->err, CS_EUPSTREAM, "cannot connect to %s: is it running, is the port right? (%s)", host, why);
     else if (code == CURLE_GOT_NOTHING || code == CURLE_PARTIAL_FILE || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR)
         cs_fail(&http->err, CS_EUPSTREAM, "%s: the connection was cut before the whole answer came (%s)", host, why);
+    else if (code == CURLE_SSL_CONNECT_ERROR)
+        cs_fail(&http->err, CS_EUPSTREAM, "%s: no TLS connection: does it speak https there? (%s)", host, why);
     else if (code == CURLE_OUT_OF_MEMORY)
         cs_fail(&http->err, CS_EINTERNAL, "%s: no memory for a request", host);
     else

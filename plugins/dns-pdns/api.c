@@ -52,20 +52,29 @@ static void fail_unavailable(struct cs_error *err, const struct cs_http_reply *r
     err->retry_after_ms = reply->retry_after_ms;
 }
 
+/* A PowerDNS with api=no has the webserver all the same, and answers like this. */
+static void fail_not_found(struct cs_error *err, const struct pdns *pdns)
+{
+    if (strcmp(pdns->conf->server, "localhost") == 0)
+        cs_fail_as(err, CS_ECONFIG, "dns-not-found",
+                   "not found (404): it must run with api=yes, and `api` lead to its webserver");
+    else
+        cs_fail_as(err, CS_ECONFIG, "dns-not-found",
+                   "not found (404): `server` must be its server id (\"localhost\", here \"%.60s\"), and api=yes be set",
+                   pdns->conf->server);
+}
+
 /* What a status means, and what to change. */
 static void fail_status(struct cs_error *err, const struct cs_http_reply *reply, const struct pdns *pdns)
 {
     const int status = reply->status;
 
     if (status == 401) {
-        cs_fail_as(err, CS_ECONFIG, "dns-key", "it does not know the key (401): `key` must be its api-key, and api=yes");
+        cs_fail_as(err, CS_ECONFIG, "dns-key", "it does not know the key (401): `key` must be its api-key");
     } else if (status == 403) {
         cs_fail_as(err, CS_ECONFIG, "dns-forbidden", "access is forbidden (403): is there a proxy before it with rules?");
     } else if (status == 404) {
-        cs_fail_as(
-            err, CS_ECONFIG, "dns-not-found",
-            "not found (404): `server` must be its server id (\"localhost\", here \"%.60s\"), `api` its URL without /api/v1",
-            pdns->conf->server);
+        fail_not_found(err, pdns);
     } else if (status >= 300 && status < 400) {
         cs_fail_as(err, CS_ECONFIG, "dns-redirect", "it answers with a redirect (%d): set `api` to where that leads", status);
     } else if (status == 429) {

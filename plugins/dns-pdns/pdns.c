@@ -14,7 +14,7 @@
 #include "zones.h"
 
 static const struct cs_option settings[] = {
-    CS_SETTING(URL, struct pdns_settings, api, NULL, "URL of PowerDNS's webserver, without /api/v1"),
+    CS_SETTING(URL, struct pdns_settings, api, NULL, "URL of PowerDNS's webserver"),
     CS_SETTING(SECRET, struct pdns_settings, key, NULL, "its api-key"),
     CS_SETTING(STRING, struct pdns_settings, server, "localhost", "its server id; PowerDNS itself has only \"localhost\""),
     CS_SETTING(STRING, struct pdns_settings, ca_file, "", "trust anchors (PEM) for an https URL; default: the system's"),

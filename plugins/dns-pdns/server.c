@@ -105,7 +105,7 @@ static void on_version(void *arg, const struct cs_http_reply *reply, const struc
         return;
     }
     api_name_place(&err, server->pdns, NULL);
-    if (!server->failing)
+    if (!server->failing && !server->pdns->stopping)
         cs_log(server->pdns->in, CS_LOG_WARN, "%s", err.text);
     server->failing = true;
 }

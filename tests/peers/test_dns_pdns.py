@@ -199,7 +199,8 @@ def test_a_secondary_zone_is_refused(lab, pdns):
 def test_each_thing_that_is_wrong_is_named(lab, pdns):
     fails(lab, pdns, "CS_ECONFIG", "`key` must be its api-key", key="another")
     fails(lab, pdns, "CS_ECONFIG", "`server` must be its server id", server="elsewhere")
-    fails(lab, pdns, "CS_ECONFIG", "`server` must be its server id", api=pdns.api_url + "/elsewhere")
+    fails(lab, pdns, "CS_ECONFIG", "`api` lead to its webserver", api=pdns.api_url + "/elsewhere")
+    fails(lab, pdns, "CS_EUPSTREAM", "does it speak https there?", api=pdns.api_url.replace("http:", "https:"))
     fails(lab, pdns, "CS_EUPSTREAM", "cannot connect", api=f"http://127.0.0.1:{free_port()}")
     pdns.call("DELETE", f"/zones/{ZONE}.")
     fails(lab, pdns, "CS_ECONFIG", "has no zone for", "make one there")
@@ -210,6 +211,13 @@ def test_a_server_that_does_not_let_us_in_says_nothing_and_the_error_what_it_may
     pdns.serves = lambda: super(PowerDns, pdns).serves()
     pdns.start()
     fails(lab, pdns, "CS_EUPSTREAM", "its webserver-allow-from must name this host")
+
+
+def test_a_server_without_its_api_is_named_as_such(lab):
+    pdns = lab.name_server(PowerDns, extra="api=no", start=False)
+    pdns.serves = lambda: super(PowerDns, pdns).serves()
+    pdns.start()
+    fails(lab, pdns, "CS_ECONFIG", "it must run with api=yes")
 
 
 def test_a_server_that_hangs_stops_or_starts_again_is_waited_for_no_longer_than_the_time_out(lab, pdns):

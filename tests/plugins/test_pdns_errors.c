@@ -57,7 +57,7 @@ static void each_status_says_what_to_change(void **state)
         { 400, CS_EREFUSED, "it refuses (400)" },
         { 401, CS_ECONFIG, "`key` must be its api-key" },
         { 403, CS_ECONFIG, "forbidden (403)" },
-        { 404, CS_ECONFIG, "`server` must be its server id" },
+        { 404, CS_ECONFIG, "must run with api=yes, and `api` lead to" },
         { 405, CS_EREFUSED, "it refuses (405): why not " },
         { 408, CS_EUPSTREAM, "it failed (408)" },
         { 422, CS_EREFUSED, "it refuses (422): why not" },
@@ -187,6 +187,22 @@ static void shutdown_ends_a_change(void **state)
     pdns_expect_failure(op, CS_ESHUTDOWN, "stopping");
 }
 
+static void what_the_stop_cuts_short_is_no_warning(void **state)
+{
+    (void)state;
+    pdns_open();
+    set_with_fault(0, "", "the connection was cut", "/zones?", NULL); /* the version is asked for again at the next change */
+    pdns_begin(OWNER, "v", NULL);
+    pdns_stop();
+    fault.only = "";
+    fault.body = "the server is stopping";
+    powerdns_on_request(answer_with_fault);
+    assert_non_null(strstr(host_http()->url, "/servers/localhost"));
+    powerdns_settle();
+    powerdns_on_request(NULL);
+    assert_null(strstr(host_log(), "the server is stopping"));
+}
+
 /* ---- Settings ---- */
 
 static void refuse(const char *words)
@@ -248,6 +264,7 @@ int main(void)
         TEST(the_key_is_never_repeated),
         TEST(a_wrong_key_is_told_at_the_start),
         TEST(a_search_that_fails_names_its_setting),
+        TEST(what_the_stop_cuts_short_is_no_warning),
         TEST(the_deadline_ends_a_change_in_each_step),
         TEST(shutdown_ends_a_change),
         TEST(odd_settings_are_refused),
