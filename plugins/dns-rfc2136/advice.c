@@ -62,7 +62,7 @@ static int fail_key(const struct advice_about *about, uint16_t error, struct cs_
     else
         snprintf(advice, sizeof advice, "it does not like how the request is signed with key %.80s and %s", about->key_name,
                  about->algorithm);
-    return fail(about, CS_EREFUSED, word, advice, err);
+    return fail(about, CS_ECONFIG, word, advice, err);
 }
 
 static const char *about_question(const struct advice_about *about, unsigned rcode)

@@ -35,7 +35,8 @@ static void give_up(struct attempt *a)
 
 static void socket_failed(struct attempt *a)
 {
-    cs_fail(&a->err, CS_EUPSTREAM, "%s: %s", a->tcp ? "TCP" : "UDP", strerror(errno));
+    cs_fail(&a->err, CS_EUPSTREAM, "%s: %s%s", a->tcp ? "TCP" : "UDP", strerror(errno),
+            errno == ECONNREFUSED ? ": is the server running, are address and port right?" : "");
     give_up(a);
 }
 

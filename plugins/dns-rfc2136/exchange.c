@@ -212,7 +212,8 @@ static void on_over(void *arg)
         return;
     }
     if (err.code == CS_ETIMEDOUT)
-        cs_fail(&err, CS_ETIMEDOUT, "no answer within %.3g s", (double)e->all->server_ms / 1000);
+        cs_fail(&err, CS_ETIMEDOUT, "no answer within %.3g s: is it running, and does no firewall stop UDP and TCP?",
+                (double)e->all->server_ms / 1000);
     cs_fail_in(&err, "%s", server_of(e)->text);
     server_failed(e, &err);
 }

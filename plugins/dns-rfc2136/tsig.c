@@ -44,7 +44,9 @@ static int read_secret(struct tsig_key *key, const char *secret, struct cs_error
     if (BASE64_DECODED_MAX(len) > sizeof key->secret)
         return cs_fail(err, CS_ECONFIG, "the secret in `key` is longer than %d bytes", TSIG_SECRET_MOST);
     if (base64_decode(key->secret, &key->secret_len, secret, len) < 0 || key->secret_len == 0)
-        return cs_fail(err, CS_ECONFIG, "the secret in `key` is not base64: write it as tsig-keygen prints it, without blanks");
+        return cs_fail(err, CS_ECONFIG,
+                       "the secret in `key` is not base64: of what tsig-keygen prints, only what stands in quotes behind "
+                       "`secret`");
     return 0;
 }
 

@@ -143,9 +143,9 @@ static const struct {
     { NXRRSET, 0, true, false, CS_EREFUSED, "(NXRRSET): it speaks of a prerequisite" },
     { NOTAUTH, 0, true, false, CS_EREFUSED, "(NOTAUTH): it is not the primary of that zone" },
     { NOTAUTH, 0, false, false, CS_EREFUSED, "(NOTAUTH): it is not the primary of that zone" },
-    { NOTAUTH, BADSIG, false, true, CS_EREFUSED, "(BADSIG): it has another secret for key key.example." },
-    { NOTAUTH, BADKEY, false, true, CS_EREFUSED, "(BADKEY): it has no key key.example. with hmac-sha256" },
-    { NOTAUTH, BADTRUNC, true, false, CS_EREFUSED, "(TSIG error 22): it does not like how the request is signed" },
+    { NOTAUTH, BADSIG, false, true, CS_ECONFIG, "(BADSIG): it has another secret for key key.example." },
+    { NOTAUTH, BADKEY, false, true, CS_ECONFIG, "(BADKEY): it has no key key.example. with hmac-sha256" },
+    { NOTAUTH, BADTRUNC, true, false, CS_ECONFIG, "(TSIG error 22): it does not like how the request is signed" },
     { NOTZONE, 0, true, false, CS_EREFUSED, "(NOTZONE): for it the name does not lie in that zone: correct `zone`" },
     { 15, 0, true, false, CS_EREFUSED, "(RCODE 15): nobody expects that answer" },
 };
