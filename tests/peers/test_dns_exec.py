@@ -98,6 +98,14 @@ def test_the_key_may_come_from_secrets_alone(lab, bind):
     assert bind.txt(OWNER) == {VALUE}
 
 
+def test_the_nsupdate_hook_does_not_go_on_without_its_key(lab, bind):
+    environment = {"PATH": "/usr/bin:/bin", "NSUPDATE_SERVER": f"127.0.0.1 {bind.port}", "NSUPDATE_KEYFILE": "/nonexistent"}
+    hook = lab.installed.prefix / "share/countersign/hooks/nsupdate"
+    words = [hook, "add", OWNER, VALUE, f"{ZONE}."]
+    done = subprocess.run(words, env=environment, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 78 and "cannot read /nonexistent" in done.stderr and bind.txt(OWNER) == set()
+
+
 def test_a_program_that_others_can_change_is_refused_by_check(lab):
     server = lab.server()
     program = lab.folder / "open/hook"
