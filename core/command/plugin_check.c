@@ -36,20 +36,19 @@ struct asked {
     bool log, here;
 };
 
-static int wrong_use(void)
+static void usage(FILE *to)
 {
-    fprintf(stderr,
+    fprintf(to,
             "usage: countersign [-c FILE] plugin check [--set NAME=VALUE]… [--zone ZONE] [--wait SECONDS] [--log]\n"
             "                                              [--here] FILE\n"
             "\n"
             "  --set NAME=VALUE   a setting of the plugin's block; again for a list. {port} in it stands for the\n"
-                    "                     port of the back ends on 127.0.0.1 that the check brings along\n"
+            "                     port of the back ends on 127.0.0.1 that the check brings along\n"
             "  --zone ZONE        names are made in it; default check.example\n"
             "  --wait SECONDS     how long a call may take, and how late it may end, 1 to %d; default %d\n"
             "  --log              what the plugin logged, at the end\n"
             "  --here             the dry run in this process, for gdb and valgrind; it logs to stderr\n",
             WAIT_MOST_S, WAIT_DEFAULT_S);
-    return 2;
 }
 
 /* ---- The command line ---- */
@@ -70,8 +69,10 @@ static bool take_wait(struct asked *asked, const char *word)
     char *end;
     long s = strtol(word, &end, 10);
 
+    if (end == word || *end || s < 1 || s > WAIT_MOST_S)
+        return false;
     asked->wait_ms = s * 1000;
-    return end != word && !*end && s >= 1 && s <= WAIT_MOST_S;
+    return true;
 }
 
 /* With a dot at its end or without. */
@@ -399,8 +400,14 @@ int plugin_check(const struct command_line *line)
     struct asked asked;
     struct setup setup;
 
-    if (read_words(line, &asked) < 0)
-        return wrong_use();
+    if (line->argc == 3 && command_is_help(line->argv[2])) {
+        usage(stdout);
+        return 0;
+    }
+    if (read_words(line, &asked) < 0) {
+        usage(stderr);
+        return 2;
+    }
     if (prepare(&setup, line->config_path) < 0)
         return 1;
     signal(SIGPIPE, SIG_IGN); /* whoever reads us may leave: what we made must still be removed */

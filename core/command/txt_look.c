@@ -46,7 +46,7 @@ static int ask(struct loop *loop, const struct dns_ask *question, struct asked *
     if (asked->rc == 0)
         return 0;
     address_text(server, (const struct sockaddr *)&question->server, question->server_len);
-    return cs_fail_in(asked->err, "the server %.60s asked for %s by %s", server,
+    return cs_fail_in(asked->err, "asking the DNS server %.60s for %s by %s", server,
                       question->type == LDNS_RR_TYPE_SOA ? "SOA" : "TXT", question->tcp ? "TCP" : "UDP");
 }
 

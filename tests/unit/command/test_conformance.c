@@ -169,7 +169,7 @@ static void a_server_that_cannot_be_asked_is_explained(void **state)
     snprintf(nobody, sizeof nobody, "127.0.0.1:%u", free_port());
     configure("good", "");
     assert_int_equal(RUN("-c", path, "plugin", "test", "good", "--zone", "lab.example", "--server", nobody), 1);
-    assert_has(said.err, "zone lab.example.: the server 127.0.0.1:");
+    assert_has(said.err, "zone lab.example.: asking the DNS server 127.0.0.1:");
     assert_has(said.err, "refused");
     assert_int_equal(RUN("-c", path, "plugin", "test", "good", "--zone", "other.example", "--server", server), 1);
     assert_has(said.err, "it answers REFUSED");
