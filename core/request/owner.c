@@ -40,12 +40,13 @@ struct owners {
     void *by_job;  /* struct values_of_job */
 };
 
+/* By zone too: one name is there twice where one zone of the table lies in another, or was added meanwhile. */
 static int compare(const void *a, const void *b)
 {
     const struct owner *x = a, *y = b;
-    int by_name = strcmp(x->name, y->name);
+    int by_name = strcmp(x->name, y->name), by_zone = strcmp(x->zone, y->zone);
 
-    return by_name ? by_name : strcmp(x->dns->in.name, y->dns->in.name);
+    return by_name ? by_name : by_zone ? by_zone : strcmp(x->dns->in.name, y->dns->in.name);
 }
 
 static int compare_jobs(const void *a, const void *b)

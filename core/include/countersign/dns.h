@@ -28,7 +28,7 @@ struct cs_dns_ops {
     uint32_t size;
     bool blocking;
 
-    /* Declarative: repeating it is harmless. The core calls it for one owner at a time, and merges what piled up meanwhile.
+    /* Declarative: repeating it is harmless. The core calls it for one owner of a zone at a time, and merges what piled up.
      * Finished means that this back end's primary has it; whether the world sees it is the core's question. */
     void (*set_txt)(void *self, const struct cs_txt_change *change, struct cs_op *op);
 };

@@ -243,6 +243,27 @@ static void a_job_finds_its_own_values_and_no_others(void **state)
     drop(foreign);
 }
 
+/* x.example and a.x.example are both in the table, and each has this name: its own record, or one above the cut. */
+static void each_zone_has_its_own_set_at_a_name(void **state)
+{
+    struct instance *dns = instances_find(rig.instances, ROLE_DNS, "fake");
+    const int64_t expires_ms = cs_wall_ms() + 3600 * 1000;
+    struct value *above = owners_value(owners, dns, "x.example.", OWNER, "job1", "a.x.example", "v1", expires_ms);
+    struct value *below = owners_value(owners, dns, "a.x.example.", OWNER, "job2", "a.x.example", "v2", expires_ms);
+
+    (void)state;
+    assert_ptr_not_equal(above->owner, below->owner);
+    assert_string_equal(owner_zone(above->owner), "x.example.");
+    assert_string_equal(owner_zone(below->owner), "a.x.example.");
+    above->state = below->state = VALUE_WANTED;
+    owner_push(above->owner);
+    owner_push(below->owner);
+    rig_until_true(&rig, told.served == 2);
+    assert_served("v2\n"); /* the second call was about its own zone's value only */
+    drop(above);
+    drop(below);
+}
+
 static void a_set_that_keeps_failing_is_told(void **state)
 {
     struct value *value;
@@ -286,6 +307,7 @@ int main(void)
         TEST(what_piled_up_during_a_call_is_one_call),
         TEST(a_call_that_timed_out_is_not_joined_by_another),
         TEST(instances_do_not_mix),
+        TEST(each_zone_has_its_own_set_at_a_name),
         TEST(a_job_finds_its_own_values_and_no_others),
         TEST(a_set_that_keeps_failing_is_told),
         TEST(a_value_that_cannot_be_taken_away_is_given_up_once_it_expired),
