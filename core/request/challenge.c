@@ -182,6 +182,13 @@ static struct publication *make_publication(struct job *job, struct cs_op *op, c
     return NULL;
 }
 
+/* Whoever finds the row after a crash finds the order that it belongs to. */
+static int record(struct publication *p, struct value *value)
+{
+    job_save_postponed(p->job);
+    return challenge_record_put(p->all->records, value);
+}
+
 /* A value that is served already (of an earlier run) is set again: that is harmless, and says whether it still is. */
 static void publish(struct publication *p, struct value *value)
 {
@@ -194,7 +201,7 @@ static void publish(struct publication *p, struct value *value)
         value->state = VALUE_WANTED;
     if (value->state == VALUE_WANTED)
         owner_push(value->owner);
-    else if (is_new && challenge_record_put(p->all->records, value) < 0) {
+    else if (is_new && record(p, value) < 0) {
         answer(p, &(struct cs_error){ .code = CS_EINTERNAL, .text = "out of memory" });
         value_forget(value);
     }

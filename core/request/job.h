@@ -65,6 +65,7 @@ struct job {
     struct cs_op *op;
     bool op_is_out;        /* the plugin has not finished yet */
     int writes;            /* on their way */
+    struct save *postponed; /* the last step that nobody waits for, while it waits to be tried again */
     cs_done_fn *unsaved;   /* whom to tell that there was no memory for a write */
     struct certificate certificate;
     char *url;             /* where the CA serves the chain */
@@ -103,6 +104,8 @@ void job_release(struct job *job);                           /* frees it when it
 void job_save_new(struct job *job, cs_done_fn *done);
 void job_save_done(struct job *job, cs_done_fn *done);   /* chain, job and event in one transaction */
 void job_save_failed(struct job *job, cs_done_fn *done);
+/* What is written next must not become durable before the steps that were saved: one that the store did not take goes first. */
+void job_save_postponed(struct job *job);
 /* The stored form of how a job failed, and back. */
 char *job_problem_write(const struct cs_error *err, const char *upstream);
 void job_problem_read(const char *json, struct cs_error *err, char **upstream);

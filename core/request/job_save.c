@@ -202,6 +202,8 @@ static void on_step_written(struct save *save, const struct cs_error *err)
     log_line(CS_LOG_WARN, "job", job->id, "step cannot be saved, trying again step=%s: %s", save->step, err->text);
     save->refused = *err;
     job->writes++;
+    if (!save->plugin_done)
+        job->postponed = save;
     timer_set_in(job->heart->loop, &save->again, SAVE_AGAIN_MS, save_again, save);
 }
 
@@ -243,11 +245,23 @@ static void save_again(void *arg)
     struct save *save = arg;
     struct job *job = save->job;
 
+    if (job->postponed == save)
+        job->postponed = NULL;
     job->writes--;
     if (is_worth_waiting(job, &save->refused) && take_snapshot(save, job) == 0)
         submit(save);
     else
         tell_plugin(save, &save->refused);
+}
+
+void job_save_postponed(struct job *job)
+{
+    struct save *save = job->postponed;
+
+    if (!save)
+        return;
+    timer_clear(&save->again);
+    save_again(save);
 }
 
 /* ---- New, done, failed ---- */

@@ -194,8 +194,9 @@ CS_EXPORT void cs_op_step(struct cs_op *op, const char *name);
 /* Make a step durable: `done` runs when step and data are committed. Needs an op of `sign` or `resume`. Copies. An irreversible
  * step waits for it. At most 31 bytes of name and 64 KiB of data. A later save replaces an earlier one.
  * `done` NULL: nobody waits. It costs no commit of its own but is committed together with the next thing that is waited for (a
- * save with a `done`, a challenge put), which never becomes durable without it, or within half a second. A crash before that
- * loses it. That it failed is logged. */
+ * save with a `done`, a challenge put), or within half a second. What comes next never becomes durable without it while the
+ * store is only busy or full; where the store refuses the job's row itself (it was edited meanwhile), that is logged, and the
+ * next save with a `done` fails. A crash before the commit loses it. */
 CS_EXPORT void cs_op_save(struct cs_op *op, const char *step, const void *data, size_t len, cs_done_fn *done, void *arg);
 CS_EXPORT int cs_op_save_wait(struct cs_op *op, const char *step, const void *data, size_t len, struct cs_error *err);
 

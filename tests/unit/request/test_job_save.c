@@ -130,6 +130,35 @@ static void a_step_that_nobody_waits_for_waits_for_a_store_that_is_locked(void *
     free(csr);
 }
 
+/* What was to be tried again in a second must not be overtaken by the row of the challenge. */
+static void a_step_that_could_not_be_written_is_committed_before_the_challenge(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    subject("gate:go+note:order+gate:on+put+gate:end+ok");
+    rig_post(&rig, csr, &one);
+    rig_until_true(&rig, rig_at_step(&rig, "gate:go") == 1);
+    rig_lock(&rig);
+    rig_open_gate(&rig, "go");
+    rig_until_true(&rig, store_trouble(rig.store));
+    clock_freeze(true);
+    rig_settle(&rig);
+    rig_unlock(&rig);
+    assert_int_equal(rig_at_step(&rig, "gate:on"), 1);
+    assert_int_equal(rig_count(&rig, "job WHERE step = 'order'"), 0);
+    rig_open_gate(&rig, "on");
+    rig_hurry_until(&rig, 5, rig_at_step(&rig, "gate:end") == 1);
+    assert_int_equal(rig_challenges(&rig), 1);
+    assert_int_equal(rig_count(&rig, "job WHERE step = 'order'"), 1);
+    clock_freeze(false);
+    rig_open_gate(&rig, "end");
+    rig_until(&rig, &one.came);
+    assert_int_equal(one.code, CS_OK);
+    rig_rest(&rig);
+    free(csr);
+}
+
 static void a_challenge_waits_for_a_store_that_is_locked(void **state)
 {
     char *csr = rig_csr("a.x.example");
@@ -363,6 +392,7 @@ int main(void)
         TEST(a_step_that_nobody_waits_for_is_committed_with_the_challenge),
         TEST(a_step_that_nobody_waits_for_is_there_after_a_stop),
         TEST(a_step_that_nobody_waits_for_waits_for_a_store_that_is_locked),
+        TEST(a_step_that_could_not_be_written_is_committed_before_the_challenge),
         TEST(a_challenge_waits_for_a_store_that_is_locked),
         TEST(a_store_that_stays_locked_ends_the_order_at_its_deadline),
         TEST(a_chain_is_stored_as_soon_as_the_store_takes_it),
