@@ -68,6 +68,11 @@ static int from_file(struct config *config, const struct config_node *at, const 
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     int rc;
 
+    if (fd < 0 && errno == EACCES)
+        return config_complain(config, at,
+                               "`%s`: %s cannot be read: Permission denied: the server reads it as its `user`: give file and "
+                               "folder the group of that user, and the file mode 0640",
+                               config_name(at), path);
     if (fd < 0)
         return config_complain(config, at, "`%s`: %s cannot be read: %s", config_name(at), path, strerror(errno));
     rc = check_file(config, at, path, fd);

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <sys/fsuid.h>
 
 #include "plugin_test.h"
 
@@ -73,6 +74,21 @@ static void a_file_that_everybody_reads_is_refused_with_the_cure(void **state)
     assert_complaint("its mode is 620");
 }
 
+static void a_file_that_the_server_s_user_cannot_read_is_refused_with_the_cure(void **state)
+{
+    char text[PATH_MAX + 64];
+    uid_t before;
+
+    (void)state;
+    snprintf(text, sizeof text, "\nkey = \"@%s\";\n", write_bytes("locked", "hunter2", 7, 0000));
+    secret = NULL;
+    config = config_of(text);
+    before = (uid_t)setfsuid(65534); /* root may read everything */
+    assert_int_equal(config_secret(config, config_root(config), "key", &secret), CONFIG_WRONG);
+    setfsuid(before);
+    assert_complaint("/locked cannot be read: Permission denied: the server reads it as its `user`");
+}
+
 static void a_file_must_be_small_text(void **state)
 {
     static char large[(64 << 10) + 1];
@@ -133,6 +149,7 @@ int main(void)
         cmocka_unit_test(a_value_is_taken_as_it_stands),
         cmocka_unit_test(a_file_gives_its_content_without_the_last_newline),
         cmocka_unit_test(a_file_that_everybody_reads_is_refused_with_the_cure),
+        cmocka_unit_test(a_file_that_the_server_s_user_cannot_read_is_refused_with_the_cure),
         cmocka_unit_test(a_file_must_be_small_text),
         cmocka_unit_test(what_is_no_file_is_refused),
         cmocka_unit_test(the_environment_is_asked),
