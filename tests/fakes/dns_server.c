@@ -164,10 +164,12 @@ void fake_server_start(struct fake_server *server, struct loop *loop, const char
 
     *server = (struct fake_server){ .loop = loop, .fn = fn, .arg = arg };
     inet_pton(AF_INET, ip, &at.sin_addr);
-    for (int i = 0; i < 20 && !bound; i++) { /* a free TCP port may be taken as a UDP port */
+    for (int i = 0; i < 1000 && !bound; i++) { /* a free TCP port may be taken as a UDP port, a given one for a moment */
         memcpy(&server->at, &at, sizeof at);
         server->at_len = sizeof at;
         bound = bind_both(server);
+        if (!bound)
+            usleep(port ? 10000 : 0);
     }
     if (!bound)
         abort();

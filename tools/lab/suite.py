@@ -1,8 +1,8 @@
 """The parts of tools/test, which starts this: each builds or runs something and says how many tests passed and failed.
 
-    tools/test [PART …]      all parts, or those named, in their order
+    tools/test [PART …]      all parts, or those named
 
-Nothing is skipped in silence: a skipped test counts as failed, and so does a part that could not run.
+Parts run in two lanes, side by side; each is told when it has ended. Nothing is skipped in silence: a skipped test counts as failed, and so does a part that could not run.
 """
 import argparse
 import json
@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import xml.etree.ElementTree
 
@@ -26,6 +27,7 @@ BUILD_OPTIONS = {  # gcc's warnings see ghosts in what a sanitizer adds, so they
     "tsan": ["-Db_sanitize=thread", "-Db_lundef=false"],
     "fuzz": ["-Dfuzz=true", "-Dwerror=true", "-Db_sanitize=address,undefined", "-Db_lundef=false"],
 }
+BUILDING = {name: threading.Lock() for name in BUILD_OPTIONS}
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:strict_string_checks=1:detect_stack_use_after_return=1",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
@@ -45,11 +47,41 @@ class Result:
         self.failures.append((what, output.strip()))
 
 
+class Children:
+    """What runs for us, in whichever lane; stop() ends it all, so that an interrupted run leaves nothing behind."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._running = set()
+        self._stopped = False
+
+    def start(self, command, env):
+        with self._lock:
+            if self._stopped:
+                raise SystemExit(1)
+            child = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                     text=True, errors="replace", stdin=subprocess.DEVNULL, cwd=ROOT, start_new_session=True,
+                                     env={**os.environ, **SANITIZERS, **(env or {})})
+            self._running.add(child)
+        return child
+
+    def ended(self, child):
+        with self._lock:
+            self._running.discard(child)
+
+    def stop(self):
+        with self._lock:
+            self._stopped = True
+            for child in self._running:
+                os.killpg(child.pid, signal.SIGKILL)
+
+
+CHILDREN = Children()
+
+
 def run(command, timeout, env=None):
     """Exit code and output. Kills the whole group when the time is over, so that nothing stays behind."""
-    child = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                             errors="replace", stdin=subprocess.DEVNULL, cwd=ROOT, start_new_session=True,
-                             env={**os.environ, **SANITIZERS, **(env or {})})
+    child = CHILDREN.start(command, env)
     try:
         output, _ = child.communicate(timeout=timeout)
         return child.returncode, output
@@ -57,9 +89,8 @@ def run(command, timeout, env=None):
         os.killpg(child.pid, signal.SIGKILL)
         output, _ = child.communicate()
         return -1, f"{output}\nstopped after {timeout} s"
-    except BaseException:
-        os.killpg(child.pid, signal.SIGKILL)
-        raise
+    finally:
+        CHILDREN.ended(child)
 
 
 def tail(text, lines=40):
@@ -74,6 +105,11 @@ def tail(text, lines=40):
 
 def build(name, targets=()):
     """An up-to-date build folder; None and a printed reason when it does not build."""
+    with BUILDING[name]:  # two parts may want the same one
+        return build_alone(name, targets)
+
+
+def build_alone(name, targets):
     folder = BUILDS / name
     env = {"CC": "clang"} if name == "fuzz" else {}
     verb = ["configure", folder] if (folder / "build.ninja").exists() else ["setup", folder, ROOT]
@@ -234,18 +270,24 @@ WITHOUT_VALGRIND = ["--deselect=tests/peers/test_memory.py"]
 WITH_ASAN = [*WITHOUT_VALGRIND, "--deselect=tests/peers/test_lab_dns.py", "--interleavings=60", "-k", "not window"]
 MANY_AT_ONCE = ["-k", "test_orders or test_stops or test_names and flood or test_issuance and exec and ten or "
                       "test_conformance and builtin", *WITHOUT_VALGRIND]
-PARTS = {
-    "tools": tools,
-    "plain": unit("plain"),
-    "style": style,
-    "lint": lint,
-    "peers": peers("plain"),
-    "asan": unit("asan"),
-    "peers-asan": peers("asan", *WITH_ASAN),
-    "tsan": unit("tsan"),
-    "peers-tsan": peers("tsan", *MANY_AT_ONCE),
-    "fuzz": fuzz,
-}
+# Two lanes, side by side: what mostly waits for servers and clocks, and what mostly computes.
+LANES = (
+    {
+        "tools": tools,
+        "plain": unit("plain"),
+        "style": style,
+        "peers": peers("plain"),
+        "peers-asan": peers("asan", *WITH_ASAN),
+        "peers-tsan": peers("tsan", *MANY_AT_ONCE),
+    },
+    {
+        "lint": lint,
+        "asan": unit("asan"),
+        "tsan": unit("tsan"),
+        "fuzz": fuzz,
+    },
+)
+PARTS = {name: part for lane in LANES for name, part in lane.items()}
 
 
 # ---- The run -----------------------------------------------------------------------------------------------------------
@@ -261,6 +303,42 @@ def show(name, result, seconds):
     sys.stdout.flush()
 
 
+class Run:
+    """All that was asked for, each lane in a thread of its own."""
+
+    def __init__(self, asked):
+        self.lanes = [[name for name in lane if name in asked] for lane in LANES]
+        self.passed = 0
+        self.failed = []
+        self._said = threading.Lock()
+
+    def part(self, name):
+        start = time.monotonic()
+        try:
+            result = PARTS[name]()
+        except Exception as fault:  # the lane's other parts are still wanted
+            result = Result()
+            result.fail("the part itself", f"{type(fault).__name__}: {fault}")
+        with self._said:
+            show(name, result, time.monotonic() - start)
+            self.passed += result.passed
+            self.failed += [f"{name}: {what}" for what, _ in result.failures]
+
+    def lane(self, names):
+        for name in names:
+            self.part(name)
+
+    def go(self):
+        threads = [threading.Thread(target=self.lane, args=(names,), daemon=True) for names in self.lanes]
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        finally:
+            CHILDREN.stop()
+
+
 def main():
     parser = argparse.ArgumentParser(prog="tools/test", description="build Countersign and run its tests")
     parser.add_argument("parts", nargs="*", metavar="PART", help="all when none is named: " + " ".join(PARTS))
@@ -269,19 +347,15 @@ def main():
     if unknown:
         parser.error(f"there is no part {unknown[0]}; there are: {' '.join(PARTS)}")
     os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
-    passed, failed = 0, []
-    for name in asked or PARTS:
-        start = time.monotonic()
-        result = PARTS[name]()
-        show(name, result, time.monotonic() - start)
-        passed += result.passed
-        failed += [f"{name}: {what}" for what, _ in result.failures]
-    if failed:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    whole = Run(asked or PARTS)
+    whole.go()
+    if whole.failed:
         print("\nFailed; the output stands above at each:")
-        print("\n".join(f"  {what}" for what in failed))
+        print("\n".join(f"  {what}" for what in whole.failed))
         print("Run one part alone with `tools/test PART`.")
-    print(f"{passed} passed, {len(failed)} failed")
-    return 1 if failed else 0
+    print(f"{whole.passed} passed, {len(whole.failed)} failed")
+    return 1 if whole.failed else 0
 
 
 if __name__ == "__main__":
