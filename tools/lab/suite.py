@@ -2,7 +2,8 @@
 
     tools/test [PART …]      all parts, or those named
 
-Parts run in two lanes, side by side; each is told when it has ended. Nothing is skipped in silence: a skipped test counts as failed, and so does a part that could not run.
+Parts run in two lanes, side by side; each is told of when it has ended. Nothing is skipped in silence: a skipped test counts as
+failed, and so does a part that could not run.
 """
 import argparse
 import json
