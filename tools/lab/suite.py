@@ -2,13 +2,15 @@
 
     tools/test [PART …]      all parts, or those named
 
-Parts run in two lanes, side by side; each is told of when it has ended. Nothing is skipped in silence: a skipped test counts as
-failed, and so does a part that could not run.
+Two parts run at a time; each is told of when it has ended. Nothing is skipped in silence: a skipped test counts as failed, and
+so does a part that could not run.
 """
 import argparse
+import contextlib
 import json
 import os
 import pathlib
+import queue
 import re
 import shutil
 import signal
@@ -49,7 +51,7 @@ class Result:
 
 
 class Children:
-    """What runs for us, in whichever lane; stop() ends it all, so that an interrupted run leaves nothing behind."""
+    """What runs for us, from whichever thread; stop() ends it all, so that an interrupted run leaves nothing behind."""
 
     def __init__(self):
         self._lock = threading.Lock()
@@ -271,24 +273,20 @@ WITHOUT_VALGRIND = ["--deselect=tests/peers/test_memory.py"]
 WITH_ASAN = [*WITHOUT_VALGRIND, "--deselect=tests/peers/test_lab_dns.py", "--interleavings=60", "-k", "not window"]
 MANY_AT_ONCE = ["-k", "test_orders or test_stops or test_names and flood or test_issuance and exec and ten or "
                       "test_conformance and builtin", *WITHOUT_VALGRIND]
-# Two lanes, side by side: what mostly waits for servers and clocks, and what mostly computes.
-LANES = (
-    {
-        "tools": tools,
-        "plain": unit("plain"),
-        "style": style,
-        "peers": peers("plain"),
-        "peers-asan": peers("asan", *WITH_ASAN),
-        "peers-tsan": peers("tsan", *MANY_AT_ONCE),
-    },
-    {
-        "lint": lint,
-        "asan": unit("asan"),
-        "tsan": unit("tsan"),
-        "fuzz": fuzz,
-    },
-)
-PARTS = {name: part for lane in LANES for name, part in lane.items()}
+# Two run at a time, begun in this order: one that mostly computes beside one that mostly waits for servers and clocks.
+AT_A_TIME = 2
+PARTS = {
+    "tools": tools,
+    "lint": lint,
+    "plain": unit("plain"),
+    "style": style,
+    "asan": unit("asan"),
+    "peers": peers("plain"),
+    "tsan": unit("tsan"),
+    "peers-asan": peers("asan", *WITH_ASAN),
+    "peers-tsan": peers("tsan", *MANY_AT_ONCE),
+    "fuzz": fuzz,
+}
 
 
 # ---- The run -----------------------------------------------------------------------------------------------------------
@@ -305,19 +303,22 @@ def show(name, result, seconds):
 
 
 class Run:
-    """All that was asked for, each lane in a thread of its own."""
+    """All that was asked for, in the order of PARTS."""
 
     def __init__(self, asked):
-        self.lanes = [[name for name in lane if name in asked] for lane in LANES]
+        self.left = queue.SimpleQueue()
         self.passed = 0
         self.failed = []
         self._said = threading.Lock()
+        for name in PARTS:
+            if name in asked:
+                self.left.put(name)
 
     def part(self, name):
         start = time.monotonic()
         try:
             result = PARTS[name]()
-        except Exception as fault:  # the lane's other parts are still wanted
+        except Exception as fault:  # the other parts are still wanted
             result = Result()
             result.fail("the part itself", f"{type(fault).__name__}: {fault}")
         with self._said:
@@ -325,12 +326,13 @@ class Run:
             self.passed += result.passed
             self.failed += [f"{name}: {what}" for what, _ in result.failures]
 
-    def lane(self, names):
-        for name in names:
-            self.part(name)
+    def work(self):
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self.part(self.left.get_nowait())
 
     def go(self):
-        threads = [threading.Thread(target=self.lane, args=(names,), daemon=True) for names in self.lanes]
+        threads = [threading.Thread(target=self.work, daemon=True) for _ in range(AT_A_TIME)]
         try:
             for thread in threads:
                 thread.start()
