@@ -22,7 +22,7 @@ extern "C" {
 #endif
 
 #define CS_ABI_MAJOR 1
-#define CS_ABI_MINOR 0
+#define CS_ABI_MINOR 1
 
 #if defined(__GNUC__)
 #define CS_EXPORT __attribute__((visibility("default")))

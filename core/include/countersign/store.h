@@ -12,12 +12,14 @@
 
 #include <countersign/audit.h>
 #include <countersign/plugin.h>
+#include <countersign/visit.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-enum cs_store_use { CS_STATE_WRITER = 1, CS_STATE_READER, CS_VISITS_WRITER, CS_VISITS_READER };
+/* Three places that share no key: the state; the visits; and what analysts may read, published from the visits. */
+enum cs_store_use { CS_STATE_WRITER = 1, CS_STATE_READER, CS_VISITS_WRITER, CS_VISITS_READER, CS_ANALYTICS_READER };
 
 enum cs_visible { CS_VISIBLE_REQUIRE = 1, CS_VISIBLE_WARN, CS_VISIBLE_OFF };
 
@@ -30,6 +32,16 @@ struct cs_zone {
     const char *challenge_zone; /* "": the zone itself                                                 */
     const char *servers;        /* "": found by NS; otherwise "ADDRESS[:PORT] …" to ask for visibility */
     enum cs_visible visible;
+    bool enabled;
+};
+
+/* A label that clients of a zone may give. */
+struct cs_label_rule {
+    uint32_t size;
+    const char *zone;
+    const char *name;    /* 1 to 32 of a-z, 0-9, "_" and "-"                                             */
+    const char *values;  /* allowed values, separated by newlines; "": those that fit the pattern         */
+    const char *pattern; /* as fnmatch(3) has it, at most four "*"; "": only the values                   */
     bool enabled;
 };
 
@@ -97,6 +109,7 @@ struct cs_report_value {
 };
 
 typedef int cs_zone_fn(void *arg, const struct cs_zone *row);
+typedef int cs_label_rule_fn(void *arg, const struct cs_label_rule *row);
 typedef int cs_subject_fn(void *arg, const struct cs_subject *row);
 typedef int cs_job_fn(void *arg, const struct cs_job *row);
 typedef int cs_job_challenge_fn(void *arg, const struct cs_job_challenge *row);
@@ -168,9 +181,55 @@ struct cs_store_ops {
     /* Forget jobs and certificates whose time has passed. `most` bounds one call; *n says how many went. */
     int (*purge)(void *conn, int64_t now_ms, int64_t most, int64_t *n, struct cs_error *err);
 
-    /* A named query for `countersign report`; CS_ENOTFOUND for an unknown name. Optional. */
+    /* A named query for `countersign report`, on a CS_ANALYTICS_READER; CS_ENOTFOUND for an unknown name. Optional. */
     int (*report)(void *conn, const char *name, const struct cs_report_value *args, size_t n_args, cs_report_fn *fn,
                   void *arg, struct cs_error *err);
+
+    /* ---- Since ABI 1.1, all optional; the server records no visits with a store that lacks one of them. */
+
+    /* Labels that a zone declares: on a state connection. By zone, then by name. */
+    int (*label_put)(void *conn, const struct cs_label_rule *rule, struct cs_error *err); /* adds or replaces */
+    int (*label_remove)(void *conn, const char *zone, const char *name, struct cs_error *err);
+    int (*label_list)(void *conn, cs_label_rule_fn *fn, void *arg, struct cs_error *err);
+
+    /* Everything below: on a visits connection, the writer's unless said, inside a transaction unless said. */
+
+    /* A zone's 64-bit id for its pseudonyms: random, never used again, also not for a zone that comes back. */
+    int (*zone_id_put)(void *conn, const char *zone, uint64_t id, struct cs_error *err);
+    int (*zone_id_list)(void *conn, cs_zone_id_fn *fn, void *arg, struct cs_error *err); /* a reader will do */
+
+    int (*visit_add)(void *conn, const struct cs_visit *visit, struct cs_error *err); /* with all totals of it */
+    int (*latency_add)(void *conn, const struct cs_latency *latency, struct cs_error *err);
+
+    /* `recorded` and CS_DAY_AT_LEAST are the store's own: put ignores the one and never takes back the other. */
+    int (*day_put)(void *conn, const struct cs_day *day, struct cs_error *err);
+    int (*day_list)(void *conn, cs_day_fn *fn, void *arg, struct cs_error *err); /* oldest first; a reader will do */
+    /* Label sets with less than `k` sources become "other", and the day is CS_DAY_CLOSED. Repeating it is harmless. */
+    int (*day_close)(void *conn, int64_t day, int64_t k, struct cs_error *err);
+    /* The labels that visits of the day have so far; a reader will do. */
+    int (*day_labels)(void *conn, int64_t day, cs_visit_label_fn *fn, void *arg, struct cs_error *err);
+
+    /* Requests of a source on a day in a zone by outcome, rows {outcome, requests}; a reader will do. */
+    int (*visits_of)(void *conn, int64_t day, const char *zone, uint64_t src, cs_report_fn *fn, void *arg,
+                     struct cs_error *err);
+    /* *n: requests that were taken away, or of which a label was. Totals follow in the same transaction. */
+    int (*visits_erase)(void *conn, const struct cs_visits_erasure *what, int64_t *n, struct cs_error *err);
+    /* *n: days whose table of visits went. */
+    int (*visits_purge)(void *conn, const struct cs_visits_retention *keep, int64_t *n, struct cs_error *err);
+    /* Outside a transaction: leave no byte of what was erased, purged or overwritten in any file. *done false: a reader still
+     * holds a snapshot; ask again later. Also at every start. */
+    int (*scrub)(void *conn, bool *done, struct cs_error *err);
+
+    /* Outside a transaction, a reader's connection: write what analysts may read anew, as a whole. */
+    int (*publish)(void *conn, struct cs_error *err);
+
+    /* Releases to the public, frozen when first made: get calls fn once or not at all; put is refused (CS_ECONFLICT) when there
+     * is one. `week` as "2026-W47". */
+    int (*release_put)(void *conn, const char *zone, const char *week, const void *data, size_t len, struct cs_error *err);
+    int (*release_get)(void *conn, const char *zone, const char *week, cs_blob_fn *fn, void *arg, struct cs_error *err);
+
+    /* What is held about a key, on a state connection: forget the jobs and certificates with it that are over. */
+    int (*spki_erase)(void *conn, const uint8_t spki_sha256[32], int64_t *n, struct cs_error *err);
 };
 
 #ifdef __cplusplus

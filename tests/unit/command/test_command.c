@@ -25,7 +25,7 @@ static void the_version_names_program_and_abi(void **state)
 {
     (void)state;
     assert_int_equal(RUN("--version"), 0);
-    assert_string_equal(said.out, "countersign " CS_VERSION " (plugin ABI 1.0)\n");
+    assert_string_equal(said.out, "countersign " CS_VERSION " (plugin ABI 1.1)\n");
 }
 
 static void a_wrong_command_line_ends_with_2(void **state)

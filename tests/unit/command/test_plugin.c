@@ -36,7 +36,7 @@ static void what_cannot_be_loaded_is_told_and_the_rest_is_listed(void **state)
     copy_plugin("no-set-txt", "no-set-txt");
     assert_int_equal(RUN("-c", conf(test_folder), "plugin", "list"), 1);
     assert_has(said.out, "wrong-major      cannot be loaded: ");
-    assert_has(said.out, "was built for plugin ABI 2.0");
+    assert_has(said.out, "was built for plugin ABI 2.1");
     assert_has(said.out, "no-set-txt       cannot be loaded: ");
     assert_has(said.out, "has no function `set_txt`");
     assert_has(said.out, "no-fault         1.2 ");

@@ -58,7 +58,7 @@ static void a_sound_plugin_passes(void **state)
     assert_null(strstr(said.out, "FAIL"));
     assert_has(said.out, "pass file      ");
     assert_has(said.out, "pass exports   cs_plugin and nothing else\n");
-    assert_has(said.out, "pass load      plugin ABI 1.0, this server (" CS_VERSION ") has 1.0\n");
+    assert_has(said.out, "pass load      plugin ABI 1.1, this server (" CS_VERSION ") has 1.1\n");
     assert_has(said.out, "pass words     rude 1.0: is rude when asked to be\n");
     assert_has(said.out, "pass roles     dns\n");
     assert_has(said.out, "pass settings  2 in the table");
@@ -76,8 +76,8 @@ static void each_bad_plugin_is_named(void **state)
         const char *name, *line;
     } bad[] = {
         { "no-symbol", "FAIL exports   cs_plugin is not among its symbols" },
-        { "wrong-major", "was built for plugin ABI 2.0, this server (" CS_VERSION ") has 1.0: build it anew" },
-        { "newer-minor", "was built for plugin ABI 1.1" },
+        { "wrong-major", "was built for plugin ABI 2.1, this server (" CS_VERSION ") has 1.1: build it anew" },
+        { "newer-minor", "was built for plugin ABI 1.2" },
         { "newer-service", "needs cs_of_tomorrow, which this server" },
         { "missing-library", "needs function_of_no_library, which nothing provides" },
         { "small-descriptor", "describes itself in 56 bytes" },

@@ -90,9 +90,9 @@ static void a_role_needs_its_functions(void **state)
 static void another_version_names_both(void **state)
 {
     (void)state;
-    assert_refused("wrong-major", "was built for plugin ABI 2.0, this server (" CS_VERSION ") has 1.0: build it anew");
-    assert_refused("newer-minor", "was built for plugin ABI 1.1, this server (" CS_VERSION ") has 1.0 only: update the");
-    assert_refused("newer-service", "needs cs_of_tomorrow, which this server (" CS_VERSION ", plugin ABI 1.0) does not have:");
+    assert_refused("wrong-major", "was built for plugin ABI 2.1, this server (" CS_VERSION ") has 1.1: build it anew");
+    assert_refused("newer-minor", "was built for plugin ABI 1.2, this server (" CS_VERSION ") has 1.1 only: update the");
+    assert_refused("newer-service", "needs cs_of_tomorrow, which this server (" CS_VERSION ", plugin ABI 1.1) does not have:");
     assert_has(err.text, "it was probably built for a newer server");
 }
 

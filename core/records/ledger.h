@@ -1,0 +1,24 @@
+/*
+ * The visits ledger for audit plugins: visits of an hour are kept in memory, shuffled, and handed over with their day only, no
+ * pseudonym, no number, no time. Nothing of it is ever queued on disk: what a sink does not take is lost, and counted. Made by
+ * command/serve.c; fed by visit.c. Loop thread only.
+ */
+#ifndef RECORDS_LEDGER_H
+#define RECORDS_LEDGER_H
+
+#include "engine/metrics.h"
+#include "records/store.h"
+
+struct ledger;
+
+/* For the audit instances whose block says ledger = "visits". NULL and *err without memory. */
+struct ledger *ledger_open(struct loop *loop, struct instances *all, struct metrics *metrics, struct cs_error *err);
+
+/* Copies. `visit` NULL ledger: nothing. */
+void ledger_add(struct ledger *ledger, const struct cs_visit *visit);
+
+/* After loop_run() has returned: hands over what there is, shuffled, gives the sinks a last chance of 2 s, and waits for what a
+ * plugin has begun. NULL is allowed. */
+void ledger_close(struct ledger *ledger);
+
+#endif
