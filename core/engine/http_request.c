@@ -81,7 +81,7 @@ static int copy_all(struct cs_http *http, const struct cs_http_request *request,
     http->deadline_ms = cs_now_ms() + http->timeout_ms;
     if (!request->method || !request->method[0] || request->method[token_len(request->method)])
         return cs_fail(err, CS_EINTERNAL, "a request has no valid method");
-    if (http_url_read(request->url, request->insecure, &http->about, err) < 0)
+    if (http_url_read(request->url, request->insecure, &http->about, &http->parts, err) < 0)
         return -1;
     http->method = text_copy(request->method);
     http->url = text_copy(request->url);
@@ -107,6 +107,7 @@ void http_request_free(struct cs_http *http)
 {
     http_answer_free(http->answer);
     curl_slist_free_all(http->headers);
+    curl_url_cleanup(http->parts);
     free(http->method);
     free(http->url);
     free(http->ca_file);
@@ -114,8 +115,7 @@ void http_request_free(struct cs_http *http)
 }
 
 /* The same for every request. Redirects are an answer like any other; a stalled transfer ends before a long deadline.
- * QUICK_EXIT: otherwise ending a transfer waits for its getaddrinfo() thread, on the loop. PATH_AS_IS: the path that was
- * signed is sent. HTTP/1.1: an order asks one thing after another, and what HTTP/2 adds to each exchange costs more than the
+ * QUICK_EXIT: otherwise ending a transfer waits for its getaddrinfo() thread, on the loop. HTTP/1.1: an order asks one thing after another, and what HTTP/2 adds to each exchange costs more than the
  * connections that it saves, also with many orders at a time. UPLOAD_BUFFERSIZE: the least that curl takes, since it is
  * allocated anew for each request; a longer body leaves in pieces. */
 static const struct {
@@ -130,9 +130,7 @@ static const struct {
     { CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BYTES },
     { CURLOPT_HTTP09_ALLOWED, 0L },
     { CURLOPT_FOLLOWLOCATION, 0L },
-    { CURLOPT_PATH_AS_IS, 1L },
     { CURLOPT_NETRC, CURL_NETRC_IGNORED },
-    { CURLOPT_DISALLOW_USERNAME_IN_URL, 1L },
     { CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L },
     { CURLOPT_LOW_SPEED_LIMIT, 1L },
     { CURLOPT_LOW_SPEED_TIME, STALLED_S },
@@ -160,10 +158,10 @@ static bool set_trust(CURL *easy, const char *ca_file)
            !curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, TRUST_KEPT_S);
 }
 
-/* A proxy of the environment is for https to others: it sees no plain text, and this machine needs none. */
+/* The URL once as text, and once as it was read already: otherwise curl parses it, and writes it anew, for each request. A proxy of the environment is for https to others: it sees no plain text, and this machine needs none. */
 static bool set_way(CURL *easy, const struct cs_http *http)
 {
-    if (curl_easy_setopt(easy, CURLOPT_URL, http->url) ||
+    if (curl_easy_setopt(easy, CURLOPT_URL, http->url) || curl_easy_setopt(easy, CURLOPT_CURLU, http->parts) ||
         curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, http->about.https ? "https" : "http"))
         return false;
     return (http->about.https && !http->about.loopback) || !curl_easy_setopt(easy, CURLOPT_PROXY, "");

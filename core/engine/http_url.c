@@ -64,7 +64,8 @@ out:
     return rc;
 }
 
-int http_url_read(const char *url, bool insecure, struct http_url *out, struct cs_error *err)
+/* PATH_AS_IS: the path that was signed is sent. */
+int http_url_read(const char *url, bool insecure, struct http_url *out, CURLU **kept, struct cs_error *err)
 {
     CURLU *parts;
     CURLUcode code;
@@ -79,14 +80,17 @@ int http_url_read(const char *url, bool insecure, struct http_url *out, struct c
     parts = curl_url();
     if (!parts)
         return cs_fail(err, CS_EINTERNAL, "no memory for a URL");
-    code = curl_url_set(parts, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME | CURLU_DISALLOW_USER);
+    code = curl_url_set(parts, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME | CURLU_DISALLOW_USER | CURLU_PATH_AS_IS);
     if (code == CURLUE_USER_NOT_ALLOWED)
         cs_fail(err, CS_ECONFIG, "the URL holds a user name or password: give it in a setting of its own");
     else if (code)
         cs_fail(err, CS_ECONFIG, "not a URL: %s", curl_url_strerror(code));
     else
         rc = read_parts(parts, insecure, out, err);
-    curl_url_cleanup(parts);
+    if (rc == 0 && kept)
+        *kept = parts;
+    else
+        curl_url_cleanup(parts);
     return rc;
 }
 
@@ -94,5 +98,5 @@ int http_url_check(const char *url, bool insecure, struct cs_error *err)
 {
     struct http_url about;
 
-    return http_url_read(url, insecure, &about, err);
+    return http_url_read(url, insecure, &about, NULL, err);
 }

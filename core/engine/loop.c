@@ -34,7 +34,7 @@ struct loop {
     atomic_bool stopping;
     pthread_mutex_t lock; /* over the mailbox and the sleep */
     struct mail *first, *last;
-    bool asleep; /* who posts must ring */
+    bool asleep; /* who posts from another thread must ring */
 };
 
 static _Thread_local struct loop *loop_here;
@@ -60,7 +60,7 @@ static void on_bell(int fd, short events, void *arg)
         log_line(CS_LOG_ERROR, "loop", "", "cannot read the mailbox's eventfd: %s", strerror(errno));
 }
 
-/* From now on who posts rings; false: there is mail already. */
+/* From now on who posts from another thread rings; false: there is mail already. */
 static bool fall_asleep(struct loop *loop)
 {
     pthread_mutex_lock(&loop->lock);
@@ -219,12 +219,15 @@ bool on_loop_thread(void)
     return loop_here != NULL;
 }
 
+/* What the loop's own thread posts needs no bell: it is awake, and looks at the mail before it sleeps again. */
 void loop_post(struct loop *loop, struct mail *mail)
 {
     bool asleep;
 
     mail->next = NULL;
     pthread_mutex_lock(&loop->lock);
+    if (loop_here == loop)
+        loop->asleep = false;
     asleep = loop->asleep && !loop->first;
     if (loop->first)
         loop->last->next = mail;

@@ -13,7 +13,7 @@ static void allowed(const char *url, bool insecure, const char *host, bool loopb
     struct cs_error err = { 0 };
     struct http_url about;
 
-    if (http_url_read(url, insecure, &about, &err) < 0)
+    if (http_url_read(url, insecure, &about, NULL, &err) < 0)
         fail_msg("%s: %s", url, err.text);
     assert_string_equal(about.host, host);
     assert_int_equal(about.loopback, loopback);
