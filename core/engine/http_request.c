@@ -115,9 +115,9 @@ void http_request_free(struct cs_http *http)
 }
 
 /* The same for every request. Redirects are an answer like any other; a stalled transfer ends before a long deadline.
- * QUICK_EXIT: otherwise ending a transfer waits for its getaddrinfo() thread, on the loop. HTTP/1.1: an order asks one thing after another, and what HTTP/2 adds to each exchange costs more than the
- * connections that it saves, also with many orders at a time. UPLOAD_BUFFERSIZE: the least that curl takes, since it is
- * allocated anew for each request; a longer body leaves in pieces. */
+ * QUICK_EXIT: otherwise ending a transfer waits for its getaddrinfo() thread, on the loop. HTTP/1.1: an order asks one thing
+ * after another, and what HTTP/2 adds to each exchange costs more than the connections that it saves, also with many orders.
+ * UPLOAD_BUFFERSIZE: the least that curl takes, since it is allocated anew for each request; a longer body leaves in pieces. */
 static const struct {
     CURLoption option;
     long value;
@@ -158,7 +158,8 @@ static bool set_trust(CURL *easy, const char *ca_file)
            !curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, TRUST_KEPT_S);
 }
 
-/* The URL once as text, and once as it was read already: otherwise curl parses it, and writes it anew, for each request. A proxy of the environment is for https to others: it sees no plain text, and this machine needs none. */
+/* The URL as text, and as it was read already: otherwise curl reads it, and writes it anew, for each request. A proxy of the
+ * environment is for https to others: it sees no plain text, and this machine needs none. */
 static bool set_way(CURL *easy, const struct cs_http *http)
 {
     if (curl_easy_setopt(easy, CURLOPT_URL, http->url) || curl_easy_setopt(easy, CURLOPT_CURLU, http->parts) ||

@@ -211,6 +211,50 @@ static void mail_never_runs_inside_the_post(void **state)
     assert_int_equal(box.arrived, 1);
 }
 
+struct self_writer {
+    struct box box;
+    struct letter letter;
+    struct timer timer;
+    bool rang;
+};
+
+static void on_byte_write_to_self(int fd, short events, void *arg)
+{
+    struct self_writer *writer = arg;
+    char byte;
+
+    (void)events;
+    assert_int_equal(read(fd, &byte, 1), 1);
+    loop_post(writer->box.loop, &writer->letter.mail);
+}
+
+static void on_self_writer_rang(void *arg)
+{
+    ((struct self_writer *)arg)->rang = true;
+}
+
+/* Otherwise the second turn would end at once, because of a bell that nobody needed. */
+static void what_the_loop_posts_to_itself_is_delivered_and_wakes_nobody_up(void **state)
+{
+    struct self_writer writer = { .box.loop = *state, .letter.mail.fn = on_answered };
+    struct event *event;
+    int ends[2];
+
+    writer.letter.box = &writer.box;
+    assert_int_equal(pipe(ends), 0);
+    event = event_new(loop_base(*state), ends[0], EV_READ, on_byte_write_to_self, &writer);
+    assert_int_equal(event_add(event, NULL), 0);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    loop_run_once(*state, 1000);
+    assert_int_equal(writer.box.arrived, 1);
+    timer_set_in(*state, &writer.timer, 20, on_self_writer_rang, &writer);
+    loop_run_once(*state, 10000);
+    assert_true(writer.rang);
+    event_free(event);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void a_stop_before_the_run_ends_the_run(void **state)
 {
     loop_stop(*state);
@@ -313,6 +357,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(each_letter_wakes_the_loop_up, begin, end),
         cmocka_unit_test_setup_teardown(mail_without_end_holds_up_neither_descriptors_nor_timers, begin, end),
         cmocka_unit_test_setup_teardown(mail_never_runs_inside_the_post, begin, end),
+        cmocka_unit_test_setup_teardown(what_the_loop_posts_to_itself_is_delivered_and_wakes_nobody_up, begin, end),
         cmocka_unit_test_setup_teardown(a_stop_before_the_run_ends_the_run, begin, end),
         cmocka_unit_test_setup_teardown(running_once_waits_no_longer_than_said, begin, end),
         cmocka_unit_test_setup_teardown(it_waits_that_long_although_an_earlier_timer_was_cleared, begin, end),
