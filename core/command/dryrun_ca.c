@@ -97,7 +97,7 @@ static int open_store(struct server *s, struct cs_error *err)
     if (instances_open(instances, ROLE_STORE, err) < 0 || store_migrate(store, true, err) < 0 ||
         store_with(store, CS_STATE_WRITER, put_rows, (void *)(uintptr_t)s->run->plan->zone, err) < 0)
         return -1;
-    s->store = store_open(s->setup.loop, store, 1, err);
+    s->store = store_open(s->setup.loop, store, CS_STATE_WRITER, CS_STATE_READER, 1, err);
     s->keep = s->store ? keep_new(s->store) : NULL;
     s->ca = instances_at(instances, ROLE_CA, 0);
     store->in.keep = s->ca->in.keep = s->keep;

@@ -176,7 +176,7 @@ static int open_records(struct server *s, struct cs_error *err)
                        "the configuration has no store: add store = { main = { plugin = \"store-sqlite\"; }; };");
     if (store_migrate(store, true, err) < 0)
         return -1;
-    s->store = store_open(s->loop, store, READERS, err);
+    s->store = store_open(s->loop, store, CS_STATE_WRITER, CS_STATE_READER, READERS, err);
     if (!s->store)
         return -1;
     s->keep = keep_new(s->store);

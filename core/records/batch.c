@@ -63,3 +63,8 @@ void batch_read(const struct store_conn *c, struct piece *piece)
     piece->failed = c->ops->begin(c->conn, &piece->err) < 0 || piece->fn(c, piece->arg, &piece->err) < 0;
     c->ops->rollback(c->conn);
 }
+
+void batch_alone(const struct store_conn *c, struct piece *piece)
+{
+    piece->failed = piece->fn(c, piece->arg, &piece->err) < 0;
+}

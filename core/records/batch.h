@@ -15,6 +15,7 @@ struct piece {
     cs_done_fn *done;
     void *done_arg;
     int64_t since_ms; /* when its turn came; of a lazy one: when it has waited long enough for company */
+    bool alone;       /* not in a transaction */
     bool lazy;        /* nobody waits for it: it may wait for the next piece that somebody waits for */
     bool failed;
     struct cs_error err; /* when it failed */
@@ -31,5 +32,8 @@ enum batch_end batch_write(const struct store_conn *c, struct piece *first, stru
 
 /* Run one piece in a snapshot. */
 void batch_read(const struct store_conn *c, struct piece *piece);
+
+/* Run one piece outside of any transaction. */
+void batch_alone(const struct store_conn *c, struct piece *piece);
 
 #endif

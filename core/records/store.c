@@ -32,6 +32,7 @@ struct reader {
 struct store {
     struct loop *loop;
     struct instance *instance;
+    enum cs_store_use use; /* the writer's */
     struct queue writes, reads;
     struct store_conn writer;
     pthread_t writer_thread;
@@ -46,6 +47,11 @@ struct store {
     size_t n_readers;
     struct reader readers[];
 };
+
+static bool is_state(const struct store *store)
+{
+    return store->use == CS_STATE_WRITER;
+}
 
 /* ---- how it went, told on the loop ------------------------------------------------------------------------------- */
 
@@ -82,9 +88,9 @@ static void note_end(struct store *store, enum batch_end end, const struct cs_er
     store->trouble = end == BATCH_LOST ? *err : (struct cs_error){ 0 };
     pthread_mutex_unlock(&store->trouble_lock);
     if (end == BATCH_LOST && !was)
-        log_line(CS_LOG_ERROR, "store", "", "records cannot be written: %s", err->text);
+        log_line(CS_LOG_ERROR, "store", "", "%s cannot be written: %s", is_state(store) ? "records" : "visits", err->text);
     if (end == BATCH_COMMITTED && was)
-        log_line(CS_LOG_INFO, "store", "", "records can be written again");
+        log_line(CS_LOG_INFO, "store", "", "%s can be written again", is_state(store) ? "records" : "visits");
 }
 
 static bool in_trouble(struct store *store)
@@ -148,18 +154,40 @@ static int probe(const struct store_conn *c, void *arg, struct cs_error *err)
     return c->ops->keep_put(c->conn, "core", "store", "probe", "", 0, err);
 }
 
-static void write_batch(struct store *store, struct piece *first)
+/* Cuts the list behind the pieces that share a transaction, or behind the first one if it wants none; returns the rest. */
+static struct piece *cut(struct piece *first)
+{
+    struct piece *last = first, *rest;
+
+    while (!first->alone && last->next && !last->next->alone)
+        last = last->next;
+    rest = last->next;
+    last->next = NULL;
+    return rest;
+}
+
+static void write_together(struct store *store, struct piece *first)
 {
     struct cs_error err = { 0 };
     enum batch_end end;
 
-    first = drop_stale(store, first);
-    if (!first)
-        return;
     store->writer.audited = atomic_load(&store->audited);
     end = batch_write(&store->writer, first, &err);
     note_end(store, end, &err);
-    tell(store->loop, first);
+}
+
+static void write_batch(struct store *store, struct piece *first)
+{
+    struct piece *rest;
+
+    for (first = drop_stale(store, first); first; first = rest) {
+        rest = cut(first);
+        if (first->alone)
+            batch_alone(&store->writer, first);
+        else
+            write_together(store, first);
+        tell(store->loop, first);
+    }
 }
 
 static void write_probe(struct store *store)
@@ -176,9 +204,9 @@ static void *write_all(void *arg)
     struct store *store = arg;
     struct piece *first;
 
-    pthread_setname_np(pthread_self(), "store writer");
+    pthread_setname_np(pthread_self(), is_state(store) ? "store writer" : "visits writer");
     for (;;) {
-        switch (queue_take(&store->writes, false, in_trouble(store) ? PROBE_MS : -1, &first)) {
+        switch (queue_take(&store->writes, false, is_state(store) && in_trouble(store) ? PROBE_MS : -1, &first)) {
         case QUEUE_PIECES:
             write_batch(store, first);
             break;
@@ -197,12 +225,15 @@ static void *read_all(void *arg)
     struct store *store = reader->store;
     struct piece *piece;
 
-    pthread_setname_np(pthread_self(), "store reader");
+    pthread_setname_np(pthread_self(), is_state(store) ? "store reader" : "visits reader");
     while (queue_take(&store->reads, true, -1, &piece) == QUEUE_PIECES) {
         piece = drop_stale(store, piece);
         if (!piece)
             continue;
-        batch_read(&reader->c, piece);
+        if (piece->alone)
+            batch_alone(&reader->c, piece);
+        else
+            batch_read(&reader->c, piece);
         tell(store->loop, piece);
     }
     return NULL;
@@ -269,6 +300,18 @@ void store_read(struct store *store, store_fn *fn, void *arg, cs_done_fn *done, 
     queue_piece(store, &store->reads, &(struct piece){ .fn = fn, .arg = arg, .done = done, .done_arg = done_arg });
 }
 
+void store_write_alone(struct store *store, store_fn *fn, void *arg, cs_done_fn *done, void *done_arg)
+{
+    queue_piece(store, &store->writes,
+                &(struct piece){ .fn = fn, .arg = arg, .done = done, .done_arg = done_arg, .alone = true });
+}
+
+void store_read_alone(struct store *store, store_fn *fn, void *arg, cs_done_fn *done, void *done_arg)
+{
+    queue_piece(store, &store->reads,
+                &(struct piece){ .fn = fn, .arg = arg, .done = done, .done_arg = done_arg, .alone = true });
+}
+
 /* ---- opening and closing ----------------------------------------------------------------------------------------- */
 
 static int connect_one(struct instance *instance, enum cs_store_use use, struct store_conn *c, struct cs_error *err)
@@ -277,13 +320,13 @@ static int connect_one(struct instance *instance, enum cs_store_use use, struct 
     return c->ops->connect(instance->self, use, &c->conn, err);
 }
 
-static int connect_all(struct store *store, struct cs_error *err)
+static int connect_all(struct store *store, enum cs_store_use reader, struct cs_error *err)
 {
-    if (connect_one(store->instance, CS_STATE_WRITER, &store->writer, err) < 0)
+    if (connect_one(store->instance, store->use, &store->writer, err) < 0)
         return -1;
     for (size_t i = 0; i < store->n_readers; i++) {
         store->readers[i].store = store;
-        if (connect_one(store->instance, CS_STATE_READER, &store->readers[i].c, err) < 0)
+        if (connect_one(store->instance, reader, &store->readers[i].c, err) < 0)
             return -1;
     }
     return 0;
@@ -313,7 +356,8 @@ static int start_threads(struct store *store, struct cs_error *err)
     return 0;
 }
 
-struct store *store_open(struct loop *loop, struct instance *instance, size_t readers, struct cs_error *err)
+struct store *store_open(struct loop *loop, struct instance *instance, enum cs_store_use writer, enum cs_store_use reader,
+                         size_t readers, struct cs_error *err)
 {
     struct store *store;
 
@@ -326,9 +370,10 @@ struct store *store_open(struct loop *loop, struct instance *instance, size_t re
     }
     store->loop = loop;
     store->instance = instance;
+    store->use = writer;
     store->n_readers = readers;
     pthread_mutex_init(&store->trouble_lock, NULL);
-    if (connect_all(store, err) < 0 || start_threads(store, err) < 0) {
+    if (connect_all(store, reader, err) < 0 || start_threads(store, err) < 0) {
         store_close(store);
         return NULL;
     }

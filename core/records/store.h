@@ -2,7 +2,8 @@
  * The records: a writer thread and a few reader threads over the store plugin, each with a connection of its own. All writes
  * that arrived while the last commit ran make up the next transaction, each piece in a savepoint (group commit). Writes that
  * nobody waits for have no transaction of their own: they are part of the next one.
- * Used by keep.c, outbox.c and request/.
+ * There are two of them over one plugin: one on the state, used by keep.c, outbox.c and request/, one on the visits, used by
+ * visits.c.
  */
 #ifndef RECORDS_STORE_H
 #define RECORDS_STORE_H
@@ -19,8 +20,9 @@ struct store_conn {
 };
 typedef int store_fn(const struct store_conn *c, void *arg, struct cs_error *err);
 
-/* Connects the writer and `readers` readers. The schema is migrated already (store_migrate). */
-struct store *store_open(struct loop *loop, struct instance *instance, size_t readers, struct cs_error *err);
+/* Connects a writer for the one use and `readers` readers for the other. The schema is migrated already (store_migrate). */
+struct store *store_open(struct loop *loop, struct instance *instance, enum cs_store_use writer, enum cs_store_use reader,
+                         size_t readers, struct cs_error *err);
 void store_close(struct store *store); /* runs what is queued, then joins; callbacks of it still run from the loop */
 
 int store_migrate(struct instance *instance, bool may_change, struct cs_error *err);
@@ -37,6 +39,10 @@ void store_write_lazily(struct store *store, store_fn *fn, void *arg, cs_done_fn
 void store_hurry(struct store *store);
 /* Queue a read, in a snapshot. This and store_write() from any thread. Without any memory `done` runs inside the call. */
 void store_read(struct store *store, store_fn *fn, void *arg, cs_done_fn *done, void *done_arg);
+
+/* The same in the writer's or a reader's thread, when its turn comes, but outside of any transaction. */
+void store_write_alone(struct store *store, store_fn *fn, void *arg, cs_done_fn *done, void *done_arg);
+void store_read_alone(struct store *store, store_fn *fn, void *arg, cs_done_fn *done, void *done_arg);
 
 /* Called by outbox_open(): are there audit sinks? */
 void store_want_events(struct store *store, bool wanted);

@@ -110,7 +110,7 @@ static void begin(struct rig *rig, const char *dns_words)
     must(instances_load(rig->instances, geteuid(), geteuid(), &err), &err);
     must(instances_open(rig->instances, ROLE_STORE, &err), &err);
     must(store_migrate(instances_at(rig->instances, ROLE_STORE, 0), true, &err), &err);
-    rig->store = store_open(rig->loop, instances_at(rig->instances, ROLE_STORE, 0), 2, &err);
+    rig->store = store_open(rig->loop, instances_at(rig->instances, ROLE_STORE, 0), CS_STATE_WRITER, CS_STATE_READER, 2, &err);
     assert_non_null(rig->store);
     rig->keep = keep_new(rig->store);
     give_keep(rig);

@@ -25,7 +25,7 @@ void store_core_start(struct store_core *s, size_t readers)
 {
     struct cs_error err = { 0 };
 
-    s->store = store_open(s->loop, &s->instance, readers, &err);
+    s->store = store_open(s->loop, &s->instance, CS_STATE_WRITER, CS_STATE_READER, readers, &err);
     assert_string_equal(err.text, "");
     assert_non_null(s->store);
 }

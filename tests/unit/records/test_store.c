@@ -370,6 +370,52 @@ static void a_commit_that_fails_fails_every_piece(void **state)
     store_core_close(&s);
 }
 
+/* begin is counted, so that a test sees who runs in a transaction. */
+static _Atomic int begun;
+
+static int counted_begin(void *conn, struct cs_error *err)
+{
+    begun++;
+    return s.f.ops->begin(conn, err);
+}
+
+static int note_begun(const struct store_conn *c, void *arg, struct cs_error *err)
+{
+    (void)err;
+    assert_non_null(c->conn);
+    *(int *)arg = begun;
+    return 0;
+}
+
+static void what_runs_alone_has_no_transaction_but_its_turn(void **state)
+{
+    struct answers a = { 0 };
+    struct plug plug;
+    int at_write = 0, at_read = -1;
+
+    (void)state;
+    store_core_open(&s, 200);
+    s.instance.plugin.store.begin = counted_begin;
+    store_core_start(&s, 1);
+    plug_writer(&s, &plug);
+    store_write(s.store, add_event, event, on_answer, &a);
+    store_write(s.store, add_event, event, on_answer, &a);
+    store_write_alone(s.store, note_begun, &at_write, on_answer, &a);
+    store_write(s.store, add_event_and_fail, event, on_answer, &a);
+    store_write(s.store, add_event, event, on_answer, &a);
+    begun = 0;
+    unplug_writer(&plug);
+    await_answers(&s, &a, 5);
+    assert_int_equal(a.failed, 1);
+    assert_int_equal(events(), 3);
+    assert_int_equal(at_write, 1);
+    assert_int_equal(begun, 2);
+    store_read_alone(s.store, note_begun, &at_read, on_answer, &a);
+    await_answers(&s, &a, 6);
+    assert_int_equal(at_read, 2);
+    store_core_close(&s);
+}
+
 static void a_store_that_was_not_migrated_is_not_opened(void **state)
 {
     struct cs_error err = { 0 };
@@ -377,7 +423,7 @@ static void a_store_that_was_not_migrated_is_not_opened(void **state)
     (void)state;
     store_core_open(&s, 200);
     store_file_sql(&s.f, "DROP TABLE outbox");
-    assert_null(store_open(s.loop, &s.instance, 1, &err));
+    assert_null(store_open(s.loop, &s.instance, CS_STATE_WRITER, CS_STATE_READER, 1, &err));
     assert_int_equal(err.code, CS_ECONFIG);
     assert_non_null(strstr(err.text, "no such table"));
     store_core_close(&s);
@@ -417,6 +463,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(two_reads_run_at_the_same_time_and_beside_a_write, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_read_fails_with_its_own_words_and_cannot_write, set_up, tear_down),
         cmocka_unit_test(a_commit_that_fails_fails_every_piece),
+        cmocka_unit_test(what_runs_alone_has_no_transaction_but_its_turn),
         cmocka_unit_test(a_store_that_was_not_migrated_is_not_opened),
         cmocka_unit_test_setup_teardown(a_command_writes_all_or_nothing, set_up, tear_down),
     };
