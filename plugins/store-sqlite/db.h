@@ -27,12 +27,14 @@ struct statements {
     sqlite3_stmt *begin_reader, *begin_writer, *commit, *rollback, *version;
     sqlite3_stmt *savepoint_set, *savepoint_release, *savepoint_rollback, *put_set, *put_release, *put_rollback;
     sqlite3_stmt *zone_put, *zone_remove, *zone_list, *zone_find;
+    sqlite3_stmt *label_put, *label_remove, *label_list;
     sqlite3_stmt *subject_put, *subject_remove, *subject_list, *subject_find, *subject_ca_put, *subject_ca_clear;
     sqlite3_stmt *job_insert, *job_save, *job_update, *job_find, *job_find_open, *job_list_open, *job_purge;
     sqlite3_stmt *challenge_put, *challenge_remove, *challenge_list;
     sqlite3_stmt *certificate_put, *certificate_find, *certificate_newest, *certificate_purge;
     sqlite3_stmt *keep_put, *keep_remove, *keep_get;
     sqlite3_stmt *outbox_put, *outbox_read, *outbox_trim, *outbox_first, *outbox_last, *cursor_put, *cursor_get;
+    sqlite3_stmt *spki_erase_events, *spki_erase_certificates, *spki_erase_jobs;
 };
 
 struct conn {
@@ -107,6 +109,10 @@ int db_zone_remove(void *conn, const char *zone, struct cs_error *err);
 int db_zone_list(void *conn, cs_zone_fn *fn, void *arg, struct cs_error *err);
 int db_zone_find(void *conn, const char *zone, cs_zone_fn *fn, void *arg, struct cs_error *err);
 
+int db_label_put(void *conn, const struct cs_label_rule *rule, struct cs_error *err);
+int db_label_remove(void *conn, const char *zone, const char *name, struct cs_error *err);
+int db_label_list(void *conn, cs_label_rule_fn *fn, void *arg, struct cs_error *err);
+
 int db_subject_put(void *conn, const struct cs_subject *subject, struct cs_error *err);
 int db_subject_remove(void *conn, const char *subject, struct cs_error *err);
 int db_subject_list(void *conn, cs_subject_fn *fn, void *arg, struct cs_error *err);
@@ -138,5 +144,7 @@ int db_outbox_trim(void *conn, int64_t up_to, struct cs_error *err);
 int db_outbox_range(void *conn, int64_t *first, int64_t *last, struct cs_error *err);
 int db_cursor_put(void *conn, const char *sink, int64_t at, struct cs_error *err);
 int db_cursor_get(void *conn, const char *sink, int64_t *at, struct cs_error *err);
+
+int db_spki_erase(void *conn, const uint8_t spki_sha256[32], int64_t *n, struct cs_error *err);
 
 #endif

@@ -14,6 +14,8 @@
  * never changes; a new schema is a new file at the end. */
 static const char *const steps[] = {
 #include "schema.sql.h"
+    ,
+#include "schema-2.sql.h"
 };
 
 enum { KNOWN = sizeof steps / sizeof *steps };

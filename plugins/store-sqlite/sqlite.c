@@ -119,6 +119,10 @@ static const struct cs_store_ops store = {
     .cursor_put = db_cursor_put,
     .cursor_get = db_cursor_get,
     .purge = purge,
+    .label_put = db_label_put,
+    .label_remove = db_label_remove,
+    .label_list = db_label_list,
+    .spki_erase = db_spki_erase,
 };
 
 CS_PLUGIN("store-sqlite", "0.1.0", "keeps zones, subjects, orders and certificates in one SQLite file", .settings = settings,

@@ -4,6 +4,7 @@
 #include "db.h"
 
 #define ZONE_COLUMNS "zone, dns, parallel, challenge_zone, servers, visible, enabled"
+#define LABEL_COLUMNS "zone, name, allowed, pattern, enabled"
 #define JOB_COLUMNS                                                                                                      \
     "id, key, version, subject, zone, ca, names, profile, csr, spki_sha256, state, step, data, attempts, problem, "      \
     "created_ms, updated_ms, deadline_ms, keep_until_ms"
@@ -43,6 +44,11 @@ static const struct {
     WRITE(zone_remove, "DELETE FROM zone WHERE zone = ?"),
     ASK(zone_list, "SELECT " ZONE_COLUMNS " FROM zone ORDER BY zone"),
     ASK(zone_find, "SELECT " ZONE_COLUMNS " FROM zone WHERE zone = ?"),
+
+    WRITE(label_put, "INSERT INTO label (" LABEL_COLUMNS ") VALUES (?, ?, ?, ?, ?) ON CONFLICT (zone, name) DO UPDATE SET "
+                     "allowed = excluded.allowed, pattern = excluded.pattern, enabled = excluded.enabled"),
+    WRITE(label_remove, "DELETE FROM label WHERE zone = ? AND name = ?"),
+    ASK(label_list, "SELECT " LABEL_COLUMNS " FROM label ORDER BY zone, name"),
 
     WRITE(subject_put, "INSERT INTO subject (subject, zone, names, profile, enabled) VALUES (?, ?, ?, ?, ?) "
                        "ON CONFLICT (subject) DO UPDATE SET zone = excluded.zone, names = excluded.names, "
@@ -98,6 +104,13 @@ static const struct {
     ASK(outbox_last, "SELECT seq FROM sqlite_sequence WHERE name = 'outbox'"),
     WRITE(cursor_put, "INSERT INTO cursor (sink, number) VALUES (?, ?) ON CONFLICT DO UPDATE SET number = excluded.number"),
     ASK(cursor_get, "SELECT number FROM cursor WHERE sink = ?"),
+
+    WRITE(spki_erase_events, "DELETE FROM outbox WHERE CASE WHEN json_valid(json) THEN json ->> 'job' END IN "
+                             "(SELECT id FROM job WHERE spki_sha256 = ?1 AND state <> 'open' "
+                             "UNION SELECT job FROM certificate WHERE spki_sha256 = ?1)"),
+    WRITE(spki_erase_certificates, "DELETE FROM certificate WHERE spki_sha256 = ?"),
+    WRITE(spki_erase_jobs, "DELETE FROM job WHERE spki_sha256 = ? AND state <> 'open' "
+                           "AND NOT EXISTS (SELECT 1 FROM job_challenge WHERE job_challenge.job = job.id)"),
 };
 
 enum { N_STATEMENTS = sizeof table / sizeof *table };

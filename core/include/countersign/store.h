@@ -40,8 +40,8 @@ struct cs_label_rule {
     uint32_t size;
     const char *zone;
     const char *name;    /* 1 to 32 of a-z, 0-9, "_" and "-"                                             */
-    const char *values;  /* allowed values, separated by newlines; "": those that fit the pattern         */
-    const char *pattern; /* as fnmatch(3) has it, at most four "*"; "": only the values                   */
+    const char *allowed; /* values, separated by newlines; "": only those that fit the pattern            */
+    const char *pattern; /* as fnmatch(3) has it, at most four "*"; "": only the values of `allowed`      */
     bool enabled;
 };
 
