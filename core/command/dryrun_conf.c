@@ -21,6 +21,7 @@ static const struct cs_option words[] = {
     { CS_OPTION_STRINGS, "listen", 0, "", 0, 0, NULL },
     { CS_OPTION_INT, "max_parallel", 0, "", 0, 0, NULL },
     { CS_OPTION_BOOL, "cn_only", 0, "", 0, 0, NULL },
+    { CS_OPTION_STRING, "ledger", 0, "", 0, 0, NULL },
     { CS_OPTION_BOOL, "insecure", 0, "", 0, 0, NULL },
 };
 

@@ -118,6 +118,10 @@ static void describe(const struct plugin *plugin, const char *played, struct tex
         { CS_OPTION_BOOL, "cn_only", 0, "false", 0, 0, "the CA takes requests whose only name is the CN" },
         CS_SETTINGS_END,
     };
+    static const struct cs_option of_audit[] = {
+        { CS_OPTION_STRING, "ledger", 0, "issuance", 0, 0, "\"issuance\": told of certificates; \"visits\": of requests" },
+        CS_SETTINGS_END,
+    };
 
     text_addf(out, "%s %s (%s): %s\n\nSettings of its block:\n", plugin->about.name, plugin->about.version, played,
               plugin->about.summary);
@@ -128,6 +132,8 @@ static void describe(const struct plugin *plugin, const char *played, struct tex
         options_describe(of_urls, sizeof *of_urls, out);
     if (plugin->about.ca)
         options_describe(of_ca, sizeof *of_ca, out);
+    if (plugin->about.audit)
+        options_describe(of_audit, sizeof *of_audit, out);
 }
 
 static int help(const struct setup *setup, const char *name)

@@ -22,6 +22,7 @@
 #include "engine/wait.h"
 #include "http/server.h"
 #include "records/keep.h"
+#include "records/ledger.h"
 #include "records/outbox.h"
 #include "request/heart.h"
 
@@ -41,6 +42,7 @@ struct server {
     struct store *store;
     struct keep *keep;
     struct outbox *outbox;
+    struct ledger *ledger;
     struct metrics *metrics;
     struct heart *heart;
     struct http_server *http;
@@ -186,7 +188,8 @@ static int open_records(struct server *s, struct cs_error *err)
     if (instances_open(s->instances, ROLE_AUDIT, err) < 0)
         return -1;
     s->outbox = outbox_open(s->loop, s->store, s->instances, s->setup.settings.outbox_max, err);
-    return s->outbox ? 0 : -1;
+    s->ledger = s->outbox ? ledger_open(s->loop, s->instances, s->metrics, err) : NULL;
+    return s->ledger ? 0 : -1;
 }
 
 static int open_heart(struct server *s, struct cs_error *err)
@@ -233,6 +236,7 @@ static void refresh_metrics(void *arg)
                   store_commits(s->store));
     metrics_total(s->metrics, "countersign_audit_events_lost_total", "Audit events dropped because there were too many", "",
                   outbox_lost(s->outbox));
+    ledger_measure(s->ledger);
 }
 
 /* ---- Accept ---- */
@@ -368,8 +372,13 @@ static void on_stop_signal(evutil_socket_t number, short events, void *arg)
 
 static void on_hangup(evutil_socket_t number, short events, void *arg)
 {
-    (void)number, (void)events, (void)arg;
-    log_line(CS_LOG_WARN, LOG_WHO, "", "SIGHUP: this version reads its configuration at the start only; restart it");
+    struct server *s = arg;
+
+    (void)number, (void)events;
+    log_line(CS_LOG_INFO, LOG_WHO, "",
+             "SIGHUP: audit sinks open their files anew; the configuration is read at the start only");
+    outbox_reopen(s->outbox);
+    ledger_reopen(s->ledger);
 }
 
 static int watch_signals(struct server *s, struct cs_error *err)
@@ -392,8 +401,8 @@ static void close_all(struct server *s)
     http_server_free(s->http);
     if (s->loop)
         waits_end(s->loop);
-    if (s->outbox)
-        outbox_close(s->outbox);
+    ledger_close(s->ledger);
+    outbox_close(s->outbox);
     if (s->store)
         store_close(s->store);
     if (s->loop)

@@ -77,5 +77,7 @@ struct cs_op *instance_sign(struct instance *instance, const struct sign_call *c
 
 /* Blocking; in a thread of the caller's. */
 int instance_append(struct instance *instance, const struct cs_event *events, size_t n, struct cs_error *err);
+/* SIGHUP: tell an audit plugin to open its files anew, if it wants to know. In the thread that appends. */
+void instance_audit_reopen(struct instance *instance);
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/log.h"
 #include "plugin/inputs.h"
 
 struct call {
@@ -173,6 +174,15 @@ int instance_append(struct instance *instance, const struct cs_event *events, si
 {
     assert(!on_loop_thread() && instance->opened && instance->plugin.about.audit);
     return instance->plugin.audit.append(instance->self, events, n, err);
+}
+
+void instance_audit_reopen(struct instance *instance)
+{
+    struct cs_error err = { 0 };
+
+    assert(!on_loop_thread() && instance->opened && instance->plugin.about.audit);
+    if (instance->plugin.audit.reopen && instance->plugin.audit.reopen(instance->self, &err) < 0)
+        log_line(CS_LOG_WARN, instance->in.who, "", "cannot open anew after SIGHUP: %s", err.text);
 }
 
 /* ---- The end ---- */

@@ -48,7 +48,7 @@ static bool is_name(const char *name)
 static bool is_reserved(const struct check *check, const struct cs_option *option)
 {
     const char *const *words;
-    size_t n = settings_blocks_keys(check->about->ca ? ROLE_CA : ROLE_DNS, &words);
+    size_t n = settings_blocks_keys(check->about->ca ? ROLE_CA : check->about->audit ? ROLE_AUDIT : ROLE_DNS, &words);
 
     for (size_t i = 0; i < n; i++)
         if (strcmp(words[i], option->name) == 0)

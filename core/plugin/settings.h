@@ -16,7 +16,10 @@ struct listen_settings {
     const struct config_node *at;
 };
 
-/* One block such as ca.le, with the words of it that are the core's: plugin, listen, max_parallel, cn_only (ca). */
+/* What an audit sink is told: certificates, exactly (outbox.h), or requests, pseudonymous (ledger.h). */
+enum ledger_kind { LEDGER_ISSUANCE, LEDGER_VISITS };
+
+/* One block such as ca.le, with the words of it that are the core's. */
 struct block_settings {
     enum role role;
     const char *name;   /* "le" */
@@ -25,6 +28,7 @@ struct block_settings {
     size_t n_listen;
     int64_t max_parallel; /* threads of a blocking instance */
     bool cn_only;         /* ca: takes CSRs whose only name is the CN */
+    enum ledger_kind ledger;   /* audit */
     /* Written as a string, such as `audit = { log = "store.main"; }`: that block plays this role, too. NULL: its own block. */
     const struct block_settings *same;
     const struct config_node *at;
@@ -58,6 +62,8 @@ void settings_free(struct settings *settings);
 /* Is there all that `serve` needs: a `listen`, a store, a CA? Complains and returns -1 when not. Commands that only look at the
  * records do without. */
 int settings_check_complete(struct config *config, const struct settings *settings);
+
+const char *settings_ledger_name(enum ledger_kind ledger); /* as it is written: "issuance", "visits" */
 
 /* The block of that role and name, or NULL. */
 const struct block_settings *settings_block(const struct settings *settings, enum role role, const char *name);

@@ -13,10 +13,16 @@ static const enum role roles[] = { ROLE_CA, ROLE_DNS, ROLE_STORE, ROLE_AUDIT };
 
 size_t settings_blocks_keys(enum role role, const char *const **keys)
 {
-    static const char *const words[] = { "plugin", "listen", "max_parallel", "cn_only" };
+    static const char *const of_ca[] = { "plugin", "listen", "max_parallel", "cn_only" };
+    static const char *const of_audit[] = { "plugin", "listen", "max_parallel", "ledger" };
 
-    *keys = words;
-    return role == ROLE_CA ? 4 : 3;
+    *keys = role == ROLE_AUDIT ? of_audit : of_ca;
+    return role == ROLE_CA || role == ROLE_AUDIT ? 4 : 3;
+}
+
+const char *settings_ledger_name(enum ledger_kind ledger)
+{
+    return ledger == LEDGER_VISITS ? "visits" : "issuance";
 }
 
 /* Names become folders and stand in the log. */
@@ -28,12 +34,27 @@ static bool is_name(const char *name)
     return *name && strlen(name) <= NAME_MOST;
 }
 
+static void read_ledger(struct config *config, struct block_settings *block)
+{
+    const char *word = settings_ledger_name(LEDGER_ISSUANCE);
+
+    config_string(config, block->at, "ledger", &word);
+    if (strcmp(word, settings_ledger_name(LEDGER_VISITS)) == 0)
+        block->ledger = LEDGER_VISITS;
+    else if (strcmp(word, settings_ledger_name(LEDGER_ISSUANCE)) != 0)
+        config_complain(config, config_find(config, block->at, "ledger"),
+                        "`ledger` of %s.%s must be \"issuance\" or \"visits\", not \"%s\"", role_name(block->role), block->name,
+                        word);
+}
+
 static void read_words(struct config *config, struct block_settings *block)
 {
     config_strings(config, block->at, "listen", &block->listen, &block->n_listen);
     config_int(config, block->at, "max_parallel", 1, PARALLEL_MOST, &block->max_parallel);
     if (block->role == ROLE_CA)
         config_bool(config, block->at, "cn_only", &block->cn_only);
+    if (block->role == ROLE_AUDIT)
+        read_ledger(config, block);
     if (config_string(config, block->at, "plugin", &block->plugin) == CONFIG_MISSING || (block->plugin && !*block->plugin))
         config_complain(config, block->at, "%s.%s names no plugin: write plugin = \"…\"", role_name(block->role), block->name);
 }

@@ -14,8 +14,14 @@ struct ledger;
 /* For the audit instances whose block says ledger = "visits". NULL and *err without memory. */
 struct ledger *ledger_open(struct loop *loop, struct instances *all, struct metrics *metrics, struct cs_error *err);
 
-/* Copies. `visit` NULL ledger: nothing. */
+/* Copies. `ledger` NULL, or no sink: nothing. */
 void ledger_add(struct ledger *ledger, const struct cs_visit *visit);
+
+/* SIGHUP: every sink opens its files anew. NULL is allowed. */
+void ledger_reopen(struct ledger *ledger);
+
+/* Before /metrics is written: how many visits wait, and were lost, for each sink. NULL is allowed. */
+void ledger_measure(const struct ledger *ledger);
 
 /* After loop_run() has returned: hands over what there is, shuffled, gives the sinks a last chance of 2 s, and waits for what a
  * plugin has begun. NULL is allowed. */

@@ -213,13 +213,30 @@ void outbox_wake(struct outbox *outbox)
 
 /* ---- life -------------------------------------------------------------------------------------------------------- */
 
+/* Sinks of the other ledger are ledger.c's. */
 static size_t count_sinks(struct instances *all)
 {
+    const struct instance *instance;
     size_t n = 0;
 
-    while (instances_at(all, ROLE_AUDIT, n))
-        n++;
+    for (size_t i = 0; (instance = instances_at(all, ROLE_AUDIT, i)) != NULL; i++)
+        n += instance->block.ledger == LEDGER_ISSUANCE;
     return n;
+}
+
+static int make_sinks(struct outbox *outbox, struct instances *all, struct cs_error *err)
+{
+    struct instance *instance;
+
+    for (size_t i = 0; (instance = instances_at(all, ROLE_AUDIT, i)) != NULL; i++) {
+        if (instance->block.ledger != LEDGER_ISSUANCE)
+            continue;
+        outbox->sinks[outbox->n] = sink_new(outbox->loop, outbox->store, instance, want_upkeep, outbox, err);
+        if (!outbox->sinks[outbox->n])
+            return -1;
+        outbox->n++;
+    }
+    return 0;
 }
 
 static void outbox_free(struct outbox *outbox)
@@ -241,12 +258,9 @@ struct outbox *outbox_open(struct loop *loop, struct store *store, struct instan
         return NULL;
     }
     *outbox = (struct outbox){ .loop = loop, .store = store, .most = n ? most : 0 };
-    for (; outbox->n < n; outbox->n++) {
-        outbox->sinks[outbox->n] = sink_new(loop, store, instances_at(all, ROLE_AUDIT, outbox->n), want_upkeep, outbox, err);
-        if (!outbox->sinks[outbox->n]) {
-            outbox_free(outbox);
-            return NULL;
-        }
+    if (make_sinks(outbox, all, err) < 0) {
+        outbox_free(outbox);
+        return NULL;
     }
     store_want_events(store, n > 0);
     if (n)
@@ -254,6 +268,12 @@ struct outbox *outbox_open(struct loop *loop, struct store *store, struct instan
     else
         start_upkeep(outbox);
     return outbox;
+}
+
+void outbox_reopen(struct outbox *outbox)
+{
+    for (size_t i = 0; i < outbox->n; i++)
+        sink_reopen(outbox->sinks[i]);
 }
 
 static bool is_quiet(const struct outbox *outbox)

@@ -14,6 +14,9 @@ struct outbox *outbox_open(struct loop *loop, struct store *store, struct instan
  * begun. Before store_close(). NULL is allowed. */
 void outbox_close(struct outbox *outbox);
 
+/* SIGHUP: every sink opens its files anew. */
+void outbox_reopen(struct outbox *outbox);
+
 /* Inside a store_fn of a write: add an event to the same transaction. Writes nothing while there is no sink. */
 int outbox_add(const struct store_conn *c, const char *kind, const char *json, size_t len, struct cs_error *err);
 /* On the loop, after that write's commit: there is something to deliver. */

@@ -228,6 +228,20 @@ void sink_wake(struct sink *sink)
         sink->again = true;
 }
 
+static void reopen(void *arg)
+{
+    instance_audit_reopen(((struct sink *)arg)->instance);
+}
+
+/* Its one thread does one thing after the other. */
+void sink_reopen(struct sink *sink)
+{
+    struct cs_error err;
+
+    if (workers_run(sink->workers, reopen, sink, &err) < 0)
+        log_line(CS_LOG_WARN, sink->instance->in.who, "", "cannot open anew after SIGHUP: %s", err.text);
+}
+
 /* ---- life -------------------------------------------------------------------------------------------------------- */
 
 struct sink *sink_new(struct loop *loop, struct store *store, struct instance *instance, void (*on_moved)(void *arg), void *arg,

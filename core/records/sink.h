@@ -14,6 +14,9 @@ struct sink *sink_new(struct loop *loop, struct store *store, struct instance *i
                       struct cs_error *err);
 void sink_free(struct sink *sink); /* NULL is allowed; nothing of it is out (sink_is_out) */
 
+/* SIGHUP: the plugin opens its files anew, between two batches. */
+void sink_reopen(struct sink *sink);
+
 /* There may be new events. */
 void sink_wake(struct sink *sink);
 

@@ -1,11 +1,11 @@
 /*
- * audit-jsonl: the issuance ledger as a file, one JSON object a line. The simplest audit plugin, to read and to copy.
+ * audit-jsonl: a ledger as a file, one JSON object a line. The simplest audit plugin, to read and to copy.
  *
  * The core calls append() in a worker thread, one call at a time, with some events in order. When it returns 0 they must be
  * safe; when it fails the core calls again later with the same events, so that a line may stand in the file twice: who reads
- * it goes by "number".
+ * it goes by "number". Lines of visits have none, and no time.
  *
- * The file may be moved away at any time (logrotate): the next batch then begins a new one.
+ * The file may be moved away or emptied at any time (logrotate): the next batch begins a new one, SIGHUP does so at once.
  */
 #include <countersign/audit.h>
 
@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -72,6 +73,8 @@ static void close_file(struct sink *sink)
     sink->fd = -1;
 }
 
+/* Two sinks in one file would take each other's half lines for a crash's, and a visit's place among certificates tells when it
+ * was made. The lock is the open file's: it goes with it. */
 static int open_file(struct sink *sink, struct cs_error *err)
 {
     struct stat st;
@@ -80,10 +83,14 @@ static int open_file(struct sink *sink, struct cs_error *err)
     if (sink->fd < 0)
         return cs_fail(err, CS_ECONFIG, "cannot open %s: %s; the folder must be there and belong to the server's user",
                        sink->path, errno == ELOOP ? "it is a symbolic link" : strerrordesc_np(errno));
-    if (fstat(sink->fd, &st) == 0 && S_ISREG(st.st_mode))
+    if (fstat(sink->fd, &st) < 0 || !S_ISREG(st.st_mode))
+        cs_fail(err, CS_ECONFIG, "%s is not a file: set `file` to another path", sink->path);
+    else if (flock(sink->fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+        cs_fail(err, CS_ECONFIG, "another sink or server writes to %s: set `file` to another path", sink->path);
+    else
         return 0;
     close_file(sink);
-    return cs_fail(err, CS_ECONFIG, "%s is not a file: set `file` to another path", sink->path);
+    return -1;
 }
 
 /* Is what we have open still what the path leads to? */
@@ -172,12 +179,20 @@ static json_t *as_text(const struct cs_event *event)
     return text ? text : json_string("not UTF-8");
 }
 
+/* A visit has neither number nor time. */
+static json_t *line_of(const struct cs_event *event)
+{
+    if (!event->number)
+        return json_pack("{s:s}", "kind", event->kind);
+    return json_pack("{s:I, s:o, s:s}", "number", (json_int_t)event->number, "time", time_text(event->time_ms), "kind",
+                     event->kind);
+}
+
 /* Number, time and kind, then whatever else the event tells. What cannot be read is kept as it is rather than held up. */
 static int write_line(FILE *out, const struct cs_event *event)
 {
     json_t *rest = json_loadb(event->json, event->json_len, 0, NULL);
-    json_t *line = json_pack("{s:I, s:o, s:s}", "number", (json_int_t)event->number, "time", time_text(event->time_ms), "kind",
-                             event->kind);
+    json_t *line = line_of(event);
     int rc = -1;
 
     if (!line)
@@ -211,6 +226,13 @@ static int jsonl_append(void *self, const struct cs_event *events, size_t n, str
         cs_fail(err, CS_EINTERNAL, "no memory for %zu audit events", n);
     free(lines);
     return rc;
+}
+
+/* The old file is let go of at once, even if nothing happens for long: it may be waiting to be compressed. */
+static int jsonl_reopen(void *self, struct cs_error *err)
+{
+    close_file(self);
+    return open_file(self, err);
 }
 
 /* ---- the plugin -------------------------------------------------------------------------------------------------- */
@@ -254,8 +276,9 @@ static int jsonl_open(struct cs_instance *in, const void *conf, void **self, str
     return 0;
 }
 
-static const struct cs_audit_ops audit = { .size = sizeof audit, .blocking = true, .append = jsonl_append };
+static const struct cs_audit_ops audit = { .size = sizeof audit, .blocking = true, .append = jsonl_append,
+                                           .reopen = jsonl_reopen };
 
-CS_PLUGIN("audit-jsonl", "0.1.0", "writes the issuance ledger to a file, one JSON object a line", .settings = settings,
+CS_PLUGIN("audit-jsonl", "0.1.0", "writes a ledger to a file, one JSON object a line", .settings = settings,
           .settings_size = sizeof(struct settings), .open = jsonl_open, .close = jsonl_close, .audit = &audit,
           .check = jsonl_check);

@@ -110,6 +110,16 @@ static void what_is_no_json_is_kept_and_holds_up_nobody(void **state)
               "{\"number\":2,\"time\":\"2023-11-14T22:13:20.125Z\",\"kind\":\"issued\",\"unreadable\":\"not UTF-8\"}\n" LINE_2);
 }
 
+static void a_visit_has_no_number_and_no_time(void **state)
+{
+    const char *json = "{\"day\":\"2026-11-21\",\"n\":2}";
+    struct cs_event visit = { .size = sizeof visit, .kind = "visit", .json = json, .json_len = strlen(json) };
+
+    (void)state;
+    assert_int_equal(cs_plugin.audit->append(sink, &visit, 1, &err), 0);
+    expect_file(path, "{\"kind\":\"visit\",\"day\":\"2026-11-21\",\"n\":2}\n");
+}
+
 static void a_new_file_is_for_owner_and_group(void **state)
 {
     mode_t before = umask(077);
@@ -134,6 +144,35 @@ static void a_file_that_was_moved_away_is_followed_by_a_new_one(void **state)
     assert_int_equal(unlink(path), 0);
     assert_int_equal(append_one(1), 0);
     expect_file(path, LINE_1);
+}
+
+/* Nothing need be written for the old file to be let go of. */
+static void a_hangup_begins_a_new_file_at_once(void **state)
+{
+    struct stat st;
+
+    (void)state;
+    assert_int_equal(append_one(1), 0);
+    assert_int_equal(rename(path, moved), 0);
+    assert_int_equal(cs_plugin.audit->reopen(sink, &err), 0);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_size, 0);
+    assert_int_equal(append_one(2), 0);
+    expect_file(moved, LINE_1);
+    expect_file(path, LINE_2);
+}
+
+static void a_hangup_that_finds_no_way_is_told_and_heals(void **state)
+{
+    (void)state;
+    assert_int_equal(append_one(1), 0);
+    assert_int_equal(rename(path, moved), 0);
+    assert_int_equal(symlink("/dev/null", path), 0);
+    assert_int_equal(cs_plugin.audit->reopen(sink, &err), -1);
+    assert_non_null(strstr(err.text, "it is a symbolic link"));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(append_one(2), 0);
+    expect_file(path, LINE_2);
 }
 
 static void a_file_that_was_put_in_its_place_is_used_and_keeps_its_mode(void **state)
@@ -218,6 +257,15 @@ static void a_path_that_cannot_work_is_told_at_the_start(void **state)
     expect_refusal(moved, "is not a file");
 }
 
+static void two_sinks_cannot_share_a_file(void **state)
+{
+    (void)state;
+    expect_refusal(path, "another sink or server writes to");
+    assert_int_equal(rename(path, moved), 0); /* the lock is the file's, not the name's */
+    assert_int_equal(append_one(1), 0);
+    expect_refusal(path, "another sink or server writes to");
+}
+
 static void a_path_that_became_bad_fails_and_heals(void **state)
 {
     (void)state;
@@ -237,6 +285,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_batch_is_lines_in_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_no_json_is_kept_and_holds_up_nobody, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_visit_has_no_number_and_no_time, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_hangup_begins_a_new_file_at_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_hangup_that_finds_no_way_is_told_and_heals, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(two_sinks_cannot_share_a_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_new_file_is_for_owner_and_group, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_file_that_was_moved_away_is_followed_by_a_new_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_file_that_was_put_in_its_place_is_used_and_keeps_its_mode, set_up, tear_down),

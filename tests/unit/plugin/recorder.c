@@ -200,7 +200,14 @@ static int recorder_append(void *self, const struct cs_event *events, size_t n, 
     return mode_is(self, "fail") ? cs_fail(err, CS_EUPSTREAM, "the sink is full") : 0;
 }
 
-static const struct cs_audit_ops audit = { .size = sizeof audit, .blocking = true, .append = recorder_append };
+static int recorder_reopen(void *self, struct cs_error *err)
+{
+    trace(self, "reopen");
+    return mode_is(self, "fail") ? cs_fail(err, CS_EUPSTREAM, "the sink is gone") : 0;
+}
+
+static const struct cs_audit_ops audit = { .size = sizeof audit, .blocking = true, .append = recorder_append,
+                                           .reopen = recorder_reopen };
 
 CS_PLUGIN(RECORDER_NAME, "1.0", "writes down what is asked of it", .settings = settings,
           .settings_size = sizeof(struct settings), .open = recorder_open, .start = recorder_start, .stop = recorder_stop,

@@ -284,6 +284,36 @@ static void a_batch_of_events_is_appended_in_the_callers_thread(void **state)
     forget_instances();
 }
 
+static void *reopen_in_thread(void *arg)
+{
+    (void)arg;
+    instance_audit_reopen(instances_at(all, ROLE_AUDIT, 0));
+    return NULL;
+}
+
+static void a_sink_is_told_to_open_anew_if_it_wants_to_know(void **state)
+{
+    static const char *const modes[] = { "", "mode = \"fail\"; " };
+    char text[256];
+    pthread_t thread;
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(text, sizeof text, "audit = { a = { " RECORDER "%s}; };", modes[i]);
+        open_instances(text);
+        assert_int_equal(pthread_create(&thread, NULL, reopen_in_thread, NULL), 0);
+        pthread_join(thread, NULL);
+        assert_has(trace(), "a: reopen\n");
+        forget_instances();
+    }
+    open_instances("audit = { a = { " RECORDER "}; };");
+    instances_at(all, ROLE_AUDIT, 0)->plugin.audit.reopen = NULL; /* built for ABI 1.0 */
+    assert_int_equal(pthread_create(&thread, NULL, reopen_in_thread, NULL), 0);
+    pthread_join(thread, NULL);
+    assert_null(strstr(trace(), "reopen"));
+    forget_instances();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -297,6 +327,7 @@ int main(void)
         cmocka_unit_test(a_stop_cancels_what_is_out_and_refuses_what_is_new),
         cmocka_unit_test(a_plugin_that_never_finishes_is_not_closed_under_its_call),
         cmocka_unit_test(a_batch_of_events_is_appended_in_the_callers_thread),
+        cmocka_unit_test(a_sink_is_told_to_open_anew_if_it_wants_to_know),
     };
 
     return cmocka_run_group_tests(tests, make_test_folder, remove_test_folder);

@@ -70,6 +70,21 @@ static void a_string_lets_one_block_play_two_roles(void **state)
     forget();
 }
 
+static void an_audit_block_says_which_ledger_it_is_told(void **state)
+{
+    (void)state;
+    read_settings("audit = { a = { plugin = \"x\"; }; b = { plugin = \"x\"; ledger = \"visits\"; };\n"
+                  "          c = { plugin = \"x\"; ledger = \"issuance\"; }; };\n");
+    assert_string_equal(config_complaints(config), "");
+    assert_int_equal(settings.blocks[0].ledger, LEDGER_ISSUANCE);
+    assert_int_equal(settings.blocks[1].ledger, LEDGER_VISITS);
+    assert_int_equal(settings.blocks[2].ledger, LEDGER_ISSUANCE);
+    assert_string_equal(settings_ledger_name(settings.blocks[1].ledger), "visits");
+    forget();
+    assert_complaint("audit = { a = { plugin = \"x\";\n ledger = \"all\"; }; };",
+                     ":2: `ledger` of audit.a must be \"issuance\" or \"visits\", not \"all\"");
+}
+
 static void a_string_that_names_no_block_is_a_complaint(void **state)
 {
     const char *store = "store = { main = { plugin = \"x\"; }; };\n";
@@ -110,6 +125,8 @@ static void the_keys_of_the_core_are_known(void **state)
     assert_string_equal(keys[0], "plugin");
     assert_int_equal(settings_blocks_keys(ROLE_CA, &keys), 4);
     assert_string_equal(keys[3], "cn_only");
+    assert_int_equal(settings_blocks_keys(ROLE_AUDIT, &keys), 4);
+    assert_string_equal(keys[3], "ledger");
 }
 
 int main(void)
@@ -117,6 +134,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_come_in_the_order_of_roles_and_file),
         cmocka_unit_test(a_string_lets_one_block_play_two_roles),
+        cmocka_unit_test(an_audit_block_says_which_ledger_it_is_told),
         cmocka_unit_test(a_string_that_names_no_block_is_a_complaint),
         cmocka_unit_test(blocks_that_make_no_sense_are_complaints),
         cmocka_unit_test(the_keys_of_the_core_are_known),
