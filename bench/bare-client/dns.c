@@ -15,9 +15,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define HEADER 12
-#define SLOTS 256
-#define TYPE_TXT 16
+#define HEADER     12
+#define SLOTS      256
+#define TYPE_TXT   16
 #define ANSWER_TTL 1
 
 struct record {

@@ -25,11 +25,11 @@
 
 #include "acme.h"
 
-#define MOST_CLIENTS 256
-#define MOST_ORDERS 1000000
-#define SIGNATURES 2000
+#define MOST_CLIENTS      256
+#define MOST_ORDERS       1000000
+#define SIGNATURES        2000
 #define RESTED_SIGNATURES 200
-#define REST_MS 2
+#define REST_MS           2
 
 struct client {
     struct acme acme;

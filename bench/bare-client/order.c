@@ -14,8 +14,8 @@
 #include "base/base64url.h"
 
 #define FIRST_PAUSE_MS 5
-#define MOST_PAUSE_MS 2000
-#define MOST_POLLS 20
+#define MOST_PAUSE_MS  2000
+#define MOST_POLLS     20
 
 static void pause_ms(long ms)
 {
@@ -43,7 +43,8 @@ static const json_t *dns01_of(const json_t *authorization)
     json_t *all = json_object_get(authorization, "challenges"), *challenge;
     size_t i;
 
-    json_array_foreach(all, i, challenge) {
+    json_array_foreach(all, i, challenge)
+    {
         if (strcmp(acme_text(challenge, "type"), "dns-01") == 0)
             return challenge;
     }
