@@ -108,8 +108,8 @@ static int prepare(int fd, int family, int type)
     return 0;
 }
 
-/* A socket's file that nobody answers at is a left-over of a server that was killed. */
-static int clear_stale(const struct sockaddr *address, socklen_t len, int type, struct cs_error *err)
+/* A socket's file that nobody answers at is a left-over of a server that was killed. `setting`: what to change otherwise. */
+static int clear_stale(const struct sockaddr *address, socklen_t len, int type, const char *setting, struct cs_error *err)
 {
     const char *path = ((const struct sockaddr_un *)(const void *)address)->sun_path;
     struct stat st;
@@ -118,14 +118,14 @@ static int clear_stale(const struct sockaddr *address, socklen_t len, int type, 
     if (lstat(path, &st) < 0)
         return 0;
     if (!S_ISSOCK(st.st_mode))
-        return cs_fail(err, CS_ECONFIG, "%s is there already and is not a socket: remove it or change `listen`", path);
+        return cs_fail(err, CS_ECONFIG, "%s is there already and is not a socket: remove it or change `%s`", path, setting);
     fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return cs_fail(err, CS_ECONFIG, "cannot make a socket: %s", strerror(errno));
     refused = connect(fd, address, len) < 0 && errno == ECONNREFUSED;
     close(fd);
     if (!refused)
-        return cs_fail(err, CS_ECONFIG, "%s is in use: stop the other server or change `listen`", path);
+        return cs_fail(err, CS_ECONFIG, "%s is in use: stop the other server or change `%s`", path, setting);
     if (unlink(path) < 0)
         return cs_fail(err, CS_ECONFIG, "cannot remove the stale socket %s: %s", path, strerror(errno));
     return 0;
@@ -165,7 +165,7 @@ int socket_listen(const struct sockaddr *address, socklen_t len, int type, struc
         (void)tune(fd, address->sa_family, type);
         return fd;
     }
-    if (address->sa_family == AF_UNIX && clear_stale(address, len, type, err) < 0)
+    if (address->sa_family == AF_UNIX && clear_stale(address, len, type, "listen", err) < 0)
         return -1;
     fd = socket(address->sa_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
@@ -177,4 +177,31 @@ int socket_listen(const struct sockaddr *address, socklen_t len, int type, struc
         return why_not(address, len, type, error, err);
     }
     return fd;
+}
+
+/* The mode that the socket has when it is bound is that of its file. */
+static int bind_private(int fd, const struct sockaddr *address, socklen_t len)
+{
+    return fchmod(fd, 0600) < 0 || bind(fd, address, len) < 0 ? -1 : listen(fd, SOMAXCONN);
+}
+
+int socket_listen_private(const char *path, struct cs_error *err)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd;
+
+    if (strlen(path) >= sizeof address.sun_path)
+        return cs_fail(err, CS_ECONFIG,
+                       "%s is too long for a socket's path, %zu bytes are possible: give `runtime` a shorter one", path,
+                       sizeof address.sun_path - 1);
+    memcpy(address.sun_path, path, strlen(path));
+    if (clear_stale((const struct sockaddr *)&address, sizeof address, SOCK_STREAM, "runtime", err) < 0)
+        return -1;
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd >= 0 && bind_private(fd, (const struct sockaddr *)&address, sizeof address) == 0)
+        return fd;
+    cs_fail(err, CS_ECONFIG, "cannot listen on %s: %s", path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return -1;
 }

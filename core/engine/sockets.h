@@ -1,6 +1,7 @@
 /*
  * Listening sockets: bound at the start, before privileges drop, and kept. Sockets inherited by LISTEN_FDS are matched by type
- * and address. Used by command/serve.c for `listen` and `admin`, and behind cs_listen().
+ * and address. Used by command/serve.c for `listen`, `admin` and the control socket, and behind
+ * cs_listen().
  */
 #ifndef ENGINE_SOCKETS_H
 #define ENGINE_SOCKETS_H
@@ -15,6 +16,10 @@
  * UDP, a stale unix socket replaced (mode 0666 unless said). Takes a LISTEN_FDS socket when one fits. Returns the fd or -1 and
  * CS_ECONFIG with what to do (in use, no permission, no such address). */
 int socket_listen(const struct sockaddr *address, socklen_t len, int type, struct cs_error *err);
+
+/* A unix socket for SOCK_STREAM that only its owner can connect to (mode 0600 from its first moment on); that of a server which
+ * is gone is replaced. Returns the fd or -1 and CS_ECONFIG with what to do. */
+int socket_listen_private(const char *path, struct cs_error *err);
 
 /* The sockets of one block. */
 struct listens;

@@ -36,9 +36,15 @@ static void on_client(struct evconnlistener *events, int fd, struct sockaddr *ad
 {
     struct listener *listener = arg;
     struct service *service = listener->service;
-    bool none_to_close = is_full(service) && !connection_close_idle(service);
+    bool none_to_close;
 
     (void)address, (void)len;
+    if (service->admit && !service->admit(fd)) {
+        service_count_connection(service, "denied");
+        close(fd);
+        return;
+    }
+    none_to_close = is_full(service) && !connection_close_idle(service);
     connection_new(service, fd, listener->tls);
     if (!none_to_close)
         return;

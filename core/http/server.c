@@ -11,14 +11,16 @@
 #include "http/connection.h"
 #include "http/listener.h"
 
-#define ADMIN_CONNECTIONS 64
-#define LAST_WORDS_MS     2000
+#define ADMIN_CONNECTIONS   64
+#define CONTROL_CONNECTIONS 16
+#define LAST_WORDS_MS       2000
 
 struct http_server {
     struct loop *loop;
     struct api api;
     struct admin admin;
-    struct service public_service, admin_service;
+    struct control control;
+    struct service public_service, admin_service, control_service;
     struct listener **listeners;
     size_t n_listeners;
     admin_ready_fn *ask;
@@ -74,7 +76,7 @@ struct http_server *http_server_new(struct loop *loop, struct heart *heart, stru
     server->loop = loop;
     server->api = (struct api){ .heart = heart, .wait_ms = settings->wait_ms };
     server->admin = (struct admin){ .metrics = metrics, .ask = tell_ready, .arg = server };
-    server->public_service = server->admin_service = service;
+    server->public_service = server->admin_service = server->control_service = service;
     server->public_service.name = "public";
     server->public_service.max_connections = settings->max_connections;
     server->public_service.check = api_check;
@@ -85,6 +87,12 @@ struct http_server *http_server_new(struct loop *loop, struct heart *heart, stru
     server->admin_service.check = admin_check;
     server->admin_service.handle = admin_handle;
     server->admin_service.handler = &server->admin;
+    server->control_service.name = "control";
+    server->control_service.max_connections = CONTROL_CONNECTIONS;
+    server->control_service.admit = control_admit;
+    server->control_service.check = control_check;
+    server->control_service.handle = control_handle;
+    server->control_service.handler = &server->control;
     return server;
 }
 
@@ -94,7 +102,7 @@ void http_server_on_ready(struct http_server *server, admin_ready_fn *ask, void 
     server->ask_arg = arg;
 }
 
-int http_server_listen(struct http_server *server, int fd, SSL_CTX *tls, bool admin, struct cs_error *err)
+static int listen_for(struct http_server *server, struct service *service, int fd, SSL_CTX *tls, struct cs_error *err)
 {
     struct listener **more = realloc(server->listeners, (server->n_listeners + 1) * sizeof *more);
     struct listener *listener;
@@ -104,11 +112,22 @@ int http_server_listen(struct http_server *server, int fd, SSL_CTX *tls, bool ad
         return cs_fail(err, CS_EINTERNAL, "cannot listen: no memory");
     }
     server->listeners = more;
-    listener = listener_new(admin ? &server->admin_service : &server->public_service, fd, tls, err);
+    listener = listener_new(service, fd, tls, err);
     if (!listener)
         return -1;
     more[server->n_listeners++] = listener;
     return 0;
+}
+
+int http_server_listen(struct http_server *server, int fd, SSL_CTX *tls, bool admin, struct cs_error *err)
+{
+    return listen_for(server, admin ? &server->admin_service : &server->public_service, fd, tls, err);
+}
+
+int http_server_control(struct http_server *server, int fd, const struct control *control, struct cs_error *err)
+{
+    server->control = *control;
+    return listen_for(server, &server->control_service, fd, NULL, err);
 }
 
 static void close_listeners(struct http_server *server)
@@ -129,10 +148,12 @@ static void on_limit(void *arg)
         timer_set_in(server->loop, &server->limit, 2 * LAST_WORDS_MS, on_limit, server);
         connection_cut_all(&server->public_service, LAST_WORDS_MS);
         connection_cut_all(&server->admin_service, LAST_WORDS_MS);
+        connection_cut_all(&server->control_service, LAST_WORDS_MS);
         return;
     }
     connection_close_all(&server->public_service);
     connection_close_all(&server->admin_service);
+    connection_close_all(&server->control_service);
 }
 
 void http_server_drain(struct http_server *server, int64_t deadline_ms, void (*done)(void *arg), void *arg)
@@ -144,13 +165,14 @@ void http_server_drain(struct http_server *server, int64_t deadline_ms, void (*d
     timer_set_at(server->loop, &server->limit, deadline_ms, on_limit, server);
     connection_drain_all(&server->public_service);
     connection_drain_all(&server->admin_service);
+    connection_drain_all(&server->control_service);
     if (http_server_connections(server) == 0)
         timer_set_in(server->loop, &server->report, 0, on_drained, server);
 }
 
 size_t http_server_connections(const struct http_server *server)
 {
-    return server->public_service.n_connections + server->admin_service.n_connections;
+    return server->public_service.n_connections + server->admin_service.n_connections + server->control_service.n_connections;
 }
 
 void http_server_free(struct http_server *server)
@@ -161,6 +183,7 @@ void http_server_free(struct http_server *server)
     close_listeners(server);
     connection_close_all(&server->public_service);
     connection_close_all(&server->admin_service);
+    connection_close_all(&server->control_service);
     timer_clear(&server->limit);
     timer_clear(&server->report);
     free(server);

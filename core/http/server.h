@@ -1,5 +1,6 @@
 /*
- * The HTTP server as command/serve.c sees it: listeners, the public API and the admin pages, the graceful stop.
+ * The HTTP server as command/serve.c sees it: listeners, the public API, the admin pages and the control
+ * socket, the graceful stop.
  *
  *     tls = tls_context_new(certificate, key, &err);                   as soon as the server runs as its user
  *     server = http_server_new(loop, heart, metrics, &settings, &err);
@@ -16,12 +17,13 @@
 #include "engine/loop.h"
 #include "engine/metrics.h"
 #include "http/admin.h"
+#include "http/control.h"
 #include "http/tls.h"
 #include "request/request.h"
 
 struct http_settings {
     int64_t wait_ms;        /* how long a client of /v1/sign waits by default, and at most */
-    size_t max_connections; /* of all public listeners together; the admin listeners have 64 of their own */
+    size_t max_connections; /* of all public listeners together; admin and control have 64 and 16 of their own */
     const struct service_deadlines *deadlines; /* NULL: service_usual_deadlines */
 };
 
@@ -37,6 +39,9 @@ void http_server_on_ready(struct http_server *server, admin_ready_fn *ask, void 
 /* Accept clients on a bound, listening socket, which is the server's from now on, even on failure. `tls` NULL: plain HTTP; the
  * server takes a reference of its own. `admin`: /healthz, /readyz and /metrics, nothing else. -1: no memory. */
 int http_server_listen(struct http_server *server, int fd, SSL_CTX *tls, bool admin, struct cs_error *err);
+
+/* The same for the control socket; `control` is copied, its `arg` lives until the server is freed. */
+int http_server_control(struct http_server *server, int fd, const struct control *control, struct cs_error *err);
 
 /* Close the listening sockets and the connections that wait for a request. Those with a request under way get its answer; at
  * `deadline_ms` (on cs_now_ms()) a 503 to try again, for which they have 2 s, and their request is detached. `done` is called

@@ -1,6 +1,6 @@
 /*
- * What stands behind listeners of one kind, the public API or the admin pages: its handler, its limits, and the list of its
- * connections. Made by server.c; connections and listeners belong to one.
+ * What stands behind listeners of one kind, the public API, the admin pages or the control socket: its handler, its limits, and
+ * the list of its connections. Made by server.c; connections and listeners belong to one.
  */
 #ifndef HTTP_SERVICE_H
 #define HTTP_SERVICE_H
@@ -38,9 +38,10 @@ typedef bool service_check_fn(void *arg, struct connection *c, const struct mess
 struct service {
     struct loop *loop;
     struct metrics *metrics;
-    const char *name; /* "public", "admin": for the metrics */
+    const char *name; /* "public", "admin", "control": for the metrics */
     struct service_deadlines deadlines;
     size_t max_connections;
+    bool (*admit)(int fd); /* optional: may this client, just accepted, speak to us at all? */
     service_check_fn *check;
     service_handle_fn *handle;
     void *handler;
@@ -60,7 +61,8 @@ void service_remove(struct service *service, struct service_link *link);
 /* The Date of an answer that leaves now. Valid until the next call. */
 const char *service_date(struct service *service);
 
-/* "accepted", "tls", "tls-failed", "refused" (no memory), "full" (the next one waits), "accept-failed". */
+/* "accepted", "tls", "tls-failed", "refused" (no memory), "denied" (not admitted), "full" (the next one waits),
+ * "accept-failed". */
 void service_count_connection(struct service *service, const char *event);
 void service_count_timeout(struct service *service, const char *phase);      /* "header", "body", … */
 void service_count_answer(struct service *service, const char *route, int status);

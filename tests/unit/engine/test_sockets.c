@@ -232,6 +232,54 @@ static void a_file_in_its_place_is_not_removed(void **state)
     assert_int_equal(access(unix_text + 5, F_OK), 0);
 }
 
+static void a_private_socket_is_its_owners_whatever_the_umask(void **state)
+{
+    mode_t before = umask(0);
+    int fd = socket_listen_private(unix_text + 5, NULL), client;
+    struct stat st;
+
+    (void)state;
+    umask(before);
+    assert_true(fd >= 0);
+    assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+    assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
+    assert_int_equal(stat(unix_text + 5, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    client = connect_to(unix_text);
+    assert_true(client >= 0);
+    close(client);
+    close(fd);
+}
+
+static void a_private_socket_takes_the_place_of_a_dead_servers_only(void **state)
+{
+    int fd = socket_listen_private(unix_text + 5, NULL);
+    struct cs_error err = { 0 };
+
+    (void)state;
+    assert_int_equal(socket_listen_private(unix_text + 5, &err), -1);
+    assert_non_null(strstr(err.text, "is in use: stop the other server or change `runtime`"));
+    close(fd); /* the file stays */
+    fd = socket_listen_private(unix_text + 5, &err);
+    assert_true(fd >= 0);
+    close(fd);
+}
+
+static void a_private_socket_that_cannot_be_says_why(void **state)
+{
+    char path[200];
+    struct cs_error err = { 0 };
+
+    (void)state;
+    memset(path, 'x', sizeof path);
+    path[0] = '/';
+    path[108] = '\0';
+    assert_int_equal(socket_listen_private(path, &err), -1);
+    assert_non_null(strstr(err.text, "is too long for a socket's path, 107 bytes are possible: give `runtime` a shorter one"));
+    assert_int_equal(socket_listen_private("/nowhere/at/all/control.sock", &err), -1);
+    assert_non_null(strstr(err.text, "cannot listen on /nowhere/at/all/control.sock: No such file or directory"));
+}
+
 /* The number of the inherited socket that an address gets, in a child whose fd 3 and 4 are set up; 100 + the code otherwise. */
 static int inherited_in_child(int three, int four, const char *pid, const char *want, int type)
 {
@@ -294,6 +342,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_stale_unix_socket_is_replaced, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_unix_socket_that_answers_is_not_replaced, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_file_in_its_place_is_not_removed, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_private_socket_is_its_owners_whatever_the_umask, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_private_socket_takes_the_place_of_a_dead_servers_only, make_folder, remove_folder),
+        cmocka_unit_test(a_private_socket_that_cannot_be_says_why),
         cmocka_unit_test(an_inherited_socket_is_matched_by_type_and_address),
     };
 
