@@ -69,6 +69,7 @@ class Countersign:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o755)
         self.installed = installed
+        self.program = installed.program
         self.wrapper = list(wrapper)  # a program that runs it: valgrind
         self.port, self.admin_port, self.dns_port = free_port(), free_port(), free_port()
         self.conf = self.folder / "countersign.conf"
@@ -111,7 +112,7 @@ class Countersign:
 
     def start(self, wait=True):
         self.write_config()
-        self.child = Child("countersign", [*self.wrapper, self.installed.program, "-c", self.conf, "serve"],
+        self.child = Child("countersign", [*self.wrapper, self.program, "-c", self.conf, "serve"],
                            self.folder / "server.log", env=self.env)
         if wait:
             self.child.wait_until(self.ready, 60 if self.wrapper else 15, "it was ready")
@@ -143,7 +144,7 @@ class Countersign:
     def command(self, *words, check=True):
         """A subcommand with this configuration; its CompletedProcess."""
         self.write_config()
-        done = subprocess.run([str(word) for word in (self.installed.program, "-c", self.conf, *words)], capture_output=True,
+        done = subprocess.run([str(word) for word in (self.program, "-c", self.conf, *words)], capture_output=True,
                               text=True, stdin=subprocess.DEVNULL, timeout=60, env={**os.environ, **self.env})
         if check and done.returncode != 0:
             raise Failed(f"countersign {' '.join(str(word) for word in words)} ended with {done.returncode}",
