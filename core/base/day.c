@@ -1,75 +1,114 @@
 /*
- * Days and their text; see day.h. Called by command/ and http/control.c.
- *
- * The arithmetic counts years from March on, so that a leap day is a year's last: a year that begins in March has a fixed
- * number of days before each of its months.
+ * Days, their text and their months; see day.h. The conversion is arithmetic: no time zone and no locale can change it.
  */
 #include "base/day.h"
 
-#include <stdio.h>
 #include <string.h>
 
-#define DAYS_OF_400_YEARS 146097
-#define DAYS_TO_1970      719468 /* from 1 March of the year 0 */
+#define FIRST_DAY INT64_C(-354285) /* 1000-01-01 */
+#define LAST_DAY  INT64_C(2932896) /* 9999-12-31 */
+
+struct civil {
+    int64_t year;
+    int month, day; /* from 1 */
+};
+
+static int64_t divide_down(int64_t a, int64_t b)
+{
+    return a / b - (a % b < 0);
+}
 
 int64_t day_of_ms(int64_t wall_ms)
 {
-    return wall_ms / DAY_MS - (wall_ms % DAY_MS < 0 ? 1 : 0);
+    return divide_down(wall_ms, DAY_MS);
 }
 
-static int64_t day_of(int64_t year, int64_t month, int64_t day)
+int64_t day_start_ms(int64_t day)
 {
-    const int64_t y = year - (month <= 2 ? 1 : 0), m = month <= 2 ? month + 9 : month - 3;
-
-    return y * 365 + y / 4 - y / 100 + y / 400 + (m * 153 + 2) / 5 + day - 1 - DAYS_TO_1970;
+    return day * DAY_MS;
 }
 
-/* False: not in the years 1 to 9999. */
-static bool split(int64_t day, int64_t *year, int64_t *month, int64_t *day_of_month)
+int day_hour(int64_t wall_ms)
 {
-    int64_t rest, y, from_march;
+    return (int)((wall_ms - day_start_ms(day_of_ms(wall_ms))) / (3600 * 1000));
+}
 
-    if (day < day_of(1, 1, 1) || day > day_of(9999, 12, 31))
-        return false;
-    rest = (day + DAYS_TO_1970) % DAYS_OF_400_YEARS;
-    y = (rest - rest / 1460 + rest / 36524 - rest / 146096) / 365;
-    from_march = rest - (365 * y + y / 4 - y / 100);
-    *month = (5 * from_march + 2) / 153;
-    *day_of_month = from_march - (153 * *month + 2) / 5 + 1;
-    *month += *month < 10 ? 3 : -9;
-    *year = (day + DAYS_TO_1970) / DAYS_OF_400_YEARS * 400 + y + (*month <= 2 ? 1 : 0);
+/* Years begin in March here, so that the leap day is a year's last; 400 years have 146,097 days. */
+static int64_t day_of(struct civil c)
+{
+    const int64_t year = c.year - (c.month <= 2), era = divide_down(year, 400), of_era = year - era * 400;
+    const int64_t of_year = (153 * (c.month + (c.month > 2 ? -3 : 9)) + 2) / 5 + c.day - 1;
+
+    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+}
+
+static struct civil civil_of(int64_t day)
+{
+    const int64_t shifted = day + 719468, era = divide_down(shifted, 146097), of_era = shifted - era * 146097;
+    const int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    const int64_t of_year = of_era - (365 * year + year / 4 - year / 100), month = (5 * of_year + 2) / 153;
+    struct civil c = { .day = (int)(of_year - (153 * month + 2) / 5 + 1), .month = (int)(month < 10 ? month + 3 : month - 9) };
+
+    c.year = year + era * 400 + (c.month <= 2);
+    return c;
+}
+
+static void put_digits(char *at, int64_t number, int n)
+{
+    for (int i = n - 1; i >= 0; i--) {
+        at[i] = (char)('0' + number % 10);
+        number /= 10;
+    }
+}
+
+void day_text(char out[DAY_TEXT], int64_t day)
+{
+    const struct civil c = civil_of(day < FIRST_DAY ? FIRST_DAY : day > LAST_DAY ? LAST_DAY : day);
+
+    memcpy(out, "0000-00-00", DAY_TEXT);
+    put_digits(out, c.year, 4);
+    put_digits(out + 5, c.month, 2);
+    put_digits(out + 8, c.day, 2);
+}
+
+static bool take_digits(const char *at, int n, int *out)
+{
+    *out = 0;
+    for (int i = 0; i < n; i++) {
+        if (at[i] < '0' || at[i] > '9')
+            return false;
+        *out = *out * 10 + at[i] - '0';
+    }
     return true;
-}
-
-void day_text(char out[DAY_TEXT_SIZE], int64_t day)
-{
-    int64_t year, month, day_of_month;
-
-    if (split(day, &year, &month, &day_of_month))
-        snprintf(out, DAY_TEXT_SIZE, "%04u-%02u-%02u", (unsigned)year % 10000, (unsigned)month % 100,
-                 (unsigned)day_of_month % 100);
-    else
-        memcpy(out, "?", sizeof "?");
 }
 
 bool day_parse(const char *text, int64_t *day)
 {
-    static const char form[] = "0000-00-00";
-    int64_t parts[3] = { 0 };
-    size_t part = 0;
-    char again[DAY_TEXT_SIZE];
+    char again[DAY_TEXT];
+    struct civil c;
+    int year;
 
-    for (size_t i = 0; form[i]; i++) {
-        if (form[i] == '-' ? text[i] != '-' : text[i] < '0' || text[i] > '9')
-            return false;
-        if (form[i] == '-')
-            part++;
-        else
-            parts[part] = parts[part] * 10 + (text[i] - '0');
-    }
-    if (text[sizeof form - 1] || parts[0] < 1 || parts[1] < 1 || parts[1] > 12 || parts[2] < 1 || parts[2] > 31)
+    if (strlen(text) != DAY_TEXT - 1 || text[4] != '-' || text[7] != '-')
         return false;
-    *day = day_of(parts[0], parts[1], parts[2]);
+    if (!take_digits(text, 4, &year) || !take_digits(text + 5, 2, &c.month) || !take_digits(text + 8, 2, &c.day))
+        return false;
+    if (c.month < 1 || c.month > 12)
+        return false;
+    c.year = year;
+    *day = day_of(c);
     day_text(again, *day);
     return strcmp(again, text) == 0;
+}
+
+int64_t day_months_before(int64_t day, int64_t months)
+{
+    struct civil c = civil_of(day);
+    const int64_t count = c.year * 12 + c.month - 1 - months;
+    int64_t then, next;
+
+    c.year = divide_down(count, 12);
+    c.month = (int)(count - c.year * 12) + 1;
+    then = day_of(c);
+    next = day_of((struct civil){ c.year + c.month / 12, c.month % 12 + 1, 1 });
+    return then < next ? then : next - 1;
 }

@@ -1,6 +1,5 @@
 /*
- * Days as records count them, whole days since 1970-01-01 in UTC, and as people write them: "2026-11-21" (ISO 8601). Used
- * wherever a day is read or shown. Pure.
+ * Days in UTC, counted from 1970-01-01. Used by records/visit*.c, records/day_key*.c and whoever shows a day. Pure.
  */
 #ifndef BASE_DAY_H
 #define BASE_DAY_H
@@ -8,16 +7,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define DAY_MS        (INT64_C(24) * 3600 * 1000)
-#define DAY_TEXT_SIZE sizeof "2026-11-21"
+#define DAY_MS   (24 * 3600 * INT64_C(1000))
+#define DAY_TEXT sizeof "2026-11-21"
 
-/* The day in which a moment of the wall clock lies, also before 1970. */
 int64_t day_of_ms(int64_t wall_ms);
+int64_t day_start_ms(int64_t day);
+int day_hour(int64_t wall_ms); /* 0 to 23 */
 
-/* Years 1 to 9999; anything else becomes "?". */
-void day_text(char out[DAY_TEXT_SIZE], int64_t day);
-
-/* Exactly "YYYY-MM-DD", a day that exists, from year 1 on. */
+/* "2026-11-21"; a day before the year 1000 or after 9999 becomes the nearest that has four digits. */
+void day_text(char out[DAY_TEXT], int64_t day);
+/* Exactly that form, and a day that there is. */
 bool day_parse(const char *text, int64_t *day);
+
+/* The same day of the month so many months before; the month's last day where it has no such day. */
+int64_t day_months_before(int64_t day, int64_t months);
 
 #endif
