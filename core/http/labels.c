@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "base/utf8.h"
+
 #define QUERY_PREFIX "label."
 
 static int refuse(struct cs_error *err, const char *why)
@@ -39,7 +41,7 @@ static bool is_value(struct span s)
         return false;
     while (s.len) {
         uint32_t code;
-        size_t n = syntax_utf8(s, &code);
+        size_t n = utf8_read(s.at, s.len, &code);
 
         if (!n || !is_printable(code))
             return false;

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "http/syntax.h"
 
 #define MAX_DETAIL      1024
@@ -225,7 +226,7 @@ static json_t *text_json(const char *text, size_t most)
 
     while (rest.len) {
         uint32_t code;
-        size_t n = syntax_utf8(rest, &code);
+        size_t n = utf8_read(rest.at, rest.len, &code);
 
         text_add_n(&clean, n ? rest.at : "?", n ? n : 1);
         rest = (struct span){ rest.at + (n ? n : 1), rest.len - (n ? n : 1) };

@@ -133,22 +133,3 @@ int syntax_hex(char c)
     c = lower(c);
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
-
-size_t syntax_utf8(struct span s, uint32_t *code)
-{
-    static const uint32_t least[5] = { 0, 0, 0x80, 0x800, 0x10000 };
-    uint8_t first = s.len ? (uint8_t)s.at[0] : 0x80;
-    size_t len = first < 0x80 ? 1 : first >> 5 == 6 ? 2 : first >> 4 == 14 ? 3 : first >> 3 == 30 ? 4 : 0;
-
-    if (!len || len > s.len)
-        return 0;
-    *code = len == 1 ? first : first & (0x7fu >> len);
-    for (size_t i = 1; i < len; i++) {
-        if (((uint8_t)s.at[i] & 0xc0) != 0x80)
-            return 0;
-        *code = *code << 6 | ((uint8_t)s.at[i] & 0x3f);
-    }
-    if (*code < least[len] || *code > 0x10ffff || (*code >= 0xd800 && *code <= 0xdfff))
-        return 0;
-    return len;
-}

@@ -1,6 +1,6 @@
 /*
- * The small syntax that HTTP fields are made of (RFC 9110 5.6): tokens, optional white space, lists, quoted strings; and
- * UTF-8 (RFC 3629). Used by every reader in http/. Pure: spans point into bytes that belong to the caller.
+ * The small syntax that HTTP fields are made of (RFC 9110 5.6): tokens, optional white space, lists, quoted strings. Used by
+ * every reader in http/. Pure: spans point into bytes that belong to the caller.
  */
 #ifndef HTTP_SYNTAX_H
 #define HTTP_SYNTAX_H
@@ -35,8 +35,5 @@ int64_t syntax_number(struct span s, int64_t most);
 
 /* The value of a hexadecimal digit, or -1. */
 int syntax_hex(char c);
-
-/* The length (1 to 4) of the UTF-8 character in front, *code set; 0: not UTF-8 (overlong, surrogate, cut, over U+10FFFF). */
-size_t syntax_utf8(struct span s, uint32_t *code);
 
 #endif

@@ -93,42 +93,6 @@ static void numbers_are_digits_only_and_do_not_overflow(void **state)
     assert_int_equal(syntax_number(syntax_span("99999999999999999999a"), 300), -1);
 }
 
-static void utf8_is_read_strictly(void **state)
-{
-    static const struct {
-        const char *bytes;
-        size_t len;
-        uint32_t code;
-    } cases[] = {
-        { "a", 1, 'a' },
-        { "\xc3\xa9", 2, 0xe9 },
-        { "\xe2\x82\xac", 3, 0x20ac },
-        { "\xf0\x9f\x98\x80", 4, 0x1f600 },
-        { "\xf4\x8f\xbf\xbf", 4, 0x10ffff },
-        { "\xc0\x80", 0, 0 },         /* overlong NUL */
-        { "\xc1\xbf", 0, 0 },         /* overlong */
-        { "\xe0\x9f\xbf", 0, 0 },     /* overlong */
-        { "\xf0\x8f\xbf\xbf", 0, 0 }, /* overlong */
-        { "\xed\xa0\x80", 0, 0 },     /* surrogate */
-        { "\xf4\x90\x80\x80", 0, 0 }, /* over U+10FFFF */
-        { "\xf8\x88\x80\x80", 0, 0 },
-        { "\x80", 0, 0 },
-        { "\xff", 0, 0 },
-        { "\xe2\x82", 0, 0 }, /* cut */
-        { "\xe2\x28\xa1", 0, 0 },
-        { "", 0, 0 },
-    };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        uint32_t code = 0;
-
-        assert_int_equal(syntax_utf8(syntax_span(cases[i].bytes), &code), cases[i].len);
-        if (cases[i].len)
-            assert_int_equal(code, cases[i].code);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -138,7 +102,6 @@ int main(void)
         cmocka_unit_test(a_quote_that_never_ends_takes_the_rest),
         cmocka_unit_test(parameters_have_a_name_and_perhaps_a_value),
         cmocka_unit_test(numbers_are_digits_only_and_do_not_overflow),
-        cmocka_unit_test(utf8_is_read_strictly),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
