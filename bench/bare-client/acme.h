@@ -6,7 +6,6 @@
 #define BARE_CLIENT_ACME_H
 
 #include <curl/curl.h>
-#include <openssl/evp.h>
 
 #include "base/text.h"
 #include "dns.h"
@@ -44,7 +43,5 @@ const char *acme_text(const json_t *object, const char *name);
 
 /* An order for one name with this CSR (base64url of its DER), through to the chain. */
 void acme_order(struct acme *acme, const char *name, const char *csr);
-/* A CSR for one name, as acme_order() wants it; free(). */
-char *acme_make_csr(EVP_PKEY *key, const char *name);
 
 #endif

@@ -3,15 +3,10 @@
  */
 #include "acme.h"
 
-#include <openssl/err.h>
-#include <openssl/x509.h>
-#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-#include "base/base64url.h"
 
 #define FIRST_PAUSE_MS 5
 #define MOST_PAUSE_MS  2000
@@ -115,41 +110,4 @@ void acme_order(struct acme *acme, const char *name, const char *csr)
         acme_fail("certificate", text_of(&acme->body));
     json_decref(valid);
     json_decref(order);
-}
-
-static int add_name(X509_REQ *req, const char *name)
-{
-    STACK_OF(X509_EXTENSION) *extensions = sk_X509_EXTENSION_new_null();
-    GENERAL_NAMES *names = sk_GENERAL_NAME_new_null();
-    GENERAL_NAME *one = GENERAL_NAME_new();
-    ASN1_IA5STRING *text = ASN1_IA5STRING_new();
-    int good = extensions && names && one && text && ASN1_STRING_set(text, name, -1);
-
-    if (good) {
-        GENERAL_NAME_set0_value(one, GEN_DNS, text);
-        good = sk_GENERAL_NAME_push(names, one) && X509V3_add1_i2d(&extensions, NID_subject_alt_name, names, 0, 0) == 1 &&
-               X509_REQ_add_extensions(req, extensions);
-    }
-    sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
-    sk_GENERAL_NAME_pop_free(names, GENERAL_NAME_free);
-    return good;
-}
-
-char *acme_make_csr(EVP_PKEY *key, const char *name)
-{
-    X509_REQ *req = X509_REQ_new();
-    unsigned char *der = NULL;
-    int len = -1;
-    char *csr = NULL;
-
-    if (req && X509_REQ_set_pubkey(req, key) && add_name(req, name) && X509_REQ_sign(req, key, EVP_sha256()))
-        len = i2d_X509_REQ(req, &der);
-    if (len > 0)
-        csr = malloc(BASE64_ENCODED_MAX((size_t)len));
-    if (!csr)
-        acme_fail("csr", "OpenSSL made none");
-    base64url_encode(csr, der, (size_t)len);
-    OPENSSL_free(der);
-    X509_REQ_free(req);
-    return csr;
 }

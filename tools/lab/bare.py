@@ -1,4 +1,5 @@
 """The bare ACME client of bench/bare-client, with a Pebble of its own: what ACME alone costs."""
+import contextlib
 import pathlib
 import subprocess
 
@@ -7,6 +8,44 @@ from pebble import Pebble
 from ports import free_port
 
 PROGRAM = "bench/bare-client/bare-client"
+POSTER = "bench/bare-client/post-client"
+
+
+class Asked:
+    """A program that reads lines, and answers each with one."""
+
+    def __init__(self, *command):
+        self.name = pathlib.Path(command[0]).name
+        self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, text=True)
+
+    def next_line(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise Failed(f"{self.name} ended", self.process.stderr.read())
+        return line
+
+    def ask(self, line):
+        try:
+            self.process.stdin.write(line + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            raise Failed(f"{self.name} ended", self.process.stderr.read()) from None
+        return self.next_line()
+
+    def stop(self):
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+
+class Poster(Asked):
+    """Countersign's clients: see bench/bare-client/post.c for what it is asked."""
+
+    def __init__(self, build, port):
+        super().__init__(pathlib.Path(build) / POSTER, port)
 
 
 class Bare:
@@ -17,35 +56,21 @@ class Bare:
         self.zone = zone
         self.dns_port = free_port()
         self.pebble = Pebble(folder, self.dns_port, settings).start()
-        self.process = None
+        self.asked = None
 
     def start(self, ca_file):
-        self.process = subprocess.Popen([str(word) for word in (self.program, self.pebble.directory, ca_file, self.dns_port,
-                                                                self.zone)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True)
-        self.next_line()
+        self.asked = Asked(self.program, self.pebble.directory, ca_file, self.dns_port, self.zone)
+        self.asked.next_line()
         return self
-
-    def next_line(self):
-        line = self.process.stdout.readline()
-        if not line:
-            raise Failed("the bare client ended", self.process.stderr.read())
-        return line
 
     def order(self, orders, clients=1):
         """Seconds, CPU ms and requests of so many orders by so many clients at a time."""
-        self.process.stdin.write(f"{clients} {orders}\n")
-        self.process.stdin.flush()
-        seconds, cpu_ms, requests = self.next_line().split()
+        seconds, cpu_ms, requests = self.asked.ask(f"{clients} {orders}").split()
         return float(seconds), float(cpu_ms), int(requests)
 
     def stop(self):
-        if self.process:
-            self.process.stdin.close()
-            self.process.wait()
-            self.process.stdout.close()
-            self.process.stderr.close()
-            self.process = None
+        if self.asked:
+            self.asked.stop()
         self.pebble.stop()
 
 
