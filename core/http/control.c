@@ -78,7 +78,7 @@ static const struct {
     int (*read)(struct control_what *what, const char *text, struct cs_error *err);
 } words[] = {
     { "address", WORD_EXPORT | WORD_ERASE, read_address },
-    { "zone",    WORD_EXPORT | WORD_ERASE, read_zone    },
+    { "zone",    WORD_ERASE,               read_zone    },
     { "label",   WORD_ERASE,               read_label   },
     { "value",   WORD_ERASE,               read_value   },
     { "before",  WORD_ERASE,               read_before  },

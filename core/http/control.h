@@ -6,7 +6,7 @@
  *     GET  /v1/privacy/status    how it stands, as command/privacy_report.c shows it
  *     POST /v1/privacy/confirm   the clock is right: purge
  *     POST /v1/privacy/erase     {"address", "zone", "label", "value", "before"}: those that are said
- *     POST /v1/privacy/export    {"address", "zone"}
+ *     POST /v1/privacy/export    {"address"}
  *
  * An address that comes in here is in memory until the answer leaves, and is told to nobody: no log line, metric or answer has
  * it.
