@@ -7,10 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* FULL: a chain leaves the server only after its commit, so a commit must survive a power cut. */
-static const char pragmas[] = "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"
-                              "PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 16777216; PRAGMA cell_size_check = ON;"
-                              "PRAGMA recursive_triggers = OFF;";
+#include "visits.h"
+
+/* Of every file; each kind has some of its own. temp_store: what sorting needs stays in memory, so that no temporary file
+ * holds a row that was deleted meanwhile. */
+static const char pragmas[] = "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;"
+                              "PRAGMA cell_size_check = ON; PRAGMA recursive_triggers = OFF;";
 
 static int harden(sqlite3 *sq)
 {
@@ -30,42 +32,61 @@ static int harden(sqlite3 *sq)
     return SQLITE_OK;
 }
 
-int db_open_file(const struct db *db, bool writer, sqlite3 **sq, struct cs_error *err)
+int db_open_file(const struct file *file, bool writer, sqlite3 **sq, struct cs_error *err)
 {
-    int rc = sqlite3_open_v2(db->path, sq, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    int rc = sqlite3_open_v2(file->path, sq, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
 
     if (rc == SQLITE_OK)
         rc = harden(*sq);
     if (rc == SQLITE_OK)
-        rc = sqlite3_busy_timeout(*sq, (int)db->conf->busy_timeout);
+        rc = sqlite3_busy_timeout(*sq, (int)file->db->conf->busy_timeout);
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(*sq, pragmas, NULL, NULL, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(*sq, file->kind->pragmas, NULL, NULL, NULL);
     if (rc == SQLITE_OK && !writer)
         rc = sqlite3_exec(*sq, "PRAGMA query_only = ON", NULL, NULL, NULL);
     if (rc == SQLITE_OK && sqlite3_db_readonly(*sq, "main") == 1)
         rc = SQLITE_READONLY;
     if (rc == SQLITE_OK)
         return 0;
-    db_fail(db, *sq, rc, err);
+    db_fail(file, *sq, rc, err);
     sqlite3_close(*sq);
     *sq = NULL;
     return -1;
 }
 
+static const struct file *file_of(const struct db *db, enum cs_store_use use)
+{
+    switch (use) {
+    case CS_STATE_WRITER:
+    case CS_STATE_READER:
+        return &db->state;
+    case CS_VISITS_WRITER:
+    case CS_VISITS_READER:
+        return &db->visits;
+    case CS_ANALYTICS_READER:
+        break;
+    }
+    return NULL;
+}
+
 int db_connect(void *self, enum cs_store_use use, void **conn, struct cs_error *err)
 {
     struct db *db = self;
+    const struct file *file = file_of(db, use);
+    bool writer = use == CS_STATE_WRITER || use == CS_VISITS_WRITER;
     struct conn *c;
-    bool writer = use == CS_STATE_WRITER;
 
-    if (use == CS_VISITS_WRITER || use == CS_VISITS_READER)
-        return cs_fail(err, CS_ECONFIG,
-                       "this version of store-sqlite keeps no record of visits: there is no visits.db to open");
+    if (!file)
+        return cs_fail(err, CS_ECONFIG, "this version of store-sqlite has no such file to open");
     c = calloc(1, sizeof *c);
     if (!c)
         return cs_fail(err, CS_EINTERNAL, "no memory");
     c->db = db;
-    if (db_open_file(db, writer, &c->sq, err) < 0 || statements_prepare(c, writer, err) < 0) {
+    c->file = file;
+    if (db_open_file(file, writer, &c->sq, err) < 0 || statements_prepare(c, writer, err) < 0 ||
+        (use == CS_VISITS_WRITER && visits_writer_open(c, err) < 0)) {
         db_disconnect(db, c);
         return -1;
     }
@@ -80,6 +101,7 @@ void db_disconnect(void *self, void *conn)
     (void)self;
     if (!c)
         return;
+    visits_writer_close(c);
     statements_finalize(c);
     sqlite3_close(c->sq);
     free(c);

@@ -12,17 +12,37 @@
 #include <sqlite3.h>
 
 struct settings {
-    const char *file;
+    const char *file, *visits;
     int64_t busy_timeout; /* ms */
+};
+
+/* What there is to know about one of the database files; the constants are in schema.c. */
+struct file_kind {
+    const char *setting; /* that says where it is */
+    const char *what;    /* "state database" */
+    const char *pragmas; /* of each connection, beside those of all files */
+    int64_t application_id;
+    const char *const *steps; /* step n brings schema n to n + 1 */
+    int64_t known;            /* how many there are */
+};
+extern const struct file_kind file_state, file_visits;
+
+struct db;
+
+struct file {
+    const struct db *db;
+    const struct file_kind *kind;
+    char *path;
 };
 
 struct db {
     struct cs_instance *in;
     const struct settings *conf;
-    char *path; /* of state.db */
+    struct file state, visits;
 };
 
-/* One for each kind of question; filled from the table in statement.c. Those that write are NULL on a reader. */
+/* One for each kind of question; filled from the tables in statement.c and visits_statement.c. NULL: those that write, on a
+ * reader, and those of another file. */
 struct statements {
     sqlite3_stmt *begin_reader, *begin_writer, *commit, *rollback, *version;
     sqlite3_stmt *savepoint_set, *savepoint_release, *savepoint_rollback, *put_set, *put_release, *put_rollback;
@@ -37,13 +57,36 @@ struct statements {
     sqlite3_stmt *spki_erase_events, *spki_erase_certificates, *spki_erase_jobs;
 };
 
-struct conn {
-    const struct db *db;
-    sqlite3 *sq;
-    struct statements s;
+struct visits_statements {
+    sqlite3_stmt *zone_id_put, *zone_id_list;
+    sqlite3_stmt *word_find, *word_put, *label_find, *label_put, *set_find, *set_put, *set_labels;
+    sqlite3_stmt *total_add, *set_total_add, *step_total_add, *hour_total_add, *recorded_add, *latency_add;
+    sqlite3_stmt *day_put, *day_flag, *day_list, *day_labels;
+    sqlite3_stmt *release_put, *release_get;
 };
 
-/* ---- statement.c */
+struct visits_writer;
+
+struct conn {
+    const struct db *db;
+    const struct file *file;
+    sqlite3 *sq;
+    struct statements s;
+    struct visits_statements v;
+    struct visits_writer *visits; /* visits.h; NULL on other connections */
+};
+
+/* ---- statement.c, visits_statement.c */
+
+enum statement_user { EVERYBODY, WRITER };
+
+struct statement_sql {
+    size_t offset; /* of the statement in struct conn */
+    enum statement_user user;
+    const char *sql;
+};
+extern const struct statement_sql visits_statements[];
+extern const size_t n_visits_statements;
 
 int statements_prepare(struct conn *c, bool writer, struct cs_error *err);
 void statements_finalize(struct conn *c);
@@ -81,12 +124,12 @@ int row_hash(const struct query *q, int column, uint8_t hash[32], struct cs_erro
 
 /* ---- failure.c: put what SQLite says in words that tell the operator what to do; returns -1 */
 
-int db_fail(const struct db *db, sqlite3 *sq, int rc, struct cs_error *err);
+int db_fail(const struct file *file, sqlite3 *sq, int rc, struct cs_error *err);
 
 /* ---- connection.c */
 
 /* Open the file, set the pragmas. The file must exist. */
-int db_open_file(const struct db *db, bool writer, sqlite3 **sq, struct cs_error *err);
+int db_open_file(const struct file *file, bool writer, sqlite3 **sq, struct cs_error *err);
 int db_connect(void *self, enum cs_store_use use, void **conn, struct cs_error *err);
 void db_disconnect(void *self, void *conn);
 
@@ -146,5 +189,26 @@ int db_cursor_put(void *conn, const char *sink, int64_t at, struct cs_error *err
 int db_cursor_get(void *conn, const char *sink, int64_t *at, struct cs_error *err);
 
 int db_spki_erase(void *conn, const uint8_t spki_sha256[32], int64_t *n, struct cs_error *err);
+
+/* ---- the visits database; visits.h has what its files share */
+
+int db_zone_id_put(void *conn, const char *zone, uint64_t id, struct cs_error *err);
+int db_zone_id_list(void *conn, cs_zone_id_fn *fn, void *arg, struct cs_error *err);
+
+int db_visit_add(void *conn, const struct cs_visit *visit, struct cs_error *err);
+int db_visits_of(void *conn, int64_t day, const char *zone, uint64_t src, cs_report_fn *fn, void *arg, struct cs_error *err);
+int db_latency_add(void *conn, const struct cs_latency *latency, struct cs_error *err);
+
+int db_day_put(void *conn, const struct cs_day *day, struct cs_error *err);
+int db_day_list(void *conn, cs_day_fn *fn, void *arg, struct cs_error *err);
+int db_day_labels(void *conn, int64_t day, cs_visit_label_fn *fn, void *arg, struct cs_error *err);
+int db_day_close(void *conn, int64_t day, int64_t k, struct cs_error *err);
+
+int db_visits_erase(void *conn, const struct cs_visits_erasure *what, int64_t *n, struct cs_error *err);
+int db_visits_purge(void *conn, const struct cs_visits_retention *keep, int64_t *n, struct cs_error *err);
+int db_scrub(void *conn, bool *done, struct cs_error *err);
+
+int db_release_put(void *conn, const char *zone, const char *week, const void *data, size_t len, struct cs_error *err);
+int db_release_get(void *conn, const char *zone, const char *week, cs_blob_fn *fn, void *arg, struct cs_error *err);
 
 #endif

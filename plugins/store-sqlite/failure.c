@@ -9,21 +9,21 @@
 
 enum { TRY_AGAIN_MS = 5000 };
 
-static int busy(const struct db *db, struct cs_error *err)
+static int busy(const struct file *file, struct cs_error *err)
 {
     cs_fail(err, CS_EBUSY,
             "the database %s is locked by another process for more than %" PRId64 ".%" PRId64
             " s: end the transaction that is open "
             "on it (a sqlite3 shell after BEGIN, a backup?), then try again",
-            db->path, db->conf->busy_timeout / 1000, db->conf->busy_timeout % 1000 / 100);
+            file->path, file->db->conf->busy_timeout / 1000, file->db->conf->busy_timeout % 1000 / 100);
     if (err)
         err->retry_after_ms = TRY_AGAIN_MS;
     return -1;
 }
 
-static int full(const struct db *db, struct cs_error *err)
+static int full(const struct file *file, struct cs_error *err)
 {
-    cs_fail(err, CS_EBUSY, "the disk of %s is full: make room, then try again", db->path);
+    cs_fail(err, CS_EBUSY, "the disk of %s is full: make room, then try again", file->path);
     if (err)
         err->retry_after_ms = TRY_AGAIN_MS;
     return -1;
@@ -45,14 +45,14 @@ static int refused(sqlite3 *sq, int rc, struct cs_error *err)
     return cs_fail(err, CS_EINPUT, "%s", words);
 }
 
-int db_fail(const struct db *db, sqlite3 *sq, int rc, struct cs_error *err)
+int db_fail(const struct file *file, sqlite3 *sq, int rc, struct cs_error *err)
 {
     switch (rc & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-        return busy(db, err);
+        return busy(file, err);
     case SQLITE_FULL:
-        return full(db, err);
+        return full(file, err);
     case SQLITE_CONSTRAINT:
         return refused(sq, rc, err);
     case SQLITE_TOOBIG:
@@ -60,26 +60,26 @@ int db_fail(const struct db *db, sqlite3 *sq, int rc, struct cs_error *err)
     case SQLITE_NOMEM:
         return cs_fail(err, CS_EINTERNAL, "no memory");
     case SQLITE_NOTADB:
-        return cs_fail(err, CS_ECONFIG, "%s is not a SQLite database: move it away, or set `file` of the store to another path",
-                       db->path);
+        return cs_fail(err, CS_ECONFIG, "%s is not a SQLite database: move it away, or set `%s` of the store to another path",
+                       file->path, file->kind->setting);
     case SQLITE_CORRUPT:
-        return cs_fail(err, CS_ECONFIG, "%s is damaged (%s): stop the server and restore the file from a backup", db->path,
+        return cs_fail(err, CS_ECONFIG, "%s is damaged (%s): stop the server and restore the file from a backup", file->path,
                        sqlite3_errmsg(sq));
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_AUTH:
     case SQLITE_CANTOPEN:
         return cs_fail(err, CS_ECONFIG,
-                       "%s cannot be opened for writing (%s): file and folder must belong to the server's user", db->path,
+                       "%s cannot be opened for writing (%s): file and folder must belong to the server's user", file->path,
                        sqlite3_errmsg(sq));
     case SQLITE_IOERR:
-        return cs_fail(err, CS_ECONFIG, "reading or writing %s failed (%s, %s): check the disk", db->path, sqlite3_errmsg(sq),
+        return cs_fail(err, CS_ECONFIG, "reading or writing %s failed (%s, %s): check the disk", file->path, sqlite3_errmsg(sq),
                        strerrordesc_np(sqlite3_system_errno(sq)));
     case SQLITE_ERROR:
         return cs_fail(err, CS_ECONFIG,
-                       "%s is not as this version needs it (%s): was its schema edited? Restore it from a backup", db->path,
+                       "%s is not as this version needs it (%s): was its schema edited? Restore it from a backup", file->path,
                        sqlite3_errmsg(sq));
     default:
-        return cs_fail(err, CS_EINTERNAL, "SQLite failed on %s: %s (%d)", db->path, sqlite3_errmsg(sq), rc);
+        return cs_fail(err, CS_EINTERNAL, "SQLite failed on %s: %s (%d)", file->path, sqlite3_errmsg(sq), rc);
     }
 }

@@ -52,7 +52,7 @@ int query_next(struct query *q, struct cs_error *err)
     int rc = q->rc;
 
     if (!q->s)
-        return cs_fail(err, CS_EINTERNAL, "a connection that only reads was asked to write");
+        return cs_fail(err, CS_EINTERNAL, "a connection was asked what it cannot: it only reads, or is on another file");
     if (rc == SQLITE_MISUSE)
         return cs_fail(err, CS_EINTERNAL, "a row function asked the question that it is a part of");
     if (rc == SQLITE_OK)
@@ -60,7 +60,7 @@ int query_next(struct query *q, struct cs_error *err)
     if (rc == SQLITE_ROW)
         return 1;
     if (rc != SQLITE_DONE)
-        db_fail(q->c->db, q->c->sq, rc, err);
+        db_fail(q->c->file, q->c->sq, rc, err);
     query_end(q);
     return rc == SQLITE_DONE ? 0 : -1;
 }
@@ -118,7 +118,7 @@ int row_hash(const struct query *q, int column, uint8_t hash[32], struct cs_erro
 
     if (len != 32)
         return cs_fail(err, CS_ECONFIG, "%s is damaged: column %s holds %zu bytes instead of 32; restore it from a backup",
-                       q->c->db->path, sqlite3_column_name(q->s, column), len);
+                       q->c->file->path, sqlite3_column_name(q->s, column), len);
     memcpy(hash, data, 32);
     return 0;
 }

@@ -1,6 +1,6 @@
 /*
- * Brings state.db up to date: makes the file, recognises it, runs the migrations that it lacks. Called once by whoever holds
- * the lock of the state folder; with may_change false it only looks.
+ * Brings a database file up to date: makes it, recognises it, runs the migrations that it lacks. Called once for each file by
+ * whoever holds the lock of the state folder; with may_change false it only looks.
  */
 #include "db.h"
 
@@ -10,19 +10,40 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Step n brings schema n to n + 1 and sets user_version, which is undone with the rest when it fails. A step that was released
- * never changes; a new schema is a new file at the end. */
-static const char *const steps[] = {
+/* Each step sets user_version, which is undone with the rest when it fails. A step that was released never changes; a new schema
+ * is a new file at the end. */
+static const char *const state_steps[] = {
 #include "schema.sql.h"
     ,
 #include "schema-2.sql.h"
 };
 
-enum { KNOWN = sizeof steps / sizeof *steps };
+static const char *const visits_steps[] = {
+#include "visits.sql.h"
+};
 
-#define APPLICATION_ID 1131627618 /* "CsDb", set by schema.sql: tells file(1) and us that the database is Countersign's */
+/* The application ids are set by the SQL: they tell file(1) and us that the database is Countersign's, and which one.
+ * State: a chain leaves the server only after its commit, so a commit must survive a power cut. Visits: nobody waits for a
+ * commit; what is deleted must be gone. */
+const struct file_kind file_state = {
+    .setting = "file",
+    .what = "state database",
+    .pragmas = "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216;",
+    .application_id = 1131627618, /* "CsDb" */
+    .steps = state_steps,
+    .known = sizeof state_steps / sizeof *state_steps,
+};
 
-static int one_number(const struct db *db, sqlite3 *sq, const char *sql, int64_t *number, struct cs_error *err)
+const struct file_kind file_visits = {
+    .setting = "visits",
+    .what = "visits database",
+    .pragmas = "PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON; PRAGMA journal_size_limit = 0;",
+    .application_id = 1131632233, /* "CsVi" */
+    .steps = visits_steps,
+    .known = sizeof visits_steps / sizeof *visits_steps,
+};
+
+static int one_number(const struct file *f, sqlite3 *sq, const char *sql, int64_t *number, struct cs_error *err)
 {
     sqlite3_stmt *s = NULL;
     int rc = sqlite3_prepare_v2(sq, sql, -1, &s, NULL);
@@ -32,74 +53,75 @@ static int one_number(const struct db *db, sqlite3 *sq, const char *sql, int64_t
     if (rc == SQLITE_ROW)
         *number = sqlite3_column_int64(s, 0);
     else
-        db_fail(db, sq, rc, err);
+        db_fail(f, sq, rc, err);
     sqlite3_finalize(s);
     return rc == SQLITE_ROW ? 0 : -1;
 }
 
-static int run(const struct db *db, sqlite3 *sq, const char *sql, struct cs_error *err)
+static int run(const struct file *f, sqlite3 *sq, const char *sql, struct cs_error *err)
 {
     int rc = sqlite3_exec(sq, sql, NULL, NULL, NULL);
 
-    return rc == SQLITE_OK ? 0 : db_fail(db, sq, rc, err);
+    return rc == SQLITE_OK ? 0 : db_fail(f, sq, rc, err);
 }
 
 /* -1 unless the file is ours and of a schema that we know; *schema is 0 for an empty file. */
-static int recognise(const struct db *db, sqlite3 *sq, int64_t *schema, struct cs_error *err)
+static int recognise(const struct file *f, sqlite3 *sq, int64_t *schema, struct cs_error *err)
 {
     int64_t application, tables;
 
-    if (one_number(db, sq, "PRAGMA application_id", &application, err) < 0 ||
-        one_number(db, sq, "PRAGMA user_version", schema, err) < 0 ||
-        one_number(db, sq, "SELECT count(*) FROM sqlite_schema", &tables, err) < 0)
+    if (one_number(f, sq, "PRAGMA application_id", &application, err) < 0 ||
+        one_number(f, sq, "PRAGMA user_version", schema, err) < 0 ||
+        one_number(f, sq, "SELECT count(*) FROM sqlite_schema", &tables, err) < 0)
         return -1;
-    if (application != APPLICATION_ID && (application || *schema || tables))
+    if (application != f->kind->application_id && (application || *schema || tables))
         return cs_fail(err, CS_ECONFIG,
-                       "%s is a SQLite database of some other program: set `file` of the store to another path", db->path);
-    if (*schema < 0 || *schema > KNOWN)
+                       "%s is a SQLite database of some other program, or another file of this one: set `%s` of the store to another "
+                       "path", f->path, f->kind->setting);
+    if (*schema < 0 || *schema > f->kind->known)
         return cs_fail(err, CS_ECONFIG,
-                       "%s has schema %lld, but this version knows only up to %d: a newer Countersign wrote it; install that "
+                       "%s has schema %lld, but this version knows only up to %lld: a newer Countersign wrote it; install that "
                        "version again, or restore a backup",
-                       db->path, (long long)*schema, KNOWN);
+                       f->path, (long long)*schema, (long long)f->kind->known);
     return 0;
 }
 
-static int refuse_old(const struct db *db, int64_t schema, struct cs_error *err)
+static int refuse_old(const struct file *f, int64_t schema, struct cs_error *err)
 {
-    if (schema == KNOWN)
+    if (schema == f->kind->known)
         return 0;
     return cs_fail(
         err, CS_ECONFIG,
-        "%s has schema %lld, this version needs %d: restart `countersign serve` with this version, which brings it up "
+        "%s has schema %lld, this version needs %lld: restart `countersign serve` with this version, which brings it up "
         "to date",
-        db->path, (long long)schema, KNOWN);
+        f->path, (long long)schema, (long long)f->kind->known);
 }
 
 /* What is recognised is looked at again inside the transaction: somebody may have been faster. */
-static int bring_up(const struct db *db, sqlite3 *sq, struct cs_error *err)
+static int bring_up(const struct file *f, sqlite3 *sq, struct cs_error *err)
 {
     int64_t schema, foreign = 0;
 
-    if (run(db, sq, "BEGIN IMMEDIATE", err) < 0 || recognise(db, sq, &schema, err) < 0)
+    if (run(f, sq, "BEGIN IMMEDIATE", err) < 0 || recognise(f, sq, &schema, err) < 0)
         return -1;
-    for (; schema < KNOWN; schema++)
-        if (run(db, sq, steps[schema], err) < 0)
+    for (; schema < f->kind->known; schema++)
+        if (run(f, sq, f->kind->steps[schema], err) < 0)
             return cs_fail_in(err, "schema %lld", (long long)schema + 1);
-    if (one_number(db, sq, "SELECT count(*) FROM pragma_foreign_key_check", &foreign, err) < 0)
+    if (one_number(f, sq, "SELECT count(*) FROM pragma_foreign_key_check", &foreign, err) < 0)
         return -1;
     if (foreign)
         return cs_fail(err, CS_ECONFIG,
-                       "%s has rows that point at rows which are gone: run sqlite3 with PRAGMA foreign_key_check", db->path);
-    return run(db, sq, "COMMIT", err);
+                       "%s has rows that point at rows which are gone: run sqlite3 with PRAGMA foreign_key_check", f->path);
+    return run(f, sq, "COMMIT", err);
 }
 
 /* WAL is a property of the file: readers and the writer then do not wait for each other. */
-static int use_wal(const struct db *db, sqlite3 *sq, struct cs_error *err)
+static int use_wal(const struct file *f, sqlite3 *sq, struct cs_error *err)
 {
     int64_t wal = 0;
 
-    if (one_number(db, sq, "PRAGMA journal_mode = WAL", &wal, err) < 0 ||
-        one_number(db, sq, "SELECT journal_mode = 'wal' FROM pragma_journal_mode", &wal, err) < 0)
+    if (one_number(f, sq, "PRAGMA journal_mode = WAL", &wal, err) < 0 ||
+        one_number(f, sq, "SELECT journal_mode = 'wal' FROM pragma_journal_mode", &wal, err) < 0)
         return -1;
     if (wal)
         return 0;
@@ -107,62 +129,67 @@ static int use_wal(const struct db *db, sqlite3 *sq, struct cs_error *err)
         err, CS_ECONFIG,
         "%s cannot use a write-ahead log: its file system has no shared memory (a network mount?); move the state folder "
         "to a local disk",
-        db->path);
+        f->path);
 }
 
 /* The file is made by us, so that nobody else can read it even for a moment; SQLite gives -wal and -shm the same mode. The
  * descriptor of an existing database is never opened here: closing it would drop the locks of every other connection. */
-static int make_file(const struct db *db, struct cs_error *err)
+static int make_file(const struct file *f, struct cs_error *err)
 {
-    int fd = open(db->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = open(f->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 
     if (fd < 0 && errno == EEXIST)
         return 0;
     if (fd < 0 || close(fd) < 0)
-        return cs_fail(err, CS_ECONFIG, "cannot make %s: %s; the folder must belong to the server's user", db->path,
+        return cs_fail(err, CS_ECONFIG, "cannot make %s: %s; the folder must belong to the server's user", f->path,
                        strerrordesc_np(errno));
     return 0;
 }
 
-static int look_at_file(const struct db *db, bool may_change, struct cs_error *err)
+static int look_at_file(const struct file *f, bool may_change, struct cs_error *err)
 {
     struct stat st;
 
-    if (stat(db->path, &st) < 0 && errno == ENOENT && !may_change)
-        return cs_fail(err, CS_ECONFIG, "there is no %s yet: `countersign serve` makes it", db->path);
-    if (may_change && make_file(db, err) < 0)
+    if (stat(f->path, &st) < 0 && errno == ENOENT && !may_change)
+        return cs_fail(err, CS_ECONFIG, "there is no %s yet: `countersign serve` makes it", f->path);
+    if (may_change && make_file(f, err) < 0)
         return -1;
-    if (stat(db->path, &st) < 0)
-        return cs_fail(err, CS_ECONFIG, "cannot look at %s: %s", db->path, strerrordesc_np(errno));
+    if (stat(f->path, &st) < 0)
+        return cs_fail(err, CS_ECONFIG, "cannot look at %s: %s", f->path, strerrordesc_np(errno));
     if (!S_ISREG(st.st_mode))
-        return cs_fail(err, CS_ECONFIG, "%s is not a file: set `file` of the store to another path", db->path);
+        return cs_fail(err, CS_ECONFIG, "%s is not a file: set `%s` of the store to another path", f->path, f->kind->setting);
     if (st.st_mode & 077)
-        cs_log(db->in, CS_LOG_WARN, "the state database can be read by others than the server's user: chmod 600 it file=%s",
-               db->path);
+        cs_log(f->db->in, CS_LOG_WARN, "the %s can be read by others than the server's user: chmod 600 it file=%s", f->kind->what,
+               f->path);
     return 0;
+}
+
+static int migrate(const struct file *f, bool may_change, struct cs_error *err)
+{
+    sqlite3 *sq = NULL;
+    int64_t schema = 0;
+    int rc = -1;
+
+    if (look_at_file(f, may_change, err) < 0 || db_open_file(f, may_change, &sq, err) < 0 || recognise(f, sq, &schema, err) < 0)
+        goto out;
+    if (!may_change) {
+        rc = refuse_old(f, schema, err);
+        goto out;
+    }
+    if (use_wal(f, sq, err) < 0)
+        goto out;
+    rc = schema < f->kind->known ? bring_up(f, sq, err) : 0;
+    if (rc == 0 && schema < f->kind->known)
+        cs_log(f->db->in, CS_LOG_INFO, "the %s was brought up to date file=%s from=%lld to=%lld", f->kind->what, f->path,
+               (long long)schema, (long long)f->kind->known);
+out:
+    sqlite3_close(sq);
+    return rc;
 }
 
 int db_migrate(void *self, bool may_change, struct cs_error *err)
 {
     const struct db *db = self;
-    sqlite3 *sq = NULL;
-    int64_t schema = 0;
-    int rc = -1;
 
-    if (look_at_file(db, may_change, err) < 0 || db_open_file(db, may_change, &sq, err) < 0 ||
-        recognise(db, sq, &schema, err) < 0)
-        goto out;
-    if (!may_change) {
-        rc = refuse_old(db, schema, err);
-        goto out;
-    }
-    if (use_wal(db, sq, err) < 0)
-        goto out;
-    rc = schema < KNOWN ? bring_up(db, sq, err) : 0;
-    if (rc == 0 && schema < KNOWN)
-        cs_log(db->in, CS_LOG_INFO, "the state database was brought up to date file=%s from=%lld to=%d", db->path,
-               (long long)schema, KNOWN);
-out:
-    sqlite3_close(sq);
-    return rc;
+    return migrate(&db->state, may_change, err) < 0 ? -1 : migrate(&db->visits, may_change, err);
 }

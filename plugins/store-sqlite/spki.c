@@ -20,7 +20,7 @@ static int overwrite(struct conn *c, bool on, struct cs_error *err)
 {
     int rc = sqlite3_exec(c->sq, on ? "PRAGMA secure_delete = ON" : "PRAGMA secure_delete = OFF", NULL, NULL, NULL);
 
-    return rc == SQLITE_OK ? 0 : db_fail(c->db, c->sq, rc, err);
+    return rc == SQLITE_OK ? 0 : db_fail(c->file, c->sq, rc, err);
 }
 
 /* Events first: they are found by the ids of the rows that go after them. */

@@ -11,33 +11,40 @@
 #include "base/text.h"
 
 static const struct cs_option settings[] = {
-    CS_SETTING(STRING, struct settings, file, "state.db", "the database: a path, or a name in the store's own state folder"),
+    CS_SETTING(STRING, struct settings, file, "state.db", "the state: a path, or a name in the store's own state folder"),
+    CS_SETTING(STRING, struct settings, visits, "visits.db", "the record of visits: a path, or a name in the same folder"),
     CS_SETTING_RANGE(SECONDS, struct settings, busy_timeout, "5s", 10, 60000,
                      "how long to wait for another process that holds the database"),
     CS_SETTINGS_END,
 };
 
-static char *path_of(struct cs_instance *in, const char *file, struct cs_error *err)
+static int find_file(struct db *db, const struct file_kind *kind, const char *name, struct file *file, struct cs_error *err)
 {
     struct text path = TEXT_MAX(4000);
     const char *dir = NULL;
-    char *taken;
 
-    if (!*file) {
-        cs_fail(err, CS_ECONFIG, "file must not be empty: leave it out to have state.db in the store's state folder");
-        return NULL;
-    }
-    if (*file != '/') {
-        dir = cs_state_dir(in, err);
+    *file = (struct file){ .db = db, .kind = kind };
+    if (!*name)
+        return cs_fail(err, CS_ECONFIG, "%s must not be empty: leave it out to have the %s in the store's state folder",
+                       kind->setting, kind->what);
+    if (*name != '/') {
+        dir = cs_state_dir(db->in, err);
         if (!dir)
-            return NULL;
+            return -1;
         text_addf(&path, "%s/", dir);
     }
-    text_add(&path, file);
-    taken = text_take(&path);
-    if (!taken)
-        cs_fail(err, CS_ECONFIG, "the path of the database is too long");
-    return taken;
+    text_add(&path, name);
+    file->path = text_take(&path);
+    return file->path ? 0 : cs_fail(err, CS_ECONFIG, "the path of the %s is too long", kind->what);
+}
+
+static void sqlite_close(void *self)
+{
+    struct db *db = self;
+
+    free(db->state.path);
+    free(db->visits.path);
+    free(db);
 }
 
 static int sqlite_open(struct cs_instance *in, const void *conf, void **self, struct cs_error *err)
@@ -52,21 +59,13 @@ static int sqlite_open(struct cs_instance *in, const void *conf, void **self, st
         return cs_fail(err, CS_EINTERNAL, "no memory");
     db->in = in;
     db->conf = conf;
-    db->path = path_of(in, db->conf->file, err);
-    if (!db->path) {
-        free(db);
+    if (find_file(db, &file_state, db->conf->file, &db->state, err) < 0 ||
+        find_file(db, &file_visits, db->conf->visits, &db->visits, err) < 0) {
+        sqlite_close(db);
         return -1;
     }
     *self = db;
     return 0;
-}
-
-static void sqlite_close(void *self)
-{
-    struct db *db = self;
-
-    free(db->path);
-    free(db);
 }
 
 /* Jobs first, then certificates, `most` of both together. */
@@ -123,6 +122,14 @@ static const struct cs_store_ops store = {
     .label_remove = db_label_remove,
     .label_list = db_label_list,
     .spki_erase = db_spki_erase,
+    .zone_id_put = db_zone_id_put,
+    .zone_id_list = db_zone_id_list,
+    .visit_add = db_visit_add,
+    .latency_add = db_latency_add,
+    .day_put = db_day_put,
+    .day_list = db_day_list,
+    .day_labels = db_day_labels,
+    .visits_of = db_visits_of,
 };
 
 CS_PLUGIN("store-sqlite", "0.1.0", "keeps zones, subjects, orders and certificates in one SQLite file", .settings = settings,

@@ -1,5 +1,5 @@
 /*
- * Every SQL statement of the plugin but the schema, and their preparing: once for each connection. Called by connection.c.
+ * The SQL statements on the state database, and the preparing of all: once for each connection. Called by connection.c.
  */
 #include "db.h"
 
@@ -16,16 +16,11 @@
     "SELECT subject, zone, names, profile, enabled, coalesce((SELECT group_concat(ca, ' ') FROM "                       \
     "(SELECT ca FROM subject_ca WHERE subject_ca.subject = subject.subject ORDER BY rank)), '') FROM subject "
 
-enum who { EVERYBODY, WRITER };
+#define ASK(field, sql) { offsetof(struct conn, s.field), EVERYBODY, sql }
+#define WRITE(field, sql) { offsetof(struct conn, s.field), WRITER, sql }
 
-#define ASK(field, sql) { offsetof(struct statements, field), EVERYBODY, sql }
-#define WRITE(field, sql) { offsetof(struct statements, field), WRITER, sql }
-
-static const struct {
-    size_t offset;
-    enum who who;
-    const char *sql;
-} table[] = {
+/* Of every file. */
+static const struct statement_sql common[] = {
     ASK(begin_reader, "BEGIN"),
     WRITE(begin_writer, "BEGIN IMMEDIATE"),
     ASK(commit, "COMMIT"),
@@ -34,6 +29,9 @@ static const struct {
     WRITE(savepoint_set, "SAVEPOINT piece"),
     WRITE(savepoint_release, "RELEASE piece"),
     WRITE(savepoint_rollback, "ROLLBACK TO piece"),
+};
+
+static const struct statement_sql state[] = {
     WRITE(put_set, "SAVEPOINT put"),
     WRITE(put_release, "RELEASE put"),
     WRITE(put_rollback, "ROLLBACK TO put"),
@@ -113,31 +111,48 @@ static const struct {
                            "AND NOT EXISTS (SELECT 1 FROM job_challenge WHERE job_challenge.job = job.id)"),
 };
 
-enum { N_STATEMENTS = sizeof table / sizeof *table };
-_Static_assert(N_STATEMENTS == sizeof(struct statements) / sizeof(sqlite3_stmt *), "a field of struct statements has no SQL");
+enum { N_COMMON = sizeof common / sizeof *common, N_STATE = sizeof state / sizeof *state };
+_Static_assert(N_COMMON + N_STATE == sizeof(struct statements) / sizeof(sqlite3_stmt *), "a field of struct statements has no SQL");
 
-static sqlite3_stmt **field(struct statements *s, size_t i)
+static sqlite3_stmt **field(struct conn *c, const struct statement_sql *about)
 {
-    return (sqlite3_stmt **)(void *)((char *)s + table[i].offset);
+    return (sqlite3_stmt **)(void *)((char *)c + about->offset);
 }
 
-int statements_prepare(struct conn *c, bool writer, struct cs_error *err)
+static int prepare(struct conn *c, const struct statement_sql *list, size_t n, bool writer, struct cs_error *err)
 {
-    for (size_t i = 0; i < N_STATEMENTS; i++) {
+    for (size_t i = 0; i < n; i++) {
         int rc;
 
-        if (table[i].who == WRITER && !writer)
+        if (list[i].user == WRITER && !writer)
             continue;
-        rc = sqlite3_prepare_v3(c->sq, table[i].sql, -1, SQLITE_PREPARE_PERSISTENT, field(&c->s, i), NULL);
+        rc = sqlite3_prepare_v3(c->sq, list[i].sql, -1, SQLITE_PREPARE_PERSISTENT, field(c, &list[i]), NULL);
         if (rc != SQLITE_OK)
-            return db_fail(c->db, c->sq, rc, err);
+            return db_fail(c->file, c->sq, rc, err);
     }
     return 0;
 }
 
+int statements_prepare(struct conn *c, bool writer, struct cs_error *err)
+{
+    if (prepare(c, common, N_COMMON, writer, err) < 0)
+        return -1;
+    if (c->file->kind == &file_state)
+        return prepare(c, state, N_STATE, writer, err);
+    return prepare(c, visits_statements, n_visits_statements, writer, err);
+}
+
+static void finalize(struct conn *c, const struct statement_sql *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        sqlite3_finalize(*field(c, &list[i]));
+        *field(c, &list[i]) = NULL;
+    }
+}
+
 void statements_finalize(struct conn *c)
 {
-    for (size_t i = 0; i < N_STATEMENTS; i++)
-        sqlite3_finalize(*field(&c->s, i));
-    c->s = (struct statements){ 0 };
+    finalize(c, common, N_COMMON);
+    finalize(c, state, N_STATE);
+    finalize(c, visits_statements, n_visits_statements);
 }

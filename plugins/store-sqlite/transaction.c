@@ -1,7 +1,7 @@
 /*
  * Transactions and savepoints. The core's writer begins, runs many pieces of work, each in a savepoint, and commits.
  */
-#include "db.h"
+#include "visits.h"
 
 static int run(struct conn *c, sqlite3_stmt *s, struct cs_error *err)
 {
@@ -14,7 +14,12 @@ int db_begin(void *conn, struct cs_error *err)
 {
     struct conn *c = conn;
 
-    return run(c, c->s.begin_writer ? c->s.begin_writer : c->s.begin_reader, err);
+    if (run(c, c->s.begin_writer ? c->s.begin_writer : c->s.begin_reader, err) < 0)
+        return -1;
+    if (visits_writer_began(c, err) == 0)
+        return 0;
+    db_rollback(c);
+    return -1;
 }
 
 /* A full disk or a lack of memory ends a transaction without being asked. What follows must not become one of its own. */
@@ -29,15 +34,22 @@ int db_commit(void *conn, struct cs_error *err)
 {
     struct conn *c = conn;
 
-    return still_there(c, err) < 0 ? -1 : run(c, c->s.commit, err);
+    return still_there(c, err) < 0 || visits_writer_flush(c, err) < 0 ? -1 : run(c, c->s.commit, err);
 }
 
 void db_rollback(void *conn)
 {
     struct conn *c = conn;
 
+    visits_writer_forget(c);
     if (!sqlite3_get_autocommit(c->sq))
         run(c, c->s.rollback, NULL);
+}
+
+static int undo_piece(struct conn *c, struct cs_error *err)
+{
+    visits_writer_forget(c);
+    return run(c, c->s.savepoint_rollback, err) < 0 ? -1 : run(c, c->s.savepoint_release, err);
 }
 
 int db_savepoint(void *conn, enum cs_savepoint what, struct cs_error *err)
@@ -48,11 +60,11 @@ int db_savepoint(void *conn, enum cs_savepoint what, struct cs_error *err)
         return -1;
     switch (what) {
     case CS_SAVEPOINT_SET:
-        return run(c, c->s.savepoint_set, err);
+        return visits_writer_flush(c, err) < 0 ? -1 : run(c, c->s.savepoint_set, err);
     case CS_SAVEPOINT_RELEASE:
-        return run(c, c->s.savepoint_release, err);
+        return visits_writer_flush(c, err) < 0 ? -1 : run(c, c->s.savepoint_release, err);
     case CS_SAVEPOINT_ROLLBACK: /* leaves the savepoint open: it is released as well */
-        return run(c, c->s.savepoint_rollback, err) < 0 ? -1 : run(c, c->s.savepoint_release, err);
+        return undo_piece(c, err);
     }
     return cs_fail(err, CS_EINTERNAL, "no such kind of savepoint");
 }

@@ -1,0 +1,115 @@
+/*
+ * The visits database from the inside: what the writer's connection remembers, and the functions that several of its files
+ * share. Included by those files, by connection.c and transaction.c.
+ *
+ * What is remembered must be right after whatever was undone, and after whatever another process did: visits_writer.c forgets
+ * it then.
+ */
+#ifndef STORE_SQLITE_VISITS_H
+#define STORE_SQLITE_VISITS_H
+
+#include "db.h"
+
+enum {
+    LABELS_MOST = 8,       /* of a visit                                        */
+    LABELS_NONE = 0,       /* id of the set without labels                      */
+    LABELS_OTHER = 1,      /* id of the set that small ones are folded into     */
+    DAY_MOST = 2932896,    /* 9999-12-31                                        */
+    EARLIER_MOST = 1000    /* rows of one source and day that are looked at     */
+};
+
+/* ---- words.c: texts and their ids */
+
+/* A set of labels. */
+struct label_set {
+    int64_t id;
+    size_t n;
+    int64_t labels[LABELS_MOST]; /* ids */
+};
+
+struct words *words_new(void);
+void words_free(struct words *words);
+void words_forget(struct words *words);      /* pointers to sets are void after it */
+bool words_are_many(const struct words *words); /* time to forget them, for the memory's sake */
+
+/* Each is looked up, and added when it is not there. A set is valid until words_forget(). */
+int words_word(struct conn *c, const char *word, int64_t *id, struct cs_error *err);
+int words_label(struct conn *c, const char *name, const char *value, int64_t *id, struct cs_error *err);
+int words_set(struct conn *c, const struct cs_visit_label *labels, size_t n, const struct label_set **set, struct cs_error *err);
+int words_set_by_id(struct conn *c, int64_t id, const struct label_set **set, struct cs_error *err);
+
+/* ---- tally.c: additions to the totals, added up in memory until the transaction needs them in the file */
+
+enum tally_kind { TALLY_TOTAL = 1, TALLY_SET, TALLY_STEP, TALLY_HOUR, TALLY_DAY };
+
+struct tally_key {
+    enum tally_kind kind;
+    int64_t day;
+    int64_t id[5]; /* the rest of the table's key, zeros at the end */
+};
+
+struct tally *tally_new(void);
+void tally_free(struct tally *tally);
+void tally_forget(struct tally *tally);
+/* Room for all that one visit adds, so that tally_add() cannot fail: writes what there is to the file when it is nearly full. */
+int tally_make_room(struct conn *c, struct cs_error *err);
+/* One request more, of a source that is new (at least, at most). */
+void tally_add(struct tally *tally, const struct tally_key *key, bool least, bool most);
+int tally_flush(struct conn *c, struct cs_error *err);
+
+/* ---- visits_writer.c: what the writer's connection remembers */
+
+struct day_statements {
+    int64_t day;
+    sqlite3_stmt *earlier, *add; /* NULL: free */
+};
+
+enum { DAYS_AT_ONCE = 3 }; /* today, yesterday's late ones, and one more */
+
+struct visits_writer {
+    struct words *words;
+    struct tally *tally;
+    struct day_statements days[DAYS_AT_ONCE];
+    int64_t version; /* of the file, when all this was true */
+    bool undone;     /* SQLite rolled back */
+    bool broken;     /* part of the tally is in the file: only undoing helps */
+};
+
+/* On other connections these do nothing. */
+int visits_writer_open(struct conn *c, struct cs_error *err);
+void visits_writer_close(struct conn *c);
+int visits_writer_began(struct conn *c, struct cs_error *err);
+int visits_writer_flush(struct conn *c, struct cs_error *err);
+void visits_writer_forget(struct conn *c);
+/* First in every function that writes: is this a writer's connection, inside a transaction? */
+int visits_writer_ready(const struct conn *c, struct cs_error *err);
+
+/* ---- day_table.c: the table of a day. SQL is given with "#" where the day's number belongs; it is checked. */
+
+struct days {
+    size_t n;
+    int64_t *at; /* rising */
+};
+
+int day_check(int64_t day, struct cs_error *err);
+int day_prepare(struct conn *c, const char *sql, int64_t day, sqlite3_stmt **s, struct cs_error *err);
+/* Run SQL with whole numbers for ?1, ?2 …; *number is the first column of the first row, or 0. */
+struct numbers {
+    size_t n;
+    const int64_t *at;
+};
+#define NUMBERS(...)                                                                                     \
+    (struct numbers){ sizeof((const int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t), (const int64_t[]){ __VA_ARGS__ } }
+int day_run(struct conn *c, const char *sql, int64_t day, struct numbers values, struct cs_error *err);
+int day_number(struct conn *c, const char *sql, int64_t day, struct numbers values, int64_t *number, struct cs_error *err);
+
+/* Statements for adding visits; the table is made when there is none. CS_ECONFLICT: the day is closed. */
+int day_table_open(struct conn *c, int64_t day, struct day_statements **out, struct cs_error *err);
+void day_tables_forget(struct visits_writer *v);
+int day_table_exists(struct conn *c, int64_t day, bool *exists, struct cs_error *err);
+int day_tables_list(struct conn *c, struct days *days, struct cs_error *err); /* free(days->at) */
+/* The rows that `select` gives take the place of the table; no byte of it is left. */
+int day_table_rebuild(struct conn *c, int64_t day, const char *select, struct cs_error *err);
+int day_table_drop(struct conn *c, int64_t day, struct cs_error *err);
+
+#endif
