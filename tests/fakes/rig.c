@@ -48,7 +48,7 @@ static void write_config(const struct rig *rig, const char *path, const char *dn
     fprintf(f, "other = { plugin = \"%s/tests/fakes/fake-dns.so\"; folder = \"%s/other\"; }; %s };\n", build_root(),
             rig->folder, rig->ca ? "both = \"ca.fake\";" : "");
     fprintf(f, "store = { main = { plugin = \"%s/plugins/store-sqlite/store-sqlite.so\"; file = \"%s/state.db\"; "
-            "busy_timeout = \"50ms\"; }; };\n", build_root(), rig->folder);
+            "visits = \"%s/visits.db\"; busy_timeout = \"50ms\"; }; };\n", build_root(), rig->folder, rig->folder);
     assert_int_equal(fclose(f), 0);
 }
 

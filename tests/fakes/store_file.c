@@ -31,6 +31,7 @@ void store_file_folder(struct store_file *f)
     snprintf(f->folder, sizeof f->folder, "/tmp/countersign-store-XXXXXX");
     must(mkdtemp(f->folder) != NULL, "mkdtemp");
     snprintf(f->path, sizeof f->path, "%s/state.db", f->folder);
+    snprintf(f->visits, sizeof f->visits, "%s/visits.db", f->folder);
 }
 
 void store_file_open(struct store_file *f, int64_t busy_timeout_ms)
@@ -42,6 +43,7 @@ void store_file_open(struct store_file *f, int64_t busy_timeout_ms)
     f->settings = calloc(1, cs_plugin.settings_size);
     must(f->settings != NULL, "no memory");
     *(const char **)field(f, "file") = f->path;
+    *(const char **)field(f, "visits") = f->visits;
     *(int64_t *)field(f, "busy_timeout") = busy_timeout_ms;
     must(cs_plugin.open(f->in, f->settings, &f->self, &err) == 0, err.text);
     f->ops = cs_plugin.store;
@@ -54,42 +56,53 @@ void store_file_migrate(struct store_file *f)
     must(f->ops->migrate(f->self, true, &err) == 0, err.text);
 }
 
-void store_file_close(struct store_file *f)
+static void remove_file(const char *name)
 {
     char path[128];
     static const char *const ends[] = { "", "-wal", "-shm", "-journal" };
 
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        snprintf(path, sizeof path, "%s%s", name, ends[i]);
+        unlink(path);
+    }
+}
+
+void store_file_close(struct store_file *f)
+{
     if (f->self)
         cs_plugin.close(f->self);
     free(f->settings);
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
-        snprintf(path, sizeof path, "%s%s", f->path, ends[i]);
-        unlink(path);
-    }
+    remove_file(f->path);
+    remove_file(f->visits);
     must(rmdir(f->folder) == 0, "the folder is not empty");
     *f = (struct store_file){ 0 };
 }
 
-static sqlite3 *stranger(const struct store_file *f)
+static sqlite3 *stranger(const char *path)
 {
     sqlite3 *sq = NULL;
 
-    must(sqlite3_open(f->path, &sq) == SQLITE_OK, "sqlite3_open");
+    must(sqlite3_open(path, &sq) == SQLITE_OK, "sqlite3_open");
     sqlite3_busy_timeout(sq, 5000);
     return sq;
 }
 
-void store_file_sql(const struct store_file *f, const char *sql)
+void store_file_sql_on(const char *path, const char *sql)
 {
-    sqlite3 *sq = stranger(f);
+    sqlite3 *sq = stranger(path);
 
     must(sqlite3_exec(sq, sql, NULL, NULL, NULL) == SQLITE_OK, sqlite3_errmsg(sq));
     sqlite3_close(sq);
 }
 
-int64_t store_file_number(const struct store_file *f, const char *sql)
+void store_file_sql(const struct store_file *f, const char *sql)
 {
-    sqlite3 *sq = stranger(f);
+    store_file_sql_on(f->path, sql);
+}
+
+int64_t store_file_number_of(const char *path, const char *sql)
+{
+    sqlite3 *sq = stranger(path);
     sqlite3_stmt *s = NULL;
     int64_t number;
 
@@ -98,6 +111,11 @@ int64_t store_file_number(const struct store_file *f, const char *sql)
     sqlite3_finalize(s);
     sqlite3_close(sq);
     return number;
+}
+
+int64_t store_file_number(const struct store_file *f, const char *sql)
+{
+    return store_file_number_of(f->path, sql);
 }
 
 void store_file_hold(const struct store_file *f, struct store_holder *h)
@@ -109,7 +127,7 @@ void store_file_hold(const struct store_file *f, struct store_holder *h)
     h->pid = fork();
     must(h->pid >= 0, "fork");
     if (h->pid == 0) {
-        sqlite3 *sq = stranger(f);
+        sqlite3 *sq = stranger(f->path);
 
         close(go[1]);
         must(sqlite3_exec(sq, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK, "BEGIN IMMEDIATE");

@@ -70,7 +70,7 @@ static void makes_a_file_that_only_its_owner_reads(void **state)
     (void)state;
     store_file_migrate(&f);
     assert_int_equal(store_host.level, CS_LOG_INFO);
-    assert_non_null(strstr(store_host.line, "from=0 to=2"));
+    assert_non_null(strstr(store_host.line, "the visits database was brought up to date"));
     assert_int_equal(f.ops->connect(f.self, CS_STATE_WRITER, &conn, &err), 0);
     assert_int_equal(f.ops->begin(conn, &err), 0);
     assert_int_equal(f.ops->keep_put(conn, "ca", "le", "k", "v", 1, &err), 0);
@@ -104,7 +104,7 @@ static void an_empty_file_is_filled(void **state)
     write_file("");
     store_file_migrate(&f);
     assert_int_equal(store_file_number(&f, "SELECT count(*) FROM zone"), 0);
-    assert_non_null(strstr(store_host.line, "from=0 to=2"));
+    assert_non_null(strstr(store_host.line, "the visits database was brought up to date"));
 }
 
 static void without_leave_to_change_nothing_is_made(void **state)
@@ -237,18 +237,42 @@ static void a_reader_does_not_wait_for_a_writer(void **state)
     store_file_let_go(&h);
 }
 
-static void there_are_no_visits_yet(void **state)
+static void the_visits_have_a_file_of_their_own_that_only_its_owner_reads(void **state)
 {
     struct cs_error err = { 0 };
+    struct stat st;
+    char path[128];
     void *conn = NULL;
 
     (void)state;
     store_file_migrate(&f);
-    assert_int_equal(f.ops->connect(f.self, CS_VISITS_WRITER, &conn, &err), -1);
-    assert_int_equal(err.code, CS_ECONFIG);
-    assert_non_null(strstr(err.text, "no record of visits"));
-    assert_int_equal(f.ops->connect(f.self, CS_VISITS_READER, &conn, &err), -1);
-    assert_null(conn);
+    assert_int_equal(f.ops->connect(f.self, CS_VISITS_WRITER, &conn, &err), 0);
+    assert_int_equal(f.ops->begin(conn, &err), 0);
+    assert_int_equal(f.ops->zone_id_put(conn, "lab.example", 1, &err), 0);
+    assert_int_equal(f.ops->commit(conn, &err), 0);
+    for (const char *const *end = (const char *const[]){ "", "-wal", "-shm", NULL }; *end; end++) {
+        snprintf(path, sizeof path, "%s%s", f.visits, *end);
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_mode & 0777, 0600);
+    }
+    assert_int_equal(f.ops->keep_put(conn, "ca", "le", "k", "v", 1, &err), -1);
+    assert_int_equal(err.code, CS_EINTERNAL);
+    f.ops->disconnect(f.self, conn);
+}
+
+static void one_file_is_not_taken_for_the_other(void **state)
+{
+    char away[128];
+
+    (void)state;
+    store_file_migrate(&f);
+    snprintf(away, sizeof away, "%s/away.db", f.folder);
+    assert_int_equal(rename(f.path, away), 0);
+    assert_int_equal(rename(f.visits, f.path), 0);
+    expect_refusal(true, CS_ECONFIG, "or another file of this one: set `file` of the store");
+    assert_int_equal(rename(f.path, f.visits), 0);
+    assert_int_equal(rename(away, f.path), 0);
+    store_file_migrate(&f);
 }
 
 static void the_file_is_looked_for_in_the_state_folder(void **state)
@@ -256,9 +280,9 @@ static void the_file_is_looked_for_in_the_state_folder(void **state)
     struct cs_error err = { 0 };
     void *self = NULL;
     struct {
-        const char *file;
+        const char *file, *visits;
         int64_t busy_timeout;
-    } settings = { "state.db", 100 };
+    } settings = { "state.db", "visits.db", 100 };
 
     (void)state;
     assert_int_equal(sizeof settings, cs_plugin.settings_size);
@@ -289,7 +313,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_file_that_others_may_read_is_complained_about, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_lock_of_another_process_is_waited_for_and_then_named, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_reader_does_not_wait_for_a_writer, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(there_are_no_visits_yet, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_visits_have_a_file_of_their_own_that_only_its_owner_reads, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_file_is_not_taken_for_the_other, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_file_is_looked_for_in_the_state_folder, set_up, tear_down),
     };
 
