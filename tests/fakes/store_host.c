@@ -2,6 +2,7 @@
 #include <countersign/plugin.h>
 
 #include <stdio.h>
+#include <string.h>
 
 #include "store_host.h"
 
@@ -17,11 +18,14 @@ const char *cs_state_dir(struct cs_instance *in, struct cs_error *err)
 
 void cs_log(struct cs_instance *in, enum cs_log_level level, const char *format, ...)
 {
+    size_t used = strlen(store_host.lines);
     va_list args;
 
     (void)in;
     store_host.level = level;
     va_start(args, format);
-    vsnprintf(store_host.line, sizeof store_host.line, format, args);
+    vsnprintf(store_host.lines + used, sizeof store_host.lines - used, format, args);
     va_end(args);
+    used = strlen(store_host.lines);
+    snprintf(store_host.lines + used, sizeof store_host.lines - used, "\n");
 }

@@ -7,7 +7,7 @@
 extern struct store_host {
     const char *folder;      /* of cs_state_dir(); NULL: it fails */
     enum cs_log_level level; /* of the last line */
-    char line[1024];         /* the last line of cs_log() */
+    char lines[4096];        /* of cs_log() since a test emptied it */
 } store_host;
 
 #endif

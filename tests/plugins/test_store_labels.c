@@ -220,7 +220,7 @@ static void a_file_of_schema_1_is_brought_up_to_date(void **state)
     assert_int_equal(old.ops->migrate(old.self, false, &err), -1);
     assert_non_null(strstr(err.text, "has schema 1, this version needs 2"));
     store_file_migrate(&old);
-    assert_non_null(strstr(store_host.line, "from=1 to=2"));
+    assert_non_null(strstr(store_host.lines, "from=1 to=2"));
     assert_int_equal(old.ops->migrate(old.self, false, &err), 0);
 
     assert_int_equal(old.ops->connect(old.self, CS_STATE_WRITER, &conn, &err), 0);

@@ -443,7 +443,7 @@ static void a_command_writes_all_or_nothing(void **state)
     assert_int_equal(store_with(&s.instance, CS_STATE_WRITER, add_event, event, &err), 0);
     assert_int_equal(events(), 1);
     assert_int_equal(store_with(&s.instance, CS_VISITS_READER, add_event, event, &err), -1);
-    assert_int_equal(err.code, CS_ECONFIG);
+    assert_int_equal(err.code, CS_EINTERNAL);
 }
 
 int main(void)
