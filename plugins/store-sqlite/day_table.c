@@ -24,9 +24,10 @@ static const char create[] =
 static const char view_head[] = "CREATE VIEW visit (day, zone, src, labels, outcome, reached, error, alg, client, n) AS "
                                 "SELECT v.day, z.word, CASE v.src WHEN 0 THEN '' ELSE printf('%016x', v.src) END, "
                                 "replace(l.labels, char(10), ', '), o.word, r.word, e.word, a.word, c.word, v.n FROM (";
-static const char view_tail[] = ") AS v JOIN word AS z ON z.id = v.zone JOIN label_set AS l ON l.id = v.labels "
-                                "JOIN word AS o ON o.id = v.outcome JOIN word AS r ON r.id = v.reached "
-                                "JOIN word AS e ON e.id = v.error JOIN word AS a ON a.id = v.alg JOIN word AS c ON c.id = v.client";
+static const char view_tail[] =
+    ") AS v JOIN word AS z ON z.id = v.zone JOIN label_set AS l ON l.id = v.labels "
+    "JOIN word AS o ON o.id = v.outcome JOIN word AS r ON r.id = v.reached "
+    "JOIN word AS e ON e.id = v.error JOIN word AS a ON a.id = v.alg JOIN word AS c ON c.id = v.client";
 static const char view_of_nothing[] = "SELECT 0 AS day, 0 AS n, 0 AS " /* and one for each */
                                       "zone, 0 AS src, 0 AS labels, 0 AS outcome, 0 AS reached, 0 AS error, 0 AS alg, "
                                       "0 AS client WHERE FALSE";
@@ -102,8 +103,8 @@ int day_table_exists(struct conn *c, int64_t day, bool *exists, struct cs_error 
 {
     int64_t n;
 
-    if (day_number(c, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'visit_#'", day, (struct numbers){ 0 },
-                   &n, err) < 0)
+    if (day_number(c, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'visit_#'", day,
+                   (struct numbers){ 0 }, &n, err) < 0)
         return -1;
     *exists = n > 0;
     return 0;
@@ -185,7 +186,8 @@ static int make_table(struct conn *c, int64_t day, struct cs_error *err)
 int day_table_drop(struct conn *c, int64_t day, struct cs_error *err)
 {
     day_tables_forget(c->visits);
-    return drop_view(c, err) < 0 || day_run(c, "DROP TABLE visit_#", day, (struct numbers){ 0 }, err) < 0 ? -1 : make_view(c, err);
+    return drop_view(c, err) < 0 || day_run(c, "DROP TABLE visit_#", day, (struct numbers){ 0 }, err) < 0 ? -1
+                                                                                                          : make_view(c, err);
 }
 
 int day_table_rebuild(struct conn *c, int64_t day, const char *select, struct cs_error *err)
@@ -200,7 +202,8 @@ int day_table_rebuild(struct conn *c, int64_t day, const char *select, struct cs
         cs_fail(err, CS_EINTERNAL, "no memory");
         goto out;
     }
-    if (drop_view(c, err) < 0 || day_run(c, "ALTER TABLE visit_# RENAME TO visit_before", day, (struct numbers){ 0 }, err) < 0 ||
+    if (drop_view(c, err) < 0 ||
+        day_run(c, "ALTER TABLE visit_# RENAME TO visit_before", day, (struct numbers){ 0 }, err) < 0 ||
         day_run(c, create, day, (struct numbers){ 0 }, err) < 0 ||
         day_run(c, text_of(&insert), day, (struct numbers){ 0 }, err) < 0 || run(c, "DROP TABLE visit_before", err) < 0)
         goto out;

@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Each step sets user_version, which is undone with the rest when it fails. A step that was released never changes; a new schema
- * is a new file at the end. */
+/* Each step sets user_version, which is undone with the rest when it fails. A step that was released never changes; a new
+ * schema is a new file at the end. */
 static const char *const state_steps[] = {
 #include "schema.sql.h"
     ,
@@ -75,9 +75,11 @@ static int recognise(const struct file *f, sqlite3 *sq, int64_t *schema, struct 
         one_number(f, sq, "SELECT count(*) FROM sqlite_schema", &tables, err) < 0)
         return -1;
     if (application != f->kind->application_id && (application || *schema || tables))
-        return cs_fail(err, CS_ECONFIG,
-                       "%s is a SQLite database of some other program, or another file of this one: set `%s` of the store to another "
-                       "path", f->path, f->kind->setting);
+        return cs_fail(
+            err, CS_ECONFIG,
+            "%s is a SQLite database of some other program, or another file of this one: set `%s` of the store to another "
+            "path",
+            f->path, f->kind->setting);
     if (*schema < 0 || *schema > f->kind->known)
         return cs_fail(err, CS_ECONFIG,
                        "%s has schema %lld, but this version knows only up to %lld: a newer Countersign wrote it; install that "
@@ -159,8 +161,8 @@ static int look_at_file(const struct file *f, bool may_change, struct cs_error *
     if (!S_ISREG(st.st_mode))
         return cs_fail(err, CS_ECONFIG, "%s is not a file: set `%s` of the store to another path", f->path, f->kind->setting);
     if (st.st_mode & 077)
-        cs_log(f->db->in, CS_LOG_WARN, "the %s can be read by others than the server's user: chmod 600 it file=%s", f->kind->what,
-               f->path);
+        cs_log(f->db->in, CS_LOG_WARN, "the %s can be read by others than the server's user: chmod 600 it file=%s",
+               f->kind->what, f->path);
     return 0;
 }
 

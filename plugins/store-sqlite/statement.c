@@ -112,7 +112,8 @@ static const struct statement_sql state[] = {
 };
 
 enum { N_COMMON = sizeof common / sizeof *common, N_STATE = sizeof state / sizeof *state };
-_Static_assert(N_COMMON + N_STATE == sizeof(struct statements) / sizeof(sqlite3_stmt *), "a field of struct statements has no SQL");
+_Static_assert(N_COMMON + N_STATE == sizeof(struct statements) / sizeof(sqlite3_stmt *),
+               "a field of struct statements has no SQL");
 
 static sqlite3_stmt **field(struct conn *c, const struct statement_sql *about)
 {

@@ -26,7 +26,7 @@ static const struct {
     size_t key;
     bool uniques;
 } tables[] = {
-    [TALLY_TOTAL] = { 3, true }, [TALLY_SET] = { 3, true }, [TALLY_STEP] = { 5, false },
+    [TALLY_TOTAL] = { 3, true }, [TALLY_SET] = { 3, true },  [TALLY_STEP] = { 5, false },
     [TALLY_HOUR] = { 2, false }, [TALLY_DAY] = { 0, false },
 };
 

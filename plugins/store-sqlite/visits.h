@@ -11,11 +11,11 @@
 #include "db.h"
 
 enum {
-    LABELS_MOST = 8,       /* of a visit                                        */
-    LABELS_NONE = 0,       /* id of the set without labels                      */
-    LABELS_OTHER = 1,      /* id of the set that small ones are folded into     */
-    DAY_MOST = 2932896,    /* 9999-12-31                                        */
-    EARLIER_MOST = 1000    /* rows of one source and day that are looked at     */
+    LABELS_MOST = 8,    /* of a visit                                        */
+    LABELS_NONE = 0,    /* id of the set without labels                      */
+    LABELS_OTHER = 1,   /* id of the set that small ones are folded into     */
+    DAY_MOST = 2932896, /* 9999-12-31                                        */
+    EARLIER_MOST = 1000 /* rows of one source and day that are looked at     */
 };
 
 /* ---- words.c: texts and their ids */
@@ -29,13 +29,14 @@ struct label_set {
 
 struct words *words_new(void);
 void words_free(struct words *words);
-void words_forget(struct words *words);      /* pointers to sets are void after it */
+void words_forget(struct words *words);         /* pointers to sets are void after it */
 bool words_are_many(const struct words *words); /* time to forget them, for the memory's sake */
 
 /* Each is looked up, and added when it is not there. A set is valid until words_forget(). */
 int words_word(struct conn *c, const char *word, int64_t *id, struct cs_error *err);
 int words_label(struct conn *c, const char *name, const char *value, int64_t *id, struct cs_error *err);
-int words_set(struct conn *c, const struct cs_visit_label *labels, size_t n, const struct label_set **set, struct cs_error *err);
+int words_set(struct conn *c, const struct cs_visit_label *labels, size_t n, const struct label_set **set,
+              struct cs_error *err);
 int words_set_by_id(struct conn *c, int64_t id, const struct label_set **set, struct cs_error *err);
 
 /* ---- tally.c: additions to the totals, added up in memory until the transaction needs them in the file */
@@ -51,7 +52,8 @@ struct tally_key {
 struct tally *tally_new(void);
 void tally_free(struct tally *tally);
 void tally_forget(struct tally *tally);
-/* Room for all that one visit adds, so that tally_add() cannot fail: writes what there is to the file when it is nearly full. */
+/* Room for all that one visit adds, so that tally_add() cannot fail: writes what there is to the file when it is nearly full.
+ */
 int tally_make_room(struct conn *c, struct cs_error *err);
 /* One request more, of a source that is new (at least, at most). */
 void tally_add(struct tally *tally, const struct tally_key *key, bool least, bool most);
@@ -98,8 +100,14 @@ struct numbers {
     size_t n;
     const int64_t *at;
 };
-#define NUMBERS(...)                                                                                     \
-    (struct numbers){ sizeof((const int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t), (const int64_t[]){ __VA_ARGS__ } }
+#define NUMBERS(...)                                                                                                           \
+    (struct numbers)                                                                                                           \
+    {                                                                                                                          \
+        sizeof((const int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t), (const int64_t[])                                          \
+        {                                                                                                                      \
+            __VA_ARGS__                                                                                                        \
+        }                                                                                                                      \
+    }
 int day_run(struct conn *c, const char *sql, int64_t day, struct numbers values, struct cs_error *err);
 int day_number(struct conn *c, const char *sql, int64_t day, struct numbers values, int64_t *number, struct cs_error *err);
 

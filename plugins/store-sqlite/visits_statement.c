@@ -4,12 +4,17 @@
  */
 #include "db.h"
 
-#define ASK(field, sql) { offsetof(struct conn, v.field), EVERYBODY, sql }
-#define WRITE(field, sql) { offsetof(struct conn, v.field), WRITER, sql }
+#define ASK(field, sql)                                                                                                        \
+    {                                                                                                                          \
+        offsetof(struct conn, v.field), EVERYBODY, sql                                                                         \
+    }
+#define WRITE(field, sql)                                                                                                      \
+    {                                                                                                                          \
+        offsetof(struct conn, v.field), WRITER, sql                                                                            \
+    }
 
-#define ADD_UP "requests = requests + excluded.requests"
-#define ADD_UP_UNIQUES \
-    ADD_UP ", uniques = uniques + excluded.uniques, uniques_most = uniques_most + excluded.uniques_most"
+#define ADD_UP         "requests = requests + excluded.requests"
+#define ADD_UP_UNIQUES ADD_UP ", uniques = uniques + excluded.uniques, uniques_most = uniques_most + excluded.uniques_most"
 
 const struct statement_sql visits_statements[] = {
     WRITE(zone_id_put, "INSERT INTO zone_id (zone, id) VALUES (?, ?)"),
@@ -23,12 +28,14 @@ const struct statement_sql visits_statements[] = {
     WRITE(set_put, "INSERT INTO label_set (id, labels) VALUES (?, ?) ON CONFLICT (id) DO NOTHING"),
     WRITE(set_labels, "SELECT labels FROM label_set WHERE id = ?"),
 
-    WRITE(total_add, "INSERT INTO total (day, zone, label, outcome, requests, uniques, uniques_most) VALUES (?, ?, ?, ?, ?, ?, ?) "
-                     "ON CONFLICT DO UPDATE SET " ADD_UP_UNIQUES),
+    WRITE(total_add,
+          "INSERT INTO total (day, zone, label, outcome, requests, uniques, uniques_most) VALUES (?, ?, ?, ?, ?, ?, ?) "
+          "ON CONFLICT DO UPDATE SET " ADD_UP_UNIQUES),
     WRITE(set_total_add, "INSERT INTO set_total (day, zone, labels, outcome, requests, uniques, uniques_most) "
                          "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET " ADD_UP_UNIQUES),
-    WRITE(step_total_add, "INSERT INTO step_total (day, zone, label, outcome, reached, error, requests) VALUES (?, ?, ?, ?, ?, ?, ?) "
-                          "ON CONFLICT DO UPDATE SET " ADD_UP),
+    WRITE(step_total_add,
+          "INSERT INTO step_total (day, zone, label, outcome, reached, error, requests) VALUES (?, ?, ?, ?, ?, ?, ?) "
+          "ON CONFLICT DO UPDATE SET " ADD_UP),
     WRITE(hour_total_add, "INSERT INTO hour_total (day, zone, hour, requests) VALUES (?, ?, ?, ?) "
                           "ON CONFLICT DO UPDATE SET " ADD_UP),
     WRITE(recorded_add, "INSERT INTO day_note (day, recorded) VALUES (?, ?) "
@@ -50,5 +57,6 @@ const struct statement_sql visits_statements[] = {
 };
 
 const size_t n_visits_statements = sizeof visits_statements / sizeof *visits_statements;
-_Static_assert(sizeof visits_statements / sizeof *visits_statements == sizeof(struct visits_statements) / sizeof(sqlite3_stmt *),
+_Static_assert(sizeof visits_statements / sizeof *visits_statements ==
+                   sizeof(struct visits_statements) / sizeof(sqlite3_stmt *),
                "a field of struct visits_statements has no SQL");

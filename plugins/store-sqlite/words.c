@@ -11,11 +11,12 @@
 
 enum {
     BUCKETS = 4096,
-    WORDS_MOST = 50000,      /* remembered; about 10 MB */
-    FIRST_FREE = 128,        /* ids below are the schema's own  */
-    SHORT_IDS = 0x7fff,      /* those up to here take two bytes */
-    LONG_IDS = 0x7fffffff,   /* … four                          */
-    SHORT_TRIES = 8, TRIES = 64
+    WORDS_MOST = 50000,    /* remembered; about 10 MB */
+    FIRST_FREE = 128,      /* ids below are the schema's own  */
+    SHORT_IDS = 0x7fff,    /* those up to here take two bytes */
+    LONG_IDS = 0x7fffffff, /* … four                          */
+    SHORT_TRIES = 8,
+    TRIES = 64
 };
 
 enum kind { WORD, LABEL, SET };

@@ -18,7 +18,8 @@ struct store_file {
 
 extern const struct cs_plugin cs_plugin;
 
-/* Makes the folder and opens the plugin on FOLDER/state.db and visits.db; nothing is migrated yet. Aborts the program when it cannot. */
+/* Makes the folder and opens the plugin on FOLDER/state.db and visits.db; nothing is migrated yet. Aborts the program when it
+ * cannot. */
 void store_file_open(struct store_file *f, int64_t busy_timeout_ms);
 /* Only the folder and the name in it. */
 void store_file_folder(struct store_file *f);

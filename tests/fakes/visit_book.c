@@ -21,9 +21,10 @@ void visit_book_sql(struct visit_book *b, const char *sql)
 void visit_book_open(struct visit_book *b)
 {
     must(b, sqlite3_open(":memory:", &b->sq) == SQLITE_OK, "open");
-    visit_book_sql(b, "CREATE TABLE raw (id INTEGER PRIMARY KEY, day, hour, zone, src, labels, outcome, reached, error, alg, client);"
-                      "CREATE TABLE raw_label (id, name, value); CREATE INDEX raw_label_id ON raw_label (id);"
-                      "CREATE TABLE closed (day, k); CREATE TABLE gone (day)");
+    visit_book_sql(
+        b, "CREATE TABLE raw (id INTEGER PRIMARY KEY, day, hour, zone, src, labels, outcome, reached, error, alg, client);"
+           "CREATE TABLE raw_label (id, name, value); CREATE INDEX raw_label_id ON raw_label (id);"
+           "CREATE TABLE closed (day, k); CREATE TABLE gone (day)");
 }
 
 void visit_book_close(struct visit_book *b)
@@ -89,11 +90,11 @@ void visit_book_add(struct visit_book *b, const struct cs_visit *visit)
 #define COUNTS   "count(*), count(DISTINCT src), count(DISTINCT src)"
 #define LABELLED "raw JOIN raw_label USING (id)"
 #define LABEL    "name || '=' || value"
-#define FOLDED                                                                                                             \
-    "(SELECT raw.*, CASE WHEN labels <> '' AND EXISTS (SELECT 1 FROM closed WHERE closed.day = raw.day AND k > "           \
-    "(SELECT count(DISTINCT src) FROM raw AS r WHERE r.day = raw.day AND r.zone = raw.zone AND r.labels = raw.labels)) "   \
+#define FOLDED                                                                                                                 \
+    "(SELECT raw.*, CASE WHEN labels <> '' AND EXISTS (SELECT 1 FROM closed WHERE closed.day = raw.day AND k > "               \
+    "(SELECT count(DISTINCT src) FROM raw AS r WHERE r.day = raw.day AND r.zone = raw.zone AND r.labels = raw.labels)) "       \
     "THEN 'other' ELSE labels END AS kept FROM raw)"
-#define LABEL_OF "CASE label WHEN 0 THEN '' ELSE (SELECT name || '=' || value FROM v.label WHERE id = label) END"
+#define LABEL_OF     "CASE label WHEN 0 THEN '' ELSE (SELECT name || '=' || value FROM v.label WHERE id = label) END"
 #define WORD(column) "(SELECT word FROM v.word WHERE id = " column ")"
 
 static const struct {
@@ -109,23 +110,26 @@ static const struct {
       "SELECT day, zone, " LABEL ", '', " COUNTS " FROM " LABELLED " GROUP BY day, zone, name, value "
       "UNION ALL SELECT day, zone, " LABEL ", outcome, " COUNTS " FROM " LABELLED " GROUP BY day, zone, name, value, outcome",
       "SELECT day, " WORD("zone") ", " LABEL_OF ", " WORD("outcome") ", requests, uniques, uniques_most FROM v.total "
-      "WHERE label <> 0" },
+                                                                     "WHERE label <> 0" },
     { "set_total", BOOK_WITHOUT_SETS,
       "SELECT day, zone, kept, '', " COUNTS " FROM " FOLDED " GROUP BY day, zone, kept "
       "UNION ALL SELECT day, zone, kept, outcome, " COUNTS " FROM " FOLDED " GROUP BY day, zone, kept, outcome",
-      "SELECT day, " WORD("zone") ", (SELECT l.labels FROM v.label_set AS l WHERE id = set_total.labels), " WORD("outcome") ", "
-      "requests, uniques, uniques_most FROM v.set_total" },
+      "SELECT day, " WORD("zone") ", (SELECT l.labels FROM v.label_set AS l WHERE id = set_total.labels), " WORD(
+          "outcome") ", "
+                     "requests, uniques, uniques_most FROM v.set_total" },
     { "step_total", BOOK_WITHOUT_LABELS,
       "SELECT day, zone, '', outcome, reached, error, count(*) FROM raw GROUP BY 1, 2, 3, 4, 5, 6 "
       "UNION ALL SELECT day, zone, " LABEL ", outcome, reached, error, count(*) FROM " LABELLED " GROUP BY 1, 2, 3, 4, 5, 6",
-      "SELECT day, " WORD("zone") ", " LABEL_OF ", " WORD("outcome") ", " WORD("reached") ", " WORD("error") ", requests "
-      "FROM v.step_total" },
+      "SELECT day, " WORD("zone") ", " LABEL_OF
+                                  ", " WORD("outcome") ", " WORD("reached") ", " WORD("error") ", requests "
+                                                                                               "FROM v.step_total" },
     { "hour_total", BOOK_WITHOUT_HOURS, "SELECT day, zone, hour, count(*) FROM raw GROUP BY 1, 2, 3",
       "SELECT day, " WORD("zone") ", hour, requests FROM v.hour_total" },
     { "sum of hour_total", 0, "SELECT day, zone, count(*) FROM raw GROUP BY 1, 2",
       "SELECT day, " WORD("zone") ", sum(requests) FROM v.hour_total GROUP BY 1, 2" },
     { "visits", 0,
-      "SELECT day, zone, CASE WHEN src IS NULL THEN '' ELSE printf('%016x', src) END, replace(labels, char(10), ', '), outcome, "
+      "SELECT day, zone, CASE WHEN src IS NULL THEN '' ELSE printf('%016x', src) END, replace(labels, char(10), ', '), "
+      "outcome, "
       "reached, error, alg, client, count(*) FROM raw WHERE day NOT IN (SELECT day FROM gone) "
       "GROUP BY day, zone, src, labels, outcome, reached, error, alg, client",
       "SELECT day, zone, src, labels, outcome, reached, error, alg, client, n FROM v.visit" },

@@ -1,10 +1,10 @@
 /* store-sqlite: visits and their totals, words, days, latencies; through the plugin's descriptor. */
+#include <cmocka.h>
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -44,8 +44,16 @@ static int tear_down(void **state)
 
 static struct cs_visit a_visit(void)
 {
-    return (struct cs_visit){ .size = sizeof(struct cs_visit), .day = DAY, .hour = 9, .zone = "lab.example", .has_src = true,
-                              .src = 1, .outcome = "issued", .reached = "issued", .error = "", .alg = "ecdsa-p256",
+    return (struct cs_visit){ .size = sizeof(struct cs_visit),
+                              .day = DAY,
+                              .hour = 9,
+                              .zone = "lab.example",
+                              .has_src = true,
+                              .src = 1,
+                              .outcome = "issued",
+                              .reached = "issued",
+                              .error = "",
+                              .alg = "ecdsa-p256",
                               .client = "curl" };
 }
 
@@ -96,8 +104,8 @@ static int64_t number(const char *sql)
 
 static int row_of_day(void *arg, const struct cs_day *day)
 {
-    snprintf(arg, 200, "%" PRId64 "|%" PRId64 "|%" PRId64 "|%" PRId64 "|%" PRId64 "|%" PRId64, day->day, day->keys, day->received,
-             day->recorded, day->flags, day->key_destroyed_ms);
+    snprintf(arg, 200, "%" PRId64 "|%" PRId64 "|%" PRId64 "|%" PRId64 "|%" PRId64 "|%" PRId64, day->day, day->keys,
+             day->received, day->recorded, day->flags, day->key_destroyed_ms);
     return 0;
 }
 
@@ -263,7 +271,8 @@ static void hostile_words_are_refused_and_leave_nothing(void **state)
     commit();
     agree();
     assert_int_equal(number("SELECT count(*) FROM total") + number("SELECT count(*) FROM label_set") +
-                         number("SELECT coalesce(sum(recorded), 0) FROM day_note"), 2);
+                         number("SELECT coalesce(sum(recorded), 0) FROM day_note"),
+                     2);
 }
 
 static void without_a_transaction_nothing_is_added(void **state)
@@ -339,8 +348,9 @@ static void a_reader_asks_for_labels_sources_and_ids(void **state)
 static void latencies_and_days_add_up(void **state)
 {
     struct cs_latency latency = { .size = sizeof latency, .day = DAY, .role = "ca", .instance = "le", .bucket = 44, .n = 3 };
-    struct cs_day day = { .size = sizeof day, .day = DAY, .keys = 1, .received = 7, .recorded = 99,
-                          .flags = CS_DAY_TWO_KEYS | CS_DAY_AT_LEAST };
+    struct cs_day day = {
+        .size = sizeof day, .day = DAY, .keys = 1, .received = 7, .recorded = 99, .flags = CS_DAY_TWO_KEYS | CS_DAY_AT_LEAST
+    };
     struct cs_visit visit = a_visit();
     char row[200] = "";
 
@@ -400,18 +410,21 @@ static void ids_tell_no_order(void **state)
         assert_int_equal(ops->visit_add(w, &visit, &err), 0);
     }
     commit();
-    for (const char *const *table = (const char *const[]){ "label WHERE id > 0", "label_set WHERE id > 1", NULL }; *table; table++) {
+    for (const char *const *table = (const char *const[]){ "label WHERE id > 0", "label_set WHERE id > 1", NULL }; *table;
+         table++) {
         char sql[256];
         int64_t rising;
 
         /* Sorted by id, about half of the neighbours rise: 200 of 399, and 5 standard deviations are 29. */
         snprintf(sql, sizeof sql, "SELECT sum(up) FROM (SELECT %s > lag(%s) OVER (ORDER BY id) AS up FROM %s)",
-                 strncmp(*table, "label_set", 9) ? "value" : "labels", strncmp(*table, "label_set", 9) ? "value" : "labels", *table);
+                 strncmp(*table, "label_set", 9) ? "value" : "labels", strncmp(*table, "label_set", 9) ? "value" : "labels",
+                 *table);
         rising = number(sql);
         assert_in_range(rising, 170, 230);
     }
     assert_int_equal(number("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name GLOB 'visit_*' "
-                            "AND sql NOT LIKE '%WITHOUT ROWID'"), 0);
+                            "AND sql NOT LIKE '%WITHOUT ROWID'"),
+                     0);
 }
 
 int main(void)
