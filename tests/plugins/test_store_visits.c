@@ -1,10 +1,10 @@
 /* store-sqlite: visits and their totals, words, days, latencies; through the plugin's descriptor. */
-#include <cmocka.h>
-#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <cmocka.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
