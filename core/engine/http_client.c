@@ -153,6 +153,8 @@ static void transfer_ended(struct cs_http *http, CURLcode code)
 {
     long status = 0;
 
+    if (code == CURLE_OK && http->answer->in_headers) /* libcurl takes the end of the connection for that of the header */
+        code = CURLE_PARTIAL_FILE;
     if (code == CURLE_OK) {
         curl_easy_getinfo(http->easy, CURLINFO_RESPONSE_CODE, &status);
         http_answer_finish(http->answer, (int)status);

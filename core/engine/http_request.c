@@ -252,6 +252,8 @@ void http_request_failed(struct cs_http *http, CURLcode code)
         cs_fail(&http->err, CS_EUPSTREAM, "%s: the connection was cut before the whole answer came (%s)", host, why);
     else if (code == CURLE_SSL_CONNECT_ERROR)
         cs_fail(&http->err, CS_EUPSTREAM, "%s: no TLS connection: does it speak https there? (%s)", host, why);
+    else if (code == CURLE_OUT_OF_MEMORY && http->answer->in_headers) /* so libcurl says that a line goes on and on */
+        cs_fail(&http->err, CS_EUPSTREAM, "%s: a header of its answer is too long", host);
     else if (code == CURLE_OUT_OF_MEMORY)
         cs_fail(&http->err, CS_EINTERNAL, "%s: no memory for a request", host);
     else

@@ -228,6 +228,8 @@ static int read_body(struct reply *out, const struct cs_http_reply *http, enum r
     case REPLY_CHAIN:
         if (strcmp(http->content_type, "application/pem-certificate-chain") != 0)
             return cs_fail_as(err, CS_EUPSTREAM, "ca-bad-reply", "the CA sent something else than a PEM certificate chain");
+        if (!http->body_len)
+            return cs_fail_as(err, CS_EUPSTREAM, "ca-bad-reply", "the CA's chain is empty");
         if (http->body_len > REPLY_MOST_CHAIN)
             return cs_fail_as(err, CS_EUPSTREAM, "ca-bad-reply", "the CA's chain is too long (%zu bytes)", http->body_len);
         return 0;

@@ -10,7 +10,8 @@
 #include "base/text.h"
 #include "directory.h"
 
-#define MOST_MOVES 200
+#define MOST_MOVES     200
+#define DOWNLOADS_MOST 6
 
 static void step_finished(struct order *order);
 
@@ -214,9 +215,15 @@ static void start_over(struct order *order, const struct failure *failure)
     go(order, ACCOUNT);
 }
 
+/* The certificate is issued, and counts against the CA's limits: whatever keeps it from us is tried a few times. */
+static bool is_worth_it(const struct order *order)
+{
+    return order->step == DOWNLOAD && order->failures < DOWNLOADS_MOST - 1;
+}
+
 static bool may_pass(struct order *order, const struct failure *failure, int64_t *wait_ms)
 {
-    if (!failure->transient)
+    if (!failure->transient && !is_worth_it(order))
         return false;
     order->failures++;
     order->last = failure->err;

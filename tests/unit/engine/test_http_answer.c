@@ -48,6 +48,16 @@ static bool answer(struct web_connection *connection, const struct web_request *
             continue;
         return false;
     }
+    if (strncmp(path, "/cut-header ", 12) == 0) {
+        web_say(connection, "HTTP/1.1 200 OK\r\nX-Test: one\r\nX-Te");
+        return false;
+    }
+    if (strncmp(path, "/endless-header ", 16) == 0) {
+        web_say(connection, "HTTP/1.1 200 OK\r\nX-Test: ");
+        while (web_write(connection, filler, 60000))
+            continue;
+        return false;
+    }
     web_say(connection, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n"); /* long headers */
     for (int i = 0; i < 20; i++) {
         web_say(connection, "X-Test: ");
@@ -138,7 +148,18 @@ static void too_much_is_an_error(void **state)
     told_too_big(*state, "/unbounded", 0, "its answer is longer than 1048576 bytes");
     told_too_big(*state, "/many-headers", 0, "the headers of its answer are too many or too long");
     told_too_big(*state, "/long-headers", 0, "the headers of its answer are too many or too long");
+    told_too_big(*state, "/endless-header", 0, "a header of its answer is too long");
     told_too_big(*state, "/interim-flood", 0, "the headers of its answer are too many or too long");
+}
+
+static void a_header_that_ends_with_the_connection_is_no_answer(void **state)
+{
+    struct exchange x;
+
+    exchange_run(*state, &x, "/cut-header", (struct cs_http_request){ 0 });
+    assert_int_equal(x.status, 0);
+    assert_int_equal(x.err.code, CS_EUPSTREAM);
+    assert_non_null(strstr(x.err.text, "the connection was cut before the whole answer came"));
 }
 
 static void retry_after_is_read_strictly(void **state)
@@ -206,6 +227,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(status_body_and_fields_are_told, begin, web_end),
         cmocka_unit_test_setup_teardown(retry_after_as_a_date_counts_from_the_answers_own_date, begin, web_end),
         cmocka_unit_test_setup_teardown(a_body_may_hold_nul, begin, web_end),
+        cmocka_unit_test_setup_teardown(a_header_that_ends_with_the_connection_is_no_answer, begin, web_end),
         cmocka_unit_test_setup_teardown(interim_answers_and_trailers_are_passed_over, begin, web_end),
         cmocka_unit_test_setup_teardown(a_body_of_exactly_the_limit_is_taken, begin, web_end),
         cmocka_unit_test_setup_teardown(too_much_is_an_error, begin, web_end),
