@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "command/command.h"
+#include "command/gauges.h"
 #include "command/setup.h"
 #include "engine/http_client.h"
 #include "engine/log.h"
@@ -224,19 +225,25 @@ static void tell_ready(void *arg, struct admin_ready *ready)
         admin_not_ready(ready, "store", trouble);
 }
 
+static struct gauges gauges_of(const struct server *s)
+{
+    return (struct gauges){ .metrics = s->metrics, .settings = &s->setup.settings, .instances = s->instances, .store = s->store,
+                            .outbox = s->outbox, .ledger = s->ledger, .heart = s->heart };
+}
+
 static void refresh_metrics(void *arg)
 {
-    struct server *s = arg;
+    const struct gauges gauges = gauges_of(arg);
 
-    metrics_gauge(s->metrics, "countersign_requests_waiting", "Requests that wait for an answer", "",
-                  (int64_t)s->heart->in_flight);
-    metrics_gauge(s->metrics, "countersign_orders_running", "Orders, waiting for their zone or under way", "",
-                  (int64_t)heart_orders(s->heart));
-    metrics_total(s->metrics, "countersign_store_commits_total", "Commits of the store since the start", "",
-                  store_commits(s->store));
-    metrics_total(s->metrics, "countersign_audit_events_lost_total", "Audit events dropped because there were too many", "",
-                  outbox_lost(s->outbox));
-    ledger_measure(s->ledger);
+    gauges_refresh(&gauges);
+}
+
+static void begin_metrics(struct server *s)
+{
+    const struct gauges gauges = gauges_of(s);
+
+    gauges_begin(&gauges);
+    metrics_on_write(s->metrics, refresh_metrics, s);
 }
 
 /* ---- Accept ---- */
@@ -258,7 +265,7 @@ static int open_http(struct server *s, struct cs_error *err)
     if (!s->http)
         return -1;
     http_server_on_ready(s->http, tell_ready, s);
-    metrics_on_write(s->metrics, refresh_metrics, s);
+    begin_metrics(s);
     for (size_t i = 0; i < settings->n_listen; i++)
         if (listen_on(s, &s->listen_fds[i], s->tls[i], false, err) < 0)
             return -1;

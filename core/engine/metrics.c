@@ -1,25 +1,29 @@
 /*
- * Counters and gauges, and their text for Prometheus. Counted by request/ and http/, shown by http/'s /metrics.
+ * Counters, gauges and histograms, and their text for Prometheus. Counted all over the core, shown by http/'s /metrics.
  */
 #include "engine/metrics.h"
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/loop.h"
 
-#define LABELS_MAX 1000
+enum { LABELS_MAX = 1000, HISTOGRAMS_MAX = 100 };
 
 struct value {
     char *labels;
-    int64_t value;
+    int64_t value;               /* of a time: in microseconds */
+    struct histogram *histogram; /* of a histogram */
 };
 
 struct metric {
     struct metric *next;
-    const char *name, *help, *type;
+    const char *name, *help;
+    enum metric_type type;
+    bool is_time;
     struct value *values; /* by labels */
     size_t n, cap;
 };
@@ -47,24 +51,38 @@ void metrics_free(struct metrics *metrics)
         return;
     for (metric = metrics->first; metric; metric = next) {
         next = metric->next;
-        for (size_t i = 0; i < metric->n; i++)
+        for (size_t i = 0; i < metric->n; i++) {
             free(metric->values[i].labels);
+            free(metric->values[i].histogram);
+        }
         free(metric->values);
         free(metric);
     }
     free(metrics);
 }
 
-static struct metric *find_or_add_metric(struct metrics *metrics, const char *name, const char *help, const char *type)
+/* Most callers pass the same literal each time: then it is found without reading. */
+static struct metric *find_metric(const struct metrics *metrics, const char *name)
 {
     struct metric *metric;
 
-    for (metric = metrics->first; metric; metric = metric->next) {
-        if (metric->name != name && strcmp(metric->name, name) != 0)
-            continue;
-        assert(strcmp(metric->type, type) == 0);
+    for (metric = metrics->first; metric; metric = metric->next)
+        if (metric->name == name)
+            return metric;
+    for (metric = metrics->first; metric; metric = metric->next)
+        if (strcmp(metric->name, name) == 0)
+            return metric;
+    return NULL;
+}
+
+static struct metric *find_or_add_metric(struct metrics *metrics, const char *name, const char *help, enum metric_type type)
+{
+    struct metric *metric = find_metric(metrics, name);
+
+    assert(on_loop_thread());
+    assert(!metric || metric->type == type);
+    if (metric)
         return metric;
-    }
     metric = calloc(1, sizeof *metric);
     if (!metric)
         return NULL;
@@ -106,14 +124,15 @@ static bool make_room(struct metric *metric)
 }
 
 /* NULL: no memory. A value that cannot be kept is lost: counting must not stop an order. */
-static int64_t *find_or_add_value(struct metric *metric, const char *labels)
+static struct value *find_or_add_value(struct metric *metric, const char *labels)
 {
+    const size_t most = metric->type == METRIC_HISTOGRAM ? HISTOGRAMS_MAX : LABELS_MAX;
     size_t place = place_of(metric, labels);
     char *copy;
 
     if (place < metric->n && strcmp(metric->values[place].labels, labels) == 0)
-        return &metric->values[place].value;
-    if (metric->n >= LABELS_MAX && *labels)
+        return &metric->values[place];
+    if (metric->n >= most && *labels)
         return find_or_add_value(metric, "");
     copy = text_copy(labels);
     if (!copy || !make_room(metric)) {
@@ -123,40 +142,118 @@ static int64_t *find_or_add_value(struct metric *metric, const char *labels)
     memmove(&metric->values[place + 1], &metric->values[place], (metric->n - place) * sizeof *metric->values);
     metric->values[place] = (struct value){ .labels = copy };
     metric->n++;
-    return &metric->values[place].value;
+    return &metric->values[place];
 }
 
-static int64_t *value_of(struct metrics *metrics, const char *name, const char *help, const char *type, const char *labels)
+static struct value *value_of(struct metrics *metrics, const char *name, const char *help, enum metric_type type,
+                              const char *labels)
 {
     struct metric *metric = find_or_add_metric(metrics, name, help, type);
 
-    assert(on_loop_thread());
     return metric ? find_or_add_value(metric, labels) : NULL;
+}
+
+static void set_value(struct metrics *metrics, const char *name, const char *help, enum metric_type type, const char *labels,
+                      int64_t value)
+{
+    struct value *kept = value_of(metrics, name, help, type, labels);
+
+    if (kept)
+        kept->value = value;
 }
 
 void metrics_count(struct metrics *metrics, const char *name, const char *help, const char *labels, int64_t by)
 {
-    int64_t *value = value_of(metrics, name, help, "counter", labels);
+    struct value *kept = value_of(metrics, name, help, METRIC_COUNTER, labels);
 
     assert(by >= 0);
-    if (value)
-        *value += by;
+    if (kept)
+        kept->value += by;
 }
 
 void metrics_gauge(struct metrics *metrics, const char *name, const char *help, const char *labels, int64_t value)
 {
-    int64_t *kept = value_of(metrics, name, help, "gauge", labels);
-
-    if (kept)
-        *kept = value;
+    set_value(metrics, name, help, METRIC_GAUGE, labels, value);
 }
 
 void metrics_total(struct metrics *metrics, const char *name, const char *help, const char *labels, int64_t value)
 {
-    int64_t *kept = value_of(metrics, name, help, "counter", labels);
+    set_value(metrics, name, help, METRIC_COUNTER, labels, value);
+}
 
-    if (kept)
-        *kept = value;
+static void set_time(struct metrics *metrics, const char *name, const char *help, enum metric_type type, const char *labels,
+                     int64_t us)
+{
+    struct metric *metric = find_or_add_metric(metrics, name, help, type);
+
+    if (metric)
+        metric->is_time = true;
+    set_value(metrics, name, help, type, labels, us);
+}
+
+void metrics_gauge_us(struct metrics *metrics, const char *name, const char *help, const char *labels, int64_t us)
+{
+    set_time(metrics, name, help, METRIC_GAUGE, labels, us);
+}
+
+void metrics_total_us(struct metrics *metrics, const char *name, const char *help, const char *labels, int64_t us)
+{
+    set_time(metrics, name, help, METRIC_COUNTER, labels, us);
+}
+
+static struct histogram *histogram_of(struct metrics *metrics, const char *name, const char *help, const char *labels,
+                                      const struct histogram_scale *scale)
+{
+    struct value *kept = value_of(metrics, name, help, METRIC_HISTOGRAM, labels);
+
+    if (!kept)
+        return NULL;
+    if (!kept->histogram) {
+        kept->histogram = calloc(1, sizeof *kept->histogram);
+        if (kept->histogram)
+            kept->histogram->scale = scale;
+    }
+    assert(!kept->histogram || kept->histogram->scale == scale);
+    return kept->histogram;
+}
+
+void metrics_time(struct metrics *metrics, const char *name, const char *help, const char *labels,
+                  const struct histogram_scale *scale, int64_t us)
+{
+    struct histogram *histogram = histogram_of(metrics, name, help, labels, scale);
+
+    if (histogram)
+        histogram_add(histogram, us);
+}
+
+void metrics_histogram(struct metrics *metrics, const char *name, const char *help, const char *labels,
+                       const struct histogram *histogram)
+{
+    struct histogram *copy = histogram_of(metrics, name, help, labels, histogram->scale);
+
+    if (!copy)
+        return;
+    for (size_t i = 0; i <= HISTOGRAM_BOUNDS; i++)
+        atomic_store(&copy->counts[i], atomic_load(&histogram->counts[i]));
+    atomic_store(&copy->sum_us, atomic_load(&histogram->sum_us));
+}
+
+void metrics_declare(struct metrics *metrics, const char *name, const char *help, enum metric_type type)
+{
+    find_or_add_metric(metrics, name, help, type);
+}
+
+/* ---- The text ---- */
+
+void metrics_add_label(struct text *labels, const char *name, const char *value)
+{
+    text_addf(labels, "%s%s=\"", labels->len ? "," : "", name);
+    for (const char *p = value; *p; p++) {
+        if (*p == '"' || *p == '\\')
+            text_add_char(labels, '\\');
+        text_add_char(labels, *p >= 0x20 && *p < 0x7f ? *p : '?');
+    }
+    text_add_char(labels, '"');
 }
 
 /* A line break would begin another metric; in help text it is written \n, in labels the caller has escaped it. */
@@ -172,15 +269,87 @@ static void add_line_safe(struct text *out, const char *text, bool escape)
     }
 }
 
+/* 1500 us: 0.0015. No digit more than needed, so that a bound is always written alike. */
+static void add_seconds(struct text *out, int64_t us)
+{
+    char digits[8];
+    size_t n = 6;
+
+    text_addf(out, "%s%" PRId64, us < 0 ? "-" : "", us < 0 ? -(us / 1000000) : us / 1000000);
+    snprintf(digits, sizeof digits, "%06d", (int)(us < 0 ? -(us % 1000000) : us % 1000000));
+    while (n && digits[n - 1] == '0')
+        n--;
+    if (!n)
+        return;
+    text_add_char(out, '.');
+    text_add_n(out, digits, n);
+}
+
+static void begin_line(struct text *out, const struct metric *metric, const char *suffix, const char *labels)
+{
+    text_addf(out, "%s%s", metric->name, suffix);
+    if (!*labels)
+        return;
+    text_add_char(out, '{');
+    add_line_safe(out, labels, false);
+    text_add_char(out, '}');
+}
+
+/* A bucket holds those before it, too. */
+static void write_bucket(const struct metric *metric, const struct value *value, const int64_t *bound_us, int64_t n,
+                         struct text *out)
+{
+    text_addf(out, "%s_bucket{", metric->name);
+    add_line_safe(out, value->labels, false);
+    text_add(out, *value->labels ? ",le=\"" : "le=\"");
+    if (bound_us)
+        add_seconds(out, *bound_us);
+    else
+        text_add(out, "+Inf");
+    text_addf(out, "\"} %" PRId64 "\n", n);
+}
+
+static void write_histogram(const struct metric *metric, const struct value *value, struct text *out)
+{
+    struct histogram *histogram = value->histogram;
+    int64_t n = 0;
+
+    if (!histogram)
+        return;
+    for (size_t i = 0; i <= histogram->scale->n; i++) {
+        n += atomic_load(&histogram->counts[i]);
+        write_bucket(metric, value, i < histogram->scale->n ? &histogram->scale->bounds_us[i] : NULL, n, out);
+    }
+    begin_line(out, metric, "_sum", value->labels);
+    text_add_char(out, ' ');
+    add_seconds(out, atomic_load(&histogram->sum_us));
+    text_add_char(out, '\n');
+    begin_line(out, metric, "_count", value->labels);
+    text_addf(out, " %" PRId64 "\n", n);
+}
+
 static void write_value(const struct metric *metric, const struct value *value, struct text *out)
 {
-    text_add(out, metric->name);
-    if (*value->labels) {
-        text_add_char(out, '{');
-        add_line_safe(out, value->labels, false);
-        text_add_char(out, '}');
+    begin_line(out, metric, "", value->labels);
+    text_add_char(out, ' ');
+    if (metric->is_time)
+        add_seconds(out, value->value);
+    else
+        text_addf(out, "%" PRId64, value->value);
+    text_add_char(out, '\n');
+}
+
+static const char *type_name(enum metric_type type)
+{
+    switch (type) {
+    case METRIC_COUNTER:
+        return "counter";
+    case METRIC_GAUGE:
+        return "gauge";
+    case METRIC_HISTOGRAM:
+        return "histogram";
     }
-    text_addf(out, " %" PRId64 "\n", value->value);
+    return "untyped";
 }
 
 void metrics_on_write(struct metrics *metrics, void (*refresh)(void *arg), void *arg)
@@ -196,8 +365,8 @@ void metrics_write(const struct metrics *metrics, struct text *out)
     for (const struct metric *metric = metrics->first; metric; metric = metric->next) {
         text_addf(out, "# HELP %s ", metric->name);
         add_line_safe(out, metric->help, true);
-        text_addf(out, "\n# TYPE %s %s\n", metric->name, metric->type);
+        text_addf(out, "\n# TYPE %s %s\n", metric->name, type_name(metric->type));
         for (size_t i = 0; i < metric->n; i++)
-            write_value(metric, &metric->values[i], out);
+            (metric->type == METRIC_HISTOGRAM ? write_histogram : write_value)(metric, &metric->values[i], out);
     }
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/reason.h"
 #include "base/text.h"
 #include "base/utf8.h"
 #include "http/syntax.h"
@@ -35,102 +36,14 @@ static const struct {
     { 505, "bad-version",        "The server does not speak this version of HTTP" },
 };
 
-/* Reasons whose code alone would say too little. */
-static const struct {
-    const char *slug, *title;
-} reasons[] = {
-    { "no-csr",                 "The body holds no CSR"                             },
-    { "several-csrs",           "The body holds several CSRs"                       },
-    { "bad-pem",                "The CSR's PEM is broken"                           },
-    { "bad-der",                "The CSR's DER is broken"                           },
-    { "csr-too-large",          "The CSR is too large"                              },
-    { "csr-version",            "The CSR's version is unknown"                      },
-    { "bad-attribute",          "The CSR has an attribute it cannot have"           },
-    { "bad-signature",          "The CSR is not signed by its own key"              },
-    { "signature-algorithm",    "The CSR is signed with an algorithm not accepted"  },
-    { "key-type",               "Keys of this type are not accepted"                },
-    { "weak-key",               "The key is too weak"                               },
-    { "bad-subject",            "The subject cannot be read"                        },
-    { "unknown-subject",        "Invalid subject"                                   },
-    { "bad-name",               "A name in the CSR is not a host name"              },
-    { "no-names",               "The CSR asks for no name"                          },
-    { "too-many-names",         "The CSR asks for too many names"                   },
-    { "cn-only",                "The CSR needs a subjectAltName"                    },
-    { "san-type",               "The CSR asks for something else than DNS names"    },
-    { "extension",              "The CSR asks for an extension it cannot have"      },
-    { "name-not-allowed",       "This subject may not ask for this name"            },
-    { "foreign-name",           "A name lies outside the subject's zone"            },
-    { "not-granted",            "This subject may not ask now"                      },
-    { "bad-label",              "A label is malformed"                              },
-    { "no-such-request",        "There is no such request"                          },
-    { "still-running",          "The certificate is not ready yet"                  },
-    { "queue-timed-out",        "The zone's queue is too long"                      },
-    { "no-dns-instance",        "The zone's DNS instance is missing"                },
-    { "not-visible",            "The challenge did not become visible in time"      },
-    { "challenge-failed",       "The CA could not verify the challenge"             },
-    { "cname-missing",          "The challenge's CNAME record is missing"           },
-    { "cname-target",           "The challenge's CNAME leads where it must not"     },
-    { "cname-chain",            "The challenge's CNAME records lead nowhere"        },
-    { "dns-no-zone",            "The DNS server has no zone for the challenge"      },
-    { "dns-secondary",          "The DNS server is not the primary of the zone"     },
-    { "dns-key",                "The DNS server does not know the key"              },
-    { "dns-forbidden",          "Access to the DNS server is forbidden"             },
-    { "dns-not-found",          "The DNS server's API is not at its address"        },
-    { "dns-redirect",           "The DNS server's API has moved"                    },
-    { "dns-refused",            "The DNS server refused the change"                 },
-    { "dns-unavailable",        "The DNS server failed"                             },
-    { "dns-bad-reply",          "The DNS server's answer makes no sense"            },
-    { "dns-rate-limited",       "The DNS server wants fewer requests"               },
-    { "dns-contested",          "Somebody else keeps changing the TXT records"      },
-    { "foreign-challenge",      "The CA asks for a challenge outside the zone"      },
-    { "bad-chain",              "The CA's certificate is not what was asked for"    },
-    { "order-lost",             "The order was lost"                                },
-    { "ca-unavailable",         "The CA cannot be reached, or failed"               },
-    { "ca-rate-limited",        "The CA's limit is reached"                         },
-    { "ca-refused",             "The CA refused"                                    },
-    { "ca-caa",                 "A CAA record forbids this CA"                      },
-    { "ca-rejected-identifier", "The CA does not issue for this name"               },
-    { "ca-unauthorized",        "The CA says the account may not do this"           },
-    { "ca-bad-csr",             "The CA does not accept the CSR"                    },
-    { "ca-bad-public-key",      "The CA does not accept the key"                    },
-    { "ca-bad-profile",         "The CA does not have this profile"                 },
-    { "ca-no-dns01",            "The CA does not offer dns-01 for this name"        },
-    { "ca-bad-reply",           "The CA's answer makes no sense"                    },
-    { "ca-bad-url",             "The CA names a URL that must not be followed"      },
-    { "ca-bad-token",           "The CA sent a token that must not be used"         },
-    { "ca-bad-nonce",           "The CA refused every nonce"                        },
-    { "ca-in-circles",          "The CA's order never ends"                         },
-    { "ca-order-gone",          "The CA has forgotten the order"                    },
-    { "ca-order-not-ready",     "The CA's order does not become ready"              },
-    { "ca-authorization-ended", "The CA's authorization ended early"                },
-    { "ca-already-replaced",    "The certificate has been replaced already"         },
-    { "ca-already-revoked",     "The certificate has been revoked already"          },
-    { "ca-bad-reason",          "The CA does not know the reason of the revocation" },
-    { "ca-account-lost",        "The CA has lost the account"                       },
-    { "ca-account-closed",      "The CA has closed the account"                     },
-    { "ca-bad-contact",         "The CA does not accept the account's address"      },
-    { "ca-bad-key-type",        "The CA does not accept the account's key"          },
-    { "ca-eab-required",        "The CA wants the account bound to another one"     },
-    { "ca-terms",               "The CA's terms have not been agreed to"            },
-    { "ca-user-action",         "The CA wants its operator to do something first"   },
-};
-
-static const char *title_of(const char *slug)
-{
-    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
-        if (strcmp(reasons[i].slug, slug) == 0)
-            return reasons[i].title;
-    return NULL;
-}
-
 bool problem_title(size_t index, const char **slug, const char **title)
 {
-    const size_t n = sizeof reasons / sizeof *reasons, n_http = sizeof http_kinds / sizeof *http_kinds;
+    const size_t n_http = sizeof http_kinds / sizeof *http_kinds;
 
-    if (index >= n + n_http)
-        return false;
-    *slug = index < n ? reasons[index].slug : http_kinds[index - n].slug;
-    *title = index < n ? reasons[index].title : http_kinds[index - n].title;
+    if (index >= n_http)
+        return reason_at(index - n_http, slug, title);
+    *slug = http_kinds[index].slug;
+    *title = http_kinds[index].title;
     return true;
 }
 
@@ -170,11 +83,11 @@ struct problem problem_of_error(const struct cs_error *err, const char *job, con
 {
     const struct error_kind *kind = error_kind(err->code);
     const char *slug = is_slug(err->reason) ? err->reason : kind->slug;
-    const char *title = title_of(slug);
+    const char *title = reason_title(slug);
 
     if (running && err->code == CS_ETIMEDOUT && !err->reason[0]) {
         slug = "still-running";
-        title = title_of(slug);
+        title = reason_title(slug);
     }
     return (struct problem){ .status = running ? 503 : kind->http_status,
                              .slug = slug,

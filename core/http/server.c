@@ -76,6 +76,7 @@ struct http_server *http_server_new(struct loop *loop, struct heart *heart, stru
     server->loop = loop;
     server->api = (struct api){ .heart = heart, .wait_ms = settings->wait_ms };
     server->admin = (struct admin){ .metrics = metrics, .ask = tell_ready, .arg = server };
+    service_declare(metrics);
     server->public_service = server->admin_service = server->control_service = service;
     server->public_service.name = "public";
     server->public_service.max_connections = settings->max_connections;

@@ -6,6 +6,13 @@
 
 #include <stdio.h>
 
+#define EVENTS        "countersign_http_connection_events_total"
+#define EVENTS_HELP   "What became of clients that connected."
+#define TIMEOUTS      "countersign_http_timeouts_total"
+#define TIMEOUTS_HELP "Connections that were too slow, by what they were at."
+#define ANSWERS       "countersign_http_answers_total"
+#define ANSWERS_HELP  "Answers by route and status."
+
 const struct service_deadlines service_usual_deadlines = {
     .handshake_ms = 10000,
     .header_ms = 10000,
@@ -14,6 +21,13 @@ const struct service_deadlines service_usual_deadlines = {
     .write_ms = 30000,
     .linger_ms = 5000,
 };
+
+void service_declare(struct metrics *metrics)
+{
+    metrics_declare(metrics, EVENTS, EVENTS_HELP, METRIC_COUNTER);
+    metrics_declare(metrics, TIMEOUTS, TIMEOUTS_HELP, METRIC_COUNTER);
+    metrics_declare(metrics, ANSWERS, ANSWERS_HELP, METRIC_COUNTER);
+}
 
 static void show_connections(struct service *service)
 {
@@ -59,8 +73,7 @@ void service_count_connection(struct service *service, const char *event)
     char labels[96];
 
     snprintf(labels, sizeof labels, "listener=\"%s\",event=\"%s\"", service->name, event);
-    metrics_count(service->metrics, "countersign_http_connection_events_total", "What became of clients that connected.",
-                  labels, 1);
+    metrics_count(service->metrics, EVENTS, EVENTS_HELP, labels, 1);
 }
 
 void service_count_timeout(struct service *service, const char *phase)
@@ -68,8 +81,7 @@ void service_count_timeout(struct service *service, const char *phase)
     char labels[96];
 
     snprintf(labels, sizeof labels, "listener=\"%s\",phase=\"%s\"", service->name, phase);
-    metrics_count(service->metrics, "countersign_http_timeouts_total", "Connections that were too slow, by what they were at.",
-                  labels, 1);
+    metrics_count(service->metrics, TIMEOUTS, TIMEOUTS_HELP, labels, 1);
 }
 
 void service_count_answer(struct service *service, const char *route, int status)
@@ -77,5 +89,5 @@ void service_count_answer(struct service *service, const char *route, int status
     char labels[128];
 
     snprintf(labels, sizeof labels, "listener=\"%s\",route=\"%s\",status=\"%d\"", service->name, route, status);
-    metrics_count(service->metrics, "countersign_http_answers_total", "Answers by route and status.", labels, 1);
+    metrics_count(service->metrics, ANSWERS, ANSWERS_HELP, labels, 1);
 }

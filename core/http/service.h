@@ -55,6 +55,9 @@ struct service {
     int64_t date_s;
 };
 
+/* That there are such metrics, before anything has been counted. */
+void service_declare(struct metrics *metrics);
+
 void service_add(struct service *service, struct service_link *link);
 void service_remove(struct service *service, struct service_link *link);
 

@@ -11,8 +11,8 @@
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/day.h"
 #include "engine/log.h"
 #include "engine/timer.h"
 #include "records/visit_sink.h"
@@ -20,7 +20,6 @@
 /* Rows that are kept for the hour, and again for each sink that is down. */
 enum { ROWS_MOST = 100000, LAST_CHANCE_MS = 2000 };
 enum { HOUR_MS = 3600 * 1000 };
-#define DAY_S INT64_C(86400)
 
 struct ledger {
     struct loop *loop;
@@ -33,18 +32,6 @@ struct ledger {
 };
 
 /* ---- a visit comes ----------------------------------------------------------------------------------------------- */
-
-/* "2026-11-21"; null for a day that no calendar has. */
-static json_t *day_json(int64_t day)
-{
-    const time_t seconds = (time_t)(day * DAY_S);
-    struct tm utc;
-    char text[32];
-
-    if (!gmtime_r(&seconds, &utc) || !strftime(text, sizeof text, "%Y-%m-%d", &utc))
-        return json_null();
-    return json_string(text);
-}
 
 static json_t *labels_json(const struct cs_visit *visit)
 {
@@ -61,11 +48,14 @@ static json_t *labels_json(const struct cs_visit *visit)
 /* Neither the hour nor the source. NULL: no memory. */
 static char *visit_text(const struct cs_visit *visit)
 {
-    json_t *json = json_pack("{s:o, s:s, s:o, s:s, s:s, s:s, s:s, s:s}", "day", day_json(visit->day), "zone", visit->zone,
-                             "labels", labels_json(visit), "outcome", visit->outcome, "reached", visit->reached, "error",
-                             visit->error, "alg", visit->alg, "client", visit->client);
-    char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+    char day[DAY_TEXT], *text;
+    json_t *json;
 
+    day_text(day, visit->day);
+    json = json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:s}", "day", day, "zone", visit->zone, "labels", labels_json(visit),
+                     "outcome", visit->outcome, "reached", visit->reached, "error", visit->error, "alg", visit->alg, "client",
+                     visit->client);
+    text = json ? json_dumps(json, JSON_COMPACT) : NULL;
     json_decref(json);
     return text;
 }
@@ -242,7 +232,7 @@ void ledger_measure(const struct ledger *ledger)
     for (size_t i = 0; ledger && i < ledger->n; i++) {
         struct text labels = TEXT_MAX(100);
 
-        text_addf(&labels, "sink=\"%s\"", visit_sink_name(ledger->sinks[i]));
+        metrics_add_label(&labels, "sink", visit_sink_name(ledger->sinks[i]));
         metrics_gauge(ledger->metrics, "countersign_visits_sink_waiting",
                       "Rows of the visits ledger that a sink has not taken yet.", text_of(&labels),
                       (int64_t)(ledger->n_rows + visit_sink_waiting(ledger->sinks[i])));

@@ -25,6 +25,7 @@ struct outbox {
     struct loop *loop;
     struct store *store;
     int64_t most;
+    int64_t last; /* number of the newest event, as of the last upkeep */
     int64_t lost, lost_logged_ms;
     size_t told;     /* outbox_tell()s under way */
     bool upkeep_out; /* an upkeep is under way */
@@ -55,6 +56,21 @@ static void note_lost(struct outbox *outbox, int64_t n)
 int64_t outbox_lost(const struct outbox *outbox)
 {
     return outbox->lost;
+}
+
+/* What waits is as of the last upkeep, which follows soon on every event. */
+void outbox_measure(const struct outbox *outbox, struct metrics *metrics)
+{
+    metrics_total(metrics, "countersign_audit_events_lost_total", "Audit events that not every sink got.", "", outbox->lost);
+    for (size_t i = 0; i < outbox->n; i++) {
+        const int64_t cursor = sink_cursor(outbox->sinks[i]);
+        struct text labels = TEXT_MAX(100);
+
+        metrics_add_label(&labels, "sink", sink_name(outbox->sinks[i]));
+        metrics_gauge(metrics, "countersign_audit_events_waiting", "Audit events that a sink has not taken yet.",
+                      text_of(&labels), cursor >= 0 && outbox->last > cursor ? outbox->last - cursor : 0);
+        text_free(&labels);
+    }
 }
 
 /* One event of its own, from outbox_tell() to its commit. */
@@ -119,7 +135,7 @@ void outbox_tell(struct outbox *outbox, const char *kind, const char *json, size
 
 struct upkeep {
     struct outbox *outbox;
-    int64_t most, dropped;
+    int64_t most, dropped, last;
     size_t n;
     struct upkeep_cursor {
         const char *sink;
@@ -143,18 +159,18 @@ static int save_cursors(const struct store_conn *c, const struct upkeep *u, int6
 static int write_upkeep(const struct store_conn *c, void *arg, struct cs_error *err)
 {
     struct upkeep *u = arg;
-    int64_t all_have, first, last;
+    int64_t all_have, first;
 
     if (save_cursors(c, u, &all_have, err) < 0)
         return -1;
     if (all_have > 0 && c->ops->outbox_trim(c->conn, all_have, err) < 0)
         return -1;
-    if (c->ops->outbox_range(c->conn, &first, &last, err) < 0)
+    if (c->ops->outbox_range(c->conn, &first, &u->last, err) < 0)
         return -1;
-    if (!first || last - first < u->most)
+    if (!first || u->last - first < u->most)
         return 0;
-    u->dropped = last - u->most - first + 1;
-    return c->ops->outbox_trim(c->conn, last - u->most, err);
+    u->dropped = u->last - u->most - first + 1;
+    return c->ops->outbox_trim(c->conn, u->last - u->most, err);
 }
 
 static void on_upkeep_written(void *arg, const struct cs_error *err)
@@ -163,6 +179,8 @@ static void on_upkeep_written(void *arg, const struct cs_error *err)
     struct outbox *outbox = u->outbox;
 
     outbox->upkeep_out = false;
+    if (!err)
+        outbox->last = u->last;
     if (!err && u->dropped)
         note_lost(outbox, u->dropped);
     free(u);

@@ -26,5 +26,7 @@ void outbox_wake(struct outbox *outbox);
 void outbox_tell(struct outbox *outbox, const char *kind, const char *json, size_t len);
 /* Events that were lost: told too fast, not written, or older than `most`. */
 int64_t outbox_lost(const struct outbox *outbox);
+/* Before /metrics is written: these, and those that wait for each sink. */
+void outbox_measure(const struct outbox *outbox, struct metrics *metrics);
 
 #endif

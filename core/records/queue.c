@@ -48,6 +48,16 @@ static int refuse(const struct queue *q, struct cs_error *err)
     return -1;
 }
 
+size_t queue_len(struct queue *q)
+{
+    size_t n;
+
+    pthread_mutex_lock(&q->lock);
+    n = q->n;
+    pthread_mutex_unlock(&q->lock);
+    return n;
+}
+
 int queue_add(struct queue *q, struct piece *piece, struct cs_error *err)
 {
     const bool lazy = piece->lazy; /* it is not ours any more once the lock is open */

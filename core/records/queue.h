@@ -29,6 +29,8 @@ void queue_hurry(struct queue *q);
 /* Since (or from) when it is the first one's turn; -1: it is empty. */
 int64_t queue_since_ms(struct queue *q);
 
+size_t queue_len(struct queue *q);
+
 enum queue_end { QUEUE_PIECES = 1, QUEUE_TIMED_OUT, QUEUE_CLOSED };
 /* All that wait, in order (or only the first), once there are any that are not lazy. patience_ms < 0: without end. */
 enum queue_end queue_take(struct queue *q, bool only_first, int64_t patience_ms, struct piece **first);

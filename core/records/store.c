@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,6 +41,7 @@ struct store {
     struct timer lazy; /* the oldest lazy write has waited long enough */
     bool hurried;      /* nothing is lazy any more */
     atomic_int_fast64_t commits;
+    struct histogram commit_times;
     atomic_bool audited;
     pthread_mutex_t trouble_lock;
     struct cs_error trouble; /* code CS_OK: there is none */
@@ -128,6 +130,30 @@ int64_t store_commits(const struct store *store)
     return atomic_load(&store->commits);
 }
 
+static void measure_queue(const struct queue *q, struct metrics *metrics, const char *records, const char *kind)
+{
+    char labels[64];
+
+    snprintf(labels, sizeof labels, "records=\"%s\",kind=\"%s\"", records, kind);
+    metrics_gauge(metrics, "countersign_store_waiting", "Pieces of work that wait for a thread of the store.", labels,
+                  (int64_t)queue_len((struct queue *)q));
+}
+
+void store_measure(const struct store *store, struct metrics *metrics, const char *records)
+{
+    char labels[64];
+
+    snprintf(labels, sizeof labels, "records=\"%s\"", records);
+    metrics_total(metrics, "countersign_store_commits_total", "Commits of the store since the start.", labels,
+                  store_commits(store));
+    metrics_histogram(metrics, "countersign_store_commit_seconds", "How long transactions took that were committed.", labels,
+                      &store->commit_times);
+    metrics_gauge(metrics, "countersign_store_failing", "1: what was written last could not be committed.", labels,
+                  in_trouble((struct store *)store));
+    measure_queue(&store->writes, metrics, records, "write");
+    measure_queue(&store->reads, metrics, records, "read");
+}
+
 /* ---- the threads ------------------------------------------------------------------------------------------------- */
 
 /* Those that waited too long fail at once; the rest of the list is returned. They go to the loop in order all the same. */
@@ -168,11 +194,14 @@ static struct piece *cut(struct piece *first)
 
 static void write_together(struct store *store, struct piece *first)
 {
+    const int64_t began_us = histogram_now_us();
     struct cs_error err = { 0 };
     enum batch_end end;
 
     store->writer.audited = atomic_load(&store->audited);
     end = batch_write(&store->writer, first, &err);
+    if (end == BATCH_COMMITTED)
+        histogram_add(&store->commit_times, histogram_now_us() - began_us);
     note_end(store, end, &err);
 }
 
@@ -372,6 +401,7 @@ struct store *store_open(struct loop *loop, struct instance *instance, enum cs_s
     store->instance = instance;
     store->use = writer;
     store->n_readers = readers;
+    store->commit_times.scale = &histogram_disk;
     pthread_mutex_init(&store->trouble_lock, NULL);
     if (connect_all(store, reader, err) < 0 || start_threads(store, err) < 0) {
         store_close(store);

@@ -8,6 +8,7 @@
 #ifndef RECORDS_STORE_H
 #define RECORDS_STORE_H
 
+#include "engine/metrics.h"
 #include "plugin/instance.h"
 
 struct store;
@@ -49,8 +50,10 @@ void store_want_events(struct store *store, bool wanted);
 
 /* Has the last write failed (disk full, locked)? NULL: all is well. For /readyz. */
 const char *store_trouble(const struct store *store);
-/* Commits so far, for /metrics and the bench. */
+/* Commits so far, for the tests and the bench. */
 int64_t store_commits(const struct store *store);
+/* Before /metrics is written: commits, how long they took, and what waits; on the loop. `records`: "state" or "visits". */
+void store_measure(const struct store *store, struct metrics *metrics, const char *records);
 
 /* For commands: one connection and one transaction, in this thread. */
 int store_with(struct instance *instance, enum cs_store_use use, store_fn *fn, void *arg, struct cs_error *err);

@@ -12,6 +12,7 @@
 #include "engine/wait.h"
 #include "request/challenge_place.h"
 #include "request/challenge_record.h"
+#include "request/counts.h"
 #include "request/owner.h"
 #include "request/visible.h"
 
@@ -37,6 +38,7 @@ struct publication {
     struct op_ticket *ticket;
     int64_t op_deadline_ms;
     size_t seen; /* links of the place that the world sees */
+    int64_t asked_ms;
     struct visible_wait *visible;
     cs_done_fn *done;
     void *arg;
@@ -70,6 +72,7 @@ static void on_visible(void *arg, const struct cs_error *err)
     struct publication *p = arg;
 
     p->visible = NULL;
+    counts_dns_visible(p->all->heart->metrics, p->place->dns->in.name, p->asked_ms, err);
     if (err && p->place->links[p->seen].visible == CS_VISIBLE_WARN) {
         log_line(CS_LOG_WARN, LOG_WHO, p->job->id, "going on although %s", err->text);
         err = NULL;
@@ -96,6 +99,7 @@ static void look_at(struct publication *p, const struct place_link *link)
         .deadline_ms = patience_ms < latest_ms ? patience_ms : latest_ms,
     };
 
+    p->asked_ms = cs_now_ms();
     p->visible = visible_wait(p->all->heart->visible, &want, on_visible, p);
     if (!p->visible)
         answer(p, &(struct cs_error){ .code = CS_EINTERNAL, .text = "out of memory" });

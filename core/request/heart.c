@@ -10,6 +10,7 @@
 #include "engine/timer.h"
 #include "request/challenge.h"
 #include "request/challenge_place.h"
+#include "request/counts.h"
 #include "request/issuers.h"
 #include "request/job.h"
 #include "request/resume.h"
@@ -68,6 +69,7 @@ struct heart *heart_new(const struct heart *with, struct cs_error *err)
         return NULL;
     }
     *heart = *with;
+    counts_declare(heart->metrics);
     heart->visible =
         visible_new(heart->loop, (const char *const *)heart->settings->resolvers, heart->settings->n_resolvers, err);
     heart->subjects = subjects_new(heart);

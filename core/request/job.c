@@ -14,6 +14,7 @@
 #include "engine/log.h"
 #include "request/challenge.h"
 #include "request/challenge_place.h"
+#include "request/counts.h"
 
 #define LOG_WHO "job"
 
@@ -219,6 +220,7 @@ static void on_stored(void *arg, const struct cs_error *err)
         return;
     }
     job->phase = JOB_QUEUED;
+    counts_step(job, NULL);
     if (job->heart->stopping)
         job_suspend(job);
     else if (queue(job, &failure) < 0)
@@ -390,6 +392,7 @@ int job_revive(struct heart *heart, const struct cs_job *stored, struct subject_
     log_line(CS_LOG_INFO, LOG_WHO, job->id, "order taken up again zone=%s ca=%s step=%s", row->zone, ca->in.name,
              job->step[0] ? job->step : "none");
     job->phase = JOB_QUEUED;
+    counts_step(job, NULL);
     return queue(job, err);
 }
 

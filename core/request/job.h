@@ -55,6 +55,7 @@ struct job {
     void *data;
     size_t data_len;
     char progress[32]; /* what cs_op_step() said last, for the client that waits */
+    int64_t step_began_ms; /* on cs_now_ms(): for counts.c */
     int64_t attempts;
     int64_t created_ms, deadline_ms, keep_until_ms; /* wall clock */
     bool fresh;                                     /* a stored chain will not do */

@@ -10,6 +10,7 @@
 #include "engine/log.h"
 #include "request/challenge.h"
 #include "request/challenge_place.h"
+#include "request/counts.h"
 #include "request/job.h"
 
 #define LOG_WHO         "job"
@@ -17,15 +18,6 @@
 #define MAX_STARTS_ANEW 3
 
 static void sign(struct job *job);
-
-static void count(const struct job *job, const char *outcome)
-{
-    struct text labels = TEXT_MAX(400);
-
-    text_addf(&labels, "ca=\"%s\",outcome=\"%s\"", job->ca->in.name, outcome);
-    metrics_count(job->heart->metrics, "countersign_orders_total", "Orders by their end", text_of(&labels), 1);
-    text_free(&labels);
-}
 
 /* Its zone is free for the next one. Harmless when it was left already. */
 static void leave_zone(struct job *job, const char *how)
@@ -96,7 +88,8 @@ static void on_done_saved(void *arg, const struct cs_error *err)
     }
     log_line(CS_LOG_INFO, LOG_WHO, job->id, "certificate issued zone=%s ca=%s serial=%s names=%zu ms=%" PRId64, job->row->zone,
              job->ca->in.name, job->certificate.serial, job->csr.n_names, cs_wall_ms() - job->created_ms);
-    count(job, "issued");
+    counts_step(job, is_late ? NULL : "storing");
+    counts_order(job, NULL);
     outbox_wake(job->heart->outbox);
     if (is_late) {
         job_release(job);
@@ -177,7 +170,7 @@ void job_fail(struct job *job, const struct cs_error *err)
         zone_queue_leave(&job->place); /* its turn shall not come any more */
     log_line(err->code == CS_ECONFIG || err->code == CS_EINTERNAL ? CS_LOG_ERROR : CS_LOG_WARN, LOG_WHO, job->id,
              "order failed zone=%s ca=%s reason=%s: %s", job->row->zone, job->ca->in.name, error_reason(err), err->text);
-    count(job, error_reason(err));
+    counts_order(job, err);
     store_end(job);
 }
 
@@ -207,6 +200,7 @@ static void on_step(void *arg, const char *step)
 {
     struct job *job = arg;
 
+    counts_step(job, job->progress);
     memcpy(job->progress, step, strnlen(step, sizeof job->progress - 1) + 1);
 }
 
@@ -229,6 +223,8 @@ static void on_signed(void *arg, const struct op_result *result)
 {
     struct job *job = arg;
 
+    if (!result->late)
+        counts_step(job, job->progress);
     job->op_is_out = result->cancelled;
     if (!result->cancelled)
         job->op = NULL;
@@ -296,6 +292,7 @@ void job_turn(void *arg)
         return;
     }
     job->phase = JOB_SIGNING;
+    counts_step(job, "queued");
     log_line(CS_LOG_INFO, LOG_WHO, job->id, "order started zone=%s ca=%s names=%zu", job->row->zone, job->ca->in.name,
              job->csr.n_names);
     sign(job);

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "engine/log.h"
+#include "request/counts.h"
 
 #define FIRST_WAIT   1000
 #define LONGEST_WAIT (5 * 60 * 1000)
@@ -22,7 +23,7 @@ struct owner {
     struct value *values;
     bool out, again; /* a call is out; something changed since */
     int tries;
-    int64_t wait_ms;
+    int64_t wait_ms, asked_ms;
     struct timer retry;
 };
 
@@ -326,6 +327,8 @@ static void on_set(void *arg, const struct op_result *result)
     struct owner *owner = arg;
 
     owner->out = true;
+    if (!result->late)
+        counts_dns_change(owner->all->heart->metrics, owner->dns->in.name, owner->asked_ms, result->err);
     if (result->late && result->err)
         owner->again |= has(owner, VALUE_GONE);
     else if (result->err)
@@ -362,6 +365,7 @@ static void push(struct owner *owner)
     change.gone = gone;
     if (change.n_want || change.n_gone) {
         owner->out = true;
+        owner->asked_ms = cs_now_ms();
         instance_set_txt(owner->dns, &change, "", cs_now_ms() + OWNER_CALL_MS, on_set, owner);
     } else {
         forget_if_empty(owner);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "request/counts.h"
 #include "request/job.h"
 
 struct look;
@@ -50,20 +51,10 @@ static void free_request(struct request *r)
 
 /* ---- The answer ---- */
 
-static void count(const struct request *r, const struct answer *a)
-{
-    struct text labels = TEXT_MAX(200);
-
-    text_addf(&labels, "outcome=\"%s\"", a->chain ? "issued" : a->err ? error_reason(a->err) : "accepted");
-    metrics_count(r->heart->metrics, "countersign_requests_total", "Signing requests by how they were answered",
-                  text_of(&labels), 1);
-    text_free(&labels);
-}
-
 static void answer(struct request *r, const struct answer *a)
 {
     if (!r->look)
-        count(r, a);
+        counts_request(r->heart->metrics, a->chain != NULL, a->err);
     if (!r->detached)
         r->fn(r->arg, a);
     free_request(r);
@@ -136,7 +127,7 @@ static void on_deadline(void *arg)
     job_leave(&r->waiter);
     if (r->looking) {
         /* The look-up still holds the request: it is answered now and freed when the look-up comes back. */
-        count(r, &a);
+        counts_request(r->heart->metrics, false, &err);
         if (!r->detached)
             r->fn(r->arg, &a);
         r->detached = true;

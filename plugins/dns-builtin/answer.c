@@ -263,6 +263,7 @@ void answer_query(const struct snapshot *snapshot, const uint8_t *query, size_t 
     struct reply r = { .w = { .at = answer->at, .most = answer->most }, .snapshot = snapshot, .q = &q, .now_ms = now_ms };
 
     answer->len = 0;
+    answer->rcode = answer->type = 0;
     switch (dns_check_query(query, len, &q)) {
     case DNS_PACKET_DROP:
         return;
@@ -273,6 +274,7 @@ void answer_query(const struct snapshot *snapshot, const uint8_t *query, size_t 
         answer->len = HEADER;
         break;
     case DNS_PACKET_OK:
+        answer->type = q.type;
         respond_in_bounds(&r, query, answer);
         break;
     }

@@ -21,6 +21,7 @@ struct answer {
     size_t most; /* ANSWER_UDP_MOST: then also not more than the asker takes; or ANSWER_TCP_MOST */
     size_t len;  /* 0: say nothing */
     unsigned rcode; /* with the bits that stand in OPT */
+    unsigned type;  /* that was asked for; 0: no question could be read */
 };
 
 /* Answer `query`. `now_ms`: wall clock. RFC 1035, 2181, 2308, 6891, 8020, 8482, 8906, 8945 5.2.1 (we know no key), 9619. */

@@ -253,7 +253,15 @@ static int builtin_start(void *self, struct cs_error *err)
     return 0;
 }
 
-static const struct cs_dns_ops dns = { .size = sizeof dns, .set_txt = builtin_set_txt };
+static void builtin_counts(void *self, cs_dns_count_fn *fn, void *arg)
+{
+    const struct builtin *b = self;
+
+    if (b->server)
+        server_counts(b->server, fn, arg);
+}
+
+static const struct cs_dns_ops dns = { .size = sizeof dns, .set_txt = builtin_set_txt, .counts = builtin_counts };
 
 CS_PLUGIN("dns-builtin", "0.1.0", "an authoritative DNS server of its own, for zones that are delegated to it",
           .settings = settings, .settings_size = sizeof(struct settings), .open = builtin_open, .start = builtin_start,

@@ -16,12 +16,31 @@
 #include "tcp.h"
 #include "udp.h"
 
+/* There is one writer, so nothing need be locked. */
+static void count(struct server *server, const struct answer *answer)
+{
+    atomic_int_fast64_t *at = &server->answers[dns_type_place((uint16_t)answer->type)]
+                                              [dns_rcode_place(answer->len > 0 ? answer->rcode : DNS_RCODE_NONE)];
+
+    atomic_store_explicit(at, atomic_load_explicit(at, memory_order_relaxed) + 1, memory_order_relaxed);
+}
+
 void server_answer(struct server *server, const struct snapshot *snapshot, const uint8_t *query, size_t len,
                    struct answer *answer)
 {
     answer_query(snapshot, query, len, cs_wall_ms(), answer);
-    if (answer->len > 0 && answer->rcode < SERVER_RCODES)
-        server->answers[answer->rcode]++;
+    count(server, answer);
+}
+
+void server_counts(const struct server *server, cs_dns_count_fn *fn, void *arg)
+{
+    for (size_t t = 0; t < DNS_TYPE_WORDS; t++)
+        for (size_t r = 0; r < DNS_RCODE_WORDS; r++) {
+            const int64_t n = atomic_load_explicit(&server->answers[t][r], memory_order_relaxed);
+
+            if (n > 0)
+                fn(arg, dns_type_word(t), dns_rcode_word(r), n);
+        }
 }
 
 static void on_stop(evutil_socket_t fd, short what, void *arg)
@@ -120,20 +139,27 @@ struct server *server_start(struct cs_instance *in, struct shelf *shelf, struct 
     return server;
 }
 
+/* All types together. */
+static int64_t answered(const struct server *server, const char *rcode)
+{
+    int64_t n = 0;
+
+    for (size_t t = 0; t < DNS_TYPE_WORDS; t++)
+        n += atomic_load(&server->answers[t][dns_rcode_place_of(rcode)]);
+    return n;
+}
+
 void server_stop(struct server *server)
 {
     const uint64_t one = 1;
-    uint64_t other = 0;
 
     if (!server)
         return;
     if (write(server->stop_fd, &one, sizeof one) != sizeof one)
         abort(); /* an eventfd of ours takes a number */
     pthread_join(server->thread, NULL);
-    for (size_t i = 0; i < SERVER_RCODES; i++)
-        other += i == 0 || i == 1 || i == 3 || i == 5 ? 0 : server->answers[i];
     cs_log(server->in, CS_LOG_INFO,
-           "the DNS server stops answering noerror=%" PRIu64 " nxdomain=%" PRIu64 " refused=%" PRIu64 " formerr=%" PRIu64
-           " other=%" PRIu64, server->answers[0], server->answers[3], server->answers[5], server->answers[1], other);
+           "the DNS server stops answering noerror=%" PRId64 " nxdomain=%" PRId64 " refused=%" PRId64 " formerr=%" PRId64,
+           answered(server, "NOERROR"), answered(server, "NXDOMAIN"), answered(server, "REFUSED"), answered(server, "FORMERR"));
     server_free(server);
 }

@@ -6,7 +6,9 @@
 #define DNS_BUILTIN_SERVER_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
+#include "base/dns_word.h"
 #include "shelf.h"
 
 struct event;
@@ -14,15 +16,14 @@ struct event_base;
 struct udp;
 struct tcp;
 
-enum { SERVER_RCODES = 17 };
-
 struct server {
     struct cs_instance *in;
     struct shelf *shelf;
     struct event_base *base;
     struct udp *udp; /* one for each socket, chained */
     struct tcp *tcp;
-    uint64_t answers[SERVER_RCODES]; /* the thread's until it has ended */
+    /* By type and response code; the thread writes, anybody reads. */
+    atomic_int_fast64_t answers[DNS_TYPE_WORDS][DNS_RCODE_WORDS];
     pthread_t thread;
     int stop_fd; /* written to when the thread shall end */
     struct event *stop;
@@ -32,6 +33,9 @@ struct server {
 struct server *server_start(struct cs_instance *in, struct shelf *shelf, struct cs_error *err);
 /* Waits until the thread has ended; logs how many answers it gave. NULL is allowed. */
 void server_stop(struct server *server);
+
+/* What it has answered so far. In any thread. */
+void server_counts(const struct server *server, cs_dns_count_fn *fn, void *arg);
 
 /* For udp.c and tcp.c: answer and count. */
 void server_answer(struct server *server, const struct snapshot *snapshot, const uint8_t *query, size_t len,

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "../fakes/dns_running.h"
+#include "base/text.h"
 
 static struct reply reply;
 
@@ -168,6 +169,35 @@ static void two_instances_know_nothing_of_each_other(void **state)
     stop(&other);
 }
 
+static void note_count(void *arg, const char *type, const char *rcode_, int64_t n)
+{
+    struct text *text = arg;
+
+    text_addf(text, "%s %s %d\n", type, rcode_, (int)n);
+}
+
+static void queries_are_counted_by_type_and_response_code(void **state)
+{
+    struct text counts = TEXT_MAX(1000);
+    struct running r;
+    int fd;
+
+    (void)state;
+    start_on(&r, "127.0.0.1");
+    cs_plugin.dns->counts(r.self, note_count, &counts);
+    assert_string_equal(text_of(&counts), "");
+    fd = connected("127.0.0.1", r.in.port[0], SOCK_DGRAM);
+    assert_int_equal(set_txt(&r, "x.go.example.", "value", NULL, 0, NULL), 0);
+    for (int i = 0; i < 3; i++)
+        ask_udp(fd, "x.go.example.", &reply);
+    ask_udp(fd, "nothing.go.example.", &reply);
+    cs_plugin.dns->counts(r.self, note_count, &counts);
+    assert_string_equal(text_of(&counts), "TXT NOERROR 3\nTXT NXDOMAIN 1\n");
+    text_free(&counts);
+    close(fd);
+    stop(&r);
+}
+
 static void open_without_start_closes(void **state)
 {
     static const char *const zones[] = { "go.example" }, *const ns[] = { "ns.example.net" };
@@ -289,6 +319,7 @@ int main(void)
         cmocka_unit_test(ipv6_is_served),
         cmocka_unit_test(a_batch_of_datagrams_is_answered_one_by_one),
         cmocka_unit_test(two_instances_know_nothing_of_each_other),
+        cmocka_unit_test(queries_are_counted_by_type_and_response_code),
         cmocka_unit_test(open_without_start_closes),
         cmocka_unit_test(a_flood_of_questions_does_not_slow_changes),
     };

@@ -28,7 +28,13 @@ def test_every_reason_in_the_sources_is_documented_with_its_status():
     found = list(reasons())
     assert len(found) > 20, "the sources no longer look as this test expects"
     missing = [f"{path}: {reason} ({STATUS[code]})" for path, code, reason in found if types.get(reason) != STATUS[code]]
-    assert not missing, "add to docs/api.md, and perhaps a title to core/http/problem.c: " + "; ".join(missing)
+    assert not missing, "add to docs/api.md, and its title to core/base/reason.c: " + "; ".join(missing)
+
+
+def test_every_reason_in_the_sources_is_in_the_list_that_counters_go_by():
+    known = set(re.findall(r'\{ "([a-z0-9-]+)",\s*"', (ROOT / "core/base/reason.c").read_text()))
+    unknown = {f"{path}: {reason}" for path, code, reason in reasons() if reason not in known | {"not-found"}}
+    assert not unknown, "add to core/base/reason.c: " + "; ".join(sorted(unknown))
 
 
 def test_every_code_s_own_type_is_documented_with_its_status():

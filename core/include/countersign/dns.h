@@ -24,6 +24,9 @@ struct cs_txt_change {
     int64_t expires_ms; /* wall clock; a back end that can forget by itself does so then; 0: never */
 };
 
+/* How many queries for a type were answered with a response code, by their names in IANA's registries: "TXT", "NOERROR". */
+typedef void cs_dns_count_fn(void *arg, const char *type, const char *rcode, int64_t n);
+
 struct cs_dns_ops {
     uint32_t size;
     bool blocking;
@@ -31,6 +34,11 @@ struct cs_dns_ops {
     /* Declarative: repeating it is harmless. The core calls it for one owner of a zone at a time, and merges what piled up.
      * Finished means that this back end's primary has it; whether the world sees it is the core's question. */
     void (*set_txt)(void *self, const struct cs_txt_change *change, struct cs_op *op);
+
+    /* Since ABI 1.1, optional, for a back end that answers queries by itself: calls `fn` with what it has counted since it was
+     * opened. On the loop, also when `blocking`, so it may not wait. A type or code that is not one of a known few is "other";
+     * a query that got no answer has the code "none". */
+    void (*counts)(void *self, cs_dns_count_fn *fn, void *arg);
 };
 
 #ifdef __cplusplus

@@ -109,6 +109,95 @@ static void a_line_break_begins_no_metric(void **state)
                                        "cs_x_total{zone=\"a evil 1\"} 1\n");
 }
 
+static void a_histogram_has_rising_buckets_a_sum_and_a_count(void **state)
+{
+    (void)state;
+    metrics_time(metrics, "cs_x_seconds", "X.", "ca=\"a\"", &histogram_disk, 250);
+    metrics_time(metrics, "cs_x_seconds", "X.", "ca=\"a\"", &histogram_disk, 2400000);
+    metrics_time(metrics, "cs_x_seconds", "X.", "ca=\"a\"", &histogram_disk, 60000000);
+    metrics_write(metrics, &out);
+    assert_string_equal(text_of(&out), "# HELP cs_x_seconds X.\n# TYPE cs_x_seconds histogram\n"
+                                       "cs_x_seconds_bucket{ca=\"a\",le=\"0.00025\"} 1\n"
+                                       "cs_x_seconds_bucket{ca=\"a\",le=\"0.0005\"} 1\n"
+                                       "cs_x_seconds_bucket{ca=\"a\",le=\"0.001\"} 1\n"
+                                       "cs_x_seconds_bucket{ca=\"a\",le=\"0.0025\"} 1\n"
+                                       "cs_x_seconds_bucket{ca=\"a\",le=\"0.005\"} 1\n"
+                                       "cs_x_seconds_bucket{ca=\"a\",le=\"0.01\"} 1\n"
+                                       "cs_x_seconds_bucket{ca=\"a\",le=\"0.025\"} 1\n"
+                                       "cs_x_seconds_bucket{ca=\"a\",le=\"0.05\"} 1\n"
+                                       "cs_x_seconds_bucket{ca=\"a\",le=\"0.1\"} 1\n"
+                                       "cs_x_seconds_bucket{ca=\"a\",le=\"0.25\"} 1\n"
+                                       "cs_x_seconds_bucket{ca=\"a\",le=\"0.5\"} 1\n"
+                                       "cs_x_seconds_bucket{ca=\"a\",le=\"1\"} 1\n"
+                                       "cs_x_seconds_bucket{ca=\"a\",le=\"2.5\"} 2\n"
+                                       "cs_x_seconds_bucket{ca=\"a\",le=\"5\"} 2\n"
+                                       "cs_x_seconds_bucket{ca=\"a\",le=\"10\"} 2\n"
+                                       "cs_x_seconds_bucket{ca=\"a\",le=\"+Inf\"} 3\n"
+                                       "cs_x_seconds_sum{ca=\"a\"} 62.40025\n"
+                                       "cs_x_seconds_count{ca=\"a\"} 3\n");
+}
+
+static void a_histogram_of_somebody_else_is_shown_as_it_is_now(void **state)
+{
+    struct histogram theirs = { .scale = &histogram_order };
+
+    (void)state;
+    histogram_add(&theirs, 1);
+    metrics_histogram(metrics, "cs_x_seconds", "X.", "", &theirs);
+    histogram_add(&theirs, 2000000);
+    metrics_histogram(metrics, "cs_x_seconds", "X.", "", &theirs);
+    metrics_write(metrics, &out);
+    assert_non_null(strstr(text_of(&out), "\ncs_x_seconds_bucket{le=\"0.005\"} 1\n"));
+    assert_non_null(strstr(text_of(&out), "\ncs_x_seconds_sum 2.000001\ncs_x_seconds_count 2\n"));
+}
+
+static void times_are_in_seconds(void **state)
+{
+    (void)state;
+    metrics_gauge_us(metrics, "cs_a_seconds", "A.", "", INT64_C(1795273190123456));
+    metrics_total_us(metrics, "cs_b_seconds_total", "B.", "", 60000000);
+    metrics_gauge_us(metrics, "cs_c_seconds", "C.", "", -1500000);
+    metrics_gauge_us(metrics, "cs_d_seconds", "D.", "", 0);
+    metrics_write(metrics, &out);
+    assert_non_null(strstr(text_of(&out), "\ncs_a_seconds 1795273190.123456\n"));
+    assert_non_null(strstr(text_of(&out), "# TYPE cs_b_seconds_total counter\ncs_b_seconds_total 60\n"));
+    assert_non_null(strstr(text_of(&out), "\ncs_c_seconds -1.5\n"));
+    assert_non_null(strstr(text_of(&out), "\ncs_d_seconds 0\n"));
+}
+
+static void a_declared_metric_is_found_without_a_value(void **state)
+{
+    (void)state;
+    metrics_declare(metrics, "cs_x_seconds", "X.", METRIC_HISTOGRAM);
+    metrics_declare(metrics, "cs_x_seconds", "X.", METRIC_HISTOGRAM);
+    metrics_write(metrics, &out);
+    assert_string_equal(text_of(&out), "# HELP cs_x_seconds X.\n# TYPE cs_x_seconds histogram\n");
+}
+
+static void labels_are_escaped(void **state)
+{
+    struct text labels = TEXT_MAX(200);
+
+    (void)state;
+    metrics_add_label(&labels, "plugin", "a\"b\\c\nd\xff");
+    metrics_add_label(&labels, "role", "ca");
+    assert_string_equal(text_of(&labels), "plugin=\"a\\\"b\\\\c?d?\",role=\"ca\"");
+    text_free(&labels);
+}
+
+static void histograms_are_bounded_sooner(void **state)
+{
+    char labels[32];
+
+    (void)state;
+    for (int i = 0; i < 150; i++) {
+        snprintf(labels, sizeof labels, "step=\"%d\"", i);
+        metrics_time(metrics, "cs_x_seconds", "X.", labels, &histogram_order, 1);
+    }
+    metrics_write(metrics, &out);
+    assert_non_null(strstr(text_of(&out), "\ncs_x_seconds_count 50\n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -118,6 +207,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(labels_are_copied, begin, end),
         cmocka_unit_test_setup_teardown(after_a_thousand_labels_the_rest_is_counted_together, begin, end),
         cmocka_unit_test_setup_teardown(a_line_break_begins_no_metric, begin, end),
+        cmocka_unit_test_setup_teardown(a_histogram_has_rising_buckets_a_sum_and_a_count, begin, end),
+        cmocka_unit_test_setup_teardown(a_histogram_of_somebody_else_is_shown_as_it_is_now, begin, end),
+        cmocka_unit_test_setup_teardown(times_are_in_seconds, begin, end),
+        cmocka_unit_test_setup_teardown(a_declared_metric_is_found_without_a_value, begin, end),
+        cmocka_unit_test_setup_teardown(labels_are_escaped, begin, end),
+        cmocka_unit_test_setup_teardown(histograms_are_bounded_sooner, begin, end),
     };
 
     return cmocka_run_group_tests_name("metrics", tests, NULL, NULL);

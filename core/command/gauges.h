@@ -1,0 +1,28 @@
+/*
+ * What is only looked up when somebody asks for /metrics: how long queues are, what the kernel says of the process, what others
+ * have counted. Made and asked by serve.c. docs/metrics.md tells what each means.
+ */
+#ifndef COMMAND_GAUGES_H
+#define COMMAND_GAUGES_H
+
+#include "records/ledger.h"
+#include "records/outbox.h"
+#include "request/heart.h"
+
+/* Whose figures; all but `metrics` and `settings` may be NULL. */
+struct gauges {
+    struct metrics *metrics;
+    const struct settings *settings;
+    struct instances *instances;
+    const struct store *store, *visits;
+    const struct outbox *outbox;
+    const struct ledger *ledger;
+    const struct heart *heart;
+};
+
+/* What stays as it is: versions, plugins, when the process began. */
+void gauges_begin(const struct gauges *gauges);
+/* Everything else, as it is now. */
+void gauges_refresh(const struct gauges *gauges);
+
+#endif
