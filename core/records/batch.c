@@ -27,10 +27,21 @@ static int run_piece(const struct store_conn *c, struct piece *piece, struct cs_
     return -1;
 }
 
+/* The same for a piece with nothing before it in the transaction: that it can be undone costs a copy of every page that it
+ * changes, and is only worth it when it fails. */
+static int run_first_piece(const struct store_conn *c, struct piece *piece, struct cs_error *err)
+{
+    if (piece->fn(c, piece->arg, &piece->err) == 0)
+        return 0;
+    c->ops->rollback(c->conn);
+    piece->err = (struct cs_error){ 0 };
+    return c->ops->begin(c->conn, err) < 0 ? -1 : run_piece(c, piece, err);
+}
+
 static int run_pieces(const struct store_conn *c, struct piece *first, bool *something, struct cs_error *err)
 {
     for (struct piece *piece = first; piece; piece = piece->next) {
-        if (run_piece(c, piece, err) < 0)
+        if ((*something ? run_piece(c, piece, err) : run_first_piece(c, piece, err)) < 0)
             return -1;
         *something = *something || !piece->failed;
     }

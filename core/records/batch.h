@@ -1,5 +1,6 @@
 /*
- * Group commit: many pieces of work in one transaction, each in a savepoint. Used by the threads of store.c; knows no threads.
+ * Group commit: many pieces of work in one transaction, each undone by itself if it fails. Used by the threads of store.c;
+ * knows no threads.
  */
 #ifndef RECORDS_BATCH_H
 #define RECORDS_BATCH_H

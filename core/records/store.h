@@ -1,7 +1,7 @@
 /*
  * The records: a writer thread and a few reader threads over the store plugin, each with a connection of its own. All writes
- * that arrived while the last commit ran make up the next transaction, each piece in a savepoint (group commit). Writes that
- * nobody waits for have no transaction of their own: they are part of the next one.
+ * that arrived while the last commit ran make up the next transaction, each piece undone by itself if it fails (group commit).
+ * Writes that nobody waits for have no transaction of their own: they are part of the next one.
  * There are two of them over one plugin: one on the state, used by keep.c, outbox.c and request/, one on the visits, used by
  * visits.c.
  */
@@ -13,7 +13,8 @@
 
 struct store;
 
-/* A piece of work on a connection, in the writer's or a reader's thread. Returns 0, or -1 and *err: a write is then undone. */
+/* A piece of work on a connection, in the writer's or a reader's thread. Returns 0, or -1 and *err: a write is then undone, and
+ * perhaps called a second time. */
 struct store_conn {
     const struct cs_store_ops *ops;
     void *conn;

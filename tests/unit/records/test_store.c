@@ -112,6 +112,37 @@ static void a_piece_that_fails_is_undone_and_the_others_stand(void **state)
     assert_null(store_trouble(s.store));
 }
 
+static void so_is_one_that_fails_before_any_other(void **state)
+{
+    struct answers a = { 0 };
+    struct plug plug;
+
+    (void)state;
+    plug_writer(&s, &plug);
+    store_write(s.store, add_event_and_fail, event_1, on_answer, &a);
+    store_write(s.store, add_event_and_fail, event_2, on_answer, &a);
+    store_write(s.store, add_event, event_3, on_answer, &a);
+    store_write(s.store, add_event_and_fail, event_2, on_answer, &a);
+    unplug_writer(&plug);
+    await_answers(&s, &a, 4);
+    assert_string_equal(a.order, "xx.x");
+    assert_int_equal(events(), 1);
+    assert_int_equal(store_file_number(&s.f, "SELECT number FROM outbox WHERE json = '{\"n\":3}'"), 1);
+    assert_null(store_trouble(s.store));
+}
+
+static void one_that_loses_the_transaction_first_of_all_is_trouble(void **state)
+{
+    struct answers a = { 0 };
+
+    (void)state;
+    store_write(s.store, lose_the_transaction, event, on_answer, &a);
+    await_answers(&s, &a, 1);
+    assert_int_equal(a.failed, 1);
+    assert_string_equal(store_trouble(s.store), "the disk is full");
+    assert_int_equal(events(), 0);
+}
+
 static void without_anything_to_keep_there_is_no_commit(void **state)
 {
     struct answers a = { 0 };
@@ -409,10 +440,10 @@ static void what_runs_alone_has_no_transaction_but_its_turn(void **state)
     assert_int_equal(a.failed, 1);
     assert_int_equal(events(), 3);
     assert_int_equal(at_write, 1);
-    assert_int_equal(begun, 2);
+    assert_int_equal(begun, 3); /* the one that fails is first in its transaction, which begins anew */
     store_read_alone(s.store, note_begun, &at_read, on_answer, &a);
     await_answers(&s, &a, 6);
-    assert_int_equal(at_read, 2);
+    assert_int_equal(at_read, 3);
     store_core_close(&s);
 }
 
@@ -452,6 +483,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_write_is_told_after_its_commit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_piled_up_during_a_commit_is_one_commit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_piece_that_fails_is_undone_and_the_others_stand, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(so_is_one_that_fails_before_any_other, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_that_loses_the_transaction_first_of_all_is_trouble, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_anything_to_keep_there_is_no_commit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(pieces_run_and_are_told_in_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lost_transaction_fails_every_piece_with_the_reason, set_up, tear_down),
