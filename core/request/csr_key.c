@@ -6,7 +6,7 @@
  */
 #include "request/csr_key.h"
 
-#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include <openssl/bn.h>
@@ -231,11 +231,17 @@ static EVP_PKEY *make_rsa(struct der_span modulus)
     return key;
 }
 
-/* Keys without a point, since to copy what is known of a curve costs a quarter of making it from its name. */
-static struct {
-    pthread_once_t made;
-    EVP_PKEY *p256, *p384;
-} curves = { .made = PTHREAD_ONCE_INIT };
+/* One key of each curve to put the next point into, since to make one from a curve's name costs more than a signature. Whoever
+ * has it has it alone. */
+static struct spare {
+    char curve[6];
+    _Atomic(EVP_PKEY *) key;
+} spares[] = { { .curve = "P-256" }, { .curve = "P-384" } };
+
+static struct spare *spare_for(const struct csr_key *key)
+{
+    return &spares[strcmp(key->type, "p256") != 0];
+}
 
 static EVP_PKEY *make_curve(char *name)
 {
@@ -244,25 +250,22 @@ static EVP_PKEY *make_curve(char *name)
     return key_from("EC", EVP_PKEY_KEY_PARAMETERS, params);
 }
 
-static void make_curves(void)
-{
-    char p256[] = "P-256", p384[] = "P-384";
-
-    curves.p256 = make_curve(p256);
-    curves.p384 = make_curve(p384);
-}
-
 /* NULL: the point is not on the curve. */
-static EVP_PKEY *make_ec(const char *type, struct der_span point)
+static EVP_PKEY *make_ec(struct spare *spare, struct der_span point)
 {
-    EVP_PKEY *key;
+    EVP_PKEY *key = atomic_exchange(&spare->key, NULL);
 
-    pthread_once(&curves.made, make_curves);
-    key = EVP_PKEY_dup(strcmp(type, "p256") == 0 ? curves.p256 : curves.p384);
+    if (!key)
+        key = make_curve(spare->curve);
     if (key && EVP_PKEY_set1_encoded_public_key(key, point.at, point.len) == 1)
         return key;
     EVP_PKEY_free(key);
     return NULL;
+}
+
+static void give_back(const struct csr_key *key, EVP_PKEY *pkey)
+{
+    EVP_PKEY_free(is_rsa(key) || !pkey ? pkey : atomic_exchange(&spare_for(key)->key, pkey));
 }
 
 /* On the curve, not at infinity, coordinates in range. That is all there is to check on curves whose cofactor is 1, as P-256
@@ -288,7 +291,7 @@ static bool has_signed(const struct csr_key *key, EVP_PKEY *pkey, struct der_spa
 
 int csr_key_prove(const struct csr_key *key, struct der_span info, struct cs_error *err)
 {
-    EVP_PKEY *pkey = is_rsa(key) ? make_rsa(key->number) : make_ec(key->type, key->number);
+    EVP_PKEY *pkey = is_rsa(key) ? make_rsa(key->number) : make_ec(spare_for(key), key->number);
     int rc = 0;
 
     if (!pkey)
@@ -298,7 +301,7 @@ int csr_key_prove(const struct csr_key *key, struct der_span info, struct cs_err
     else if (!has_signed(key, pkey, info))
         rc = cs_fail_as(err, CS_EINPUT, "bad-signature",
                         "the CSR's signature was not made with its key: was it changed after it was signed?");
-    EVP_PKEY_free(pkey);
+    give_back(key, pkey);
     ERR_clear_error();
     return rc;
 }

@@ -293,6 +293,26 @@ static void a_signature_proves_possession_of_the_key(void **state)
     refuses_bytes(&der, "bad-der", "whole number of bytes");
 }
 
+/* The key that a CSR is checked with has served for others before. */
+static void nothing_is_left_of_the_key_before(void **state)
+{
+    static const char *const order[] = { "p256", "p256 of another", "p256", "p384", "p256 of another" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
+        struct csr_maker m;
+        struct csr csr;
+
+        start(&m, order[i]);
+        csr = accepts(&m);
+        csr_free(&csr);
+        start(&m, "p256"); /* what another signed, under this one's public key and the other way round */
+        m.key = csr_maker_key(i % 2 ? "p256" : "p256 of another");
+        m.other_signature = i % 2;
+        refuses(&m, "bad-signature", "");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -308,6 +328,7 @@ int main(void)
         cmocka_unit_test(a_key_info_of_another_shape_is_refused),
         cmocka_unit_test(a_weak_or_unknown_signature_algorithm_is_refused),
         cmocka_unit_test(a_signature_proves_possession_of_the_key),
+        cmocka_unit_test(nothing_is_left_of_the_key_before),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
