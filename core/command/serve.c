@@ -16,19 +16,16 @@
 
 #include "command/command.h"
 #include "command/gauges.h"
+#include "command/serve_records.h"
 #include "command/setup.h"
 #include "engine/http_client.h"
 #include "engine/log.h"
 #include "engine/timer.h"
 #include "engine/wait.h"
 #include "http/server.h"
-#include "records/keep.h"
-#include "records/ledger.h"
-#include "records/outbox.h"
 #include "request/heart.h"
 
 #define LOG_WHO       "serve"
-#define READERS       2
 #define TRANSFERS     256         /* outgoing at a time */
 #define CLOSING_MS    (10 * 1000) /* for plugins to finish, once they were told to */
 #define LOOK_AGAIN_MS 20
@@ -40,10 +37,7 @@ struct server {
     struct loop *loop;
     struct http_client *client;
     struct instances *instances;
-    struct store *store;
-    struct keep *keep;
-    struct outbox *outbox;
-    struct ledger *ledger;
+    struct records records;
     struct metrics *metrics;
     struct heart *heart;
     struct http_server *http;
@@ -156,50 +150,19 @@ static int load_plugins(struct server *s, struct cs_error *err)
     return -1;
 }
 
-/* From here on cs_keep_get() and cs_keep_put() work. */
-static void give_keep(struct server *s)
-{
-    static const enum role roles[] = { ROLE_CA, ROLE_DNS, ROLE_STORE, ROLE_AUDIT };
-    struct instance *instance;
-
-    for (size_t r = 0; r < sizeof roles / sizeof *roles; r++)
-        for (size_t i = 0; (instance = instances_at(s->instances, roles[r], i)); i++)
-            instance->in.keep = s->keep;
-}
-
 static int open_records(struct server *s, struct cs_error *err)
 {
-    struct instance *store;
-
-    if (instances_open(s->instances, ROLE_STORE, err) < 0)
-        return -1;
-    store = instances_at(s->instances, ROLE_STORE, 0);
-    if (!store)
-        return cs_fail(err, CS_ECONFIG,
-                       "the configuration has no store: add store = { main = { plugin = \"store-sqlite\"; }; };");
-    if (store_migrate(store, true, err) < 0)
-        return -1;
-    s->store = store_open(s->loop, store, CS_STATE_WRITER, CS_STATE_READER, READERS, err);
-    if (!s->store)
-        return -1;
-    s->keep = keep_new(s->store);
-    if (!s->keep)
-        return cs_fail(err, CS_EINTERNAL, "out of memory");
-    give_keep(s);
-    if (instances_open(s->instances, ROLE_AUDIT, err) < 0)
-        return -1;
-    s->outbox = outbox_open(s->loop, s->store, s->instances, s->setup.settings.outbox_max, err);
-    s->ledger = s->outbox ? ledger_open(s->loop, s->instances, s->metrics, err) : NULL;
-    return s->ledger ? 0 : -1;
+    return records_open(&s->records, s->loop, s->instances, s->metrics, &s->setup.settings, err);
 }
 
 static int open_heart(struct server *s, struct cs_error *err)
 {
     const struct heart with = {
         .loop = s->loop,
-        .store = s->store,
+        .store = s->records.store,
         .instances = s->instances,
-        .outbox = s->outbox,
+        .outbox = s->records.outbox,
+        .visits = s->records.visits,
         .metrics = s->metrics,
         .settings = &s->setup.settings,
     };
@@ -217,7 +180,7 @@ static int open_heart(struct server *s, struct cs_error *err)
 static void tell_ready(void *arg, struct admin_ready *ready)
 {
     const struct server *s = arg;
-    const char *trouble = store_trouble(s->store);
+    const char *trouble = store_trouble(s->records.store);
 
     if (s->phase != SERVING)
         admin_not_ready(ready, "server", "it is stopping");
@@ -227,8 +190,10 @@ static void tell_ready(void *arg, struct admin_ready *ready)
 
 static struct gauges gauges_of(const struct server *s)
 {
-    return (struct gauges){ .metrics = s->metrics, .settings = &s->setup.settings, .instances = s->instances, .store = s->store,
-                            .outbox = s->outbox, .ledger = s->ledger, .heart = s->heart };
+    const struct records *r = &s->records;
+
+    return (struct gauges){ .metrics = s->metrics, .settings = &s->setup.settings, .instances = s->instances, .store = r->store,
+                            .outbox = r->outbox, .ledger = r->ledger, .heart = s->heart };
 }
 
 static void refresh_metrics(void *arg)
@@ -277,6 +242,7 @@ static void close_down(void *arg);
 /* Orders of an earlier run may be under way already: they are suspended again before anything is taken apart. */
 static void on_resumed(void *arg, const struct cs_error *err)
 {
+    static const char started[] = "{\"version\":\"" CS_VERSION "\"}";
     struct server *s = arg;
     struct cs_error failure;
 
@@ -284,7 +250,7 @@ static void on_resumed(void *arg, const struct cs_error *err)
         return;
     if (!err && open_http(s, &failure) == 0) {
         s->phase = SERVING;
-        outbox_tell(s->outbox, "started", "{\"version\":\"" CS_VERSION "\"}", strlen("{\"version\":\"" CS_VERSION "\"}"));
+        outbox_tell(s->records.outbox, "started", started, strlen(started));
         log_line(CS_LOG_INFO, LOG_WHO, "", "ready version=%s", CS_VERSION);
         return;
     }
@@ -384,8 +350,8 @@ static void on_hangup(evutil_socket_t number, short events, void *arg)
     (void)number, (void)events;
     log_line(CS_LOG_INFO, LOG_WHO, "",
              "SIGHUP: audit sinks open their files anew; the configuration is read at the start only");
-    outbox_reopen(s->outbox);
-    ledger_reopen(s->ledger);
+    outbox_reopen(s->records.outbox);
+    ledger_reopen(s->records.ledger);
 }
 
 static int watch_signals(struct server *s, struct cs_error *err)
@@ -408,17 +374,14 @@ static void close_all(struct server *s)
     http_server_free(s->http);
     if (s->loop)
         waits_end(s->loop);
-    ledger_close(s->ledger);
-    outbox_close(s->outbox);
-    if (s->store)
-        store_close(s->store);
+    records_close(&s->records);
     if (s->loop)
         loop_run_once(s->loop, 0);
     http_client_free(s->client);
     if (s->instances)
         instances_free(s->instances);
     heart_free(s->heart);
-    keep_free(s->keep);
+    records_free(&s->records);
     metrics_free(s->metrics);
     for (size_t i = 0; i < sizeof s->signals / sizeof *s->signals; i++)
         if (s->signals[i])
@@ -474,8 +437,10 @@ int command_serve(const struct command_line *line)
         loop_run(s.loop);
         log_line(CS_LOG_INFO, LOG_WHO, "", "stopped");
     }
-    if (s.gave_up)
+    if (s.gave_up) {
+        visits_close(s.records.visits); /* they need no plugin but the store, and their keys must go */
         _exit(s.failed ? 1 : 0);
+    }
     close_all(&s);
     return s.failed ? 1 : 0;
 }

@@ -8,12 +8,13 @@
 
 #include "engine/log.h"
 #include "plugin/settings_blocks.h"
+#include "plugin/settings_visits.h"
 
 enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE, HTTPS_PORT = 8443, ADMIN_PORT = 9180 };
 
 static const char *const known_keys[] = {
     "user", "state", "runtime", "plugin_dir", "log_level", "listen", "admin", "resolvers", "wait", "job_deadline", "stop",
-    "visible", "max_in_flight", "max_connections", "outbox_max", "ca", "dns", "store", "audit",
+    "visible", "max_in_flight", "max_connections", "outbox_max", "visits", "ca", "dns", "store", "audit",
 };
 static const char *const listen_keys[] = { "address", "port", "certificate", "key" };
 
@@ -172,6 +173,7 @@ int settings_read(struct config *config, struct settings *out)
     read_admin(config, out);
     config_strings(config, root, "resolvers", &out->resolvers, &out->n_resolvers);
     read_numbers(config, out);
+    settings_visits_read(config, &out->visits);
     settings_blocks_read(config, out);
     config_complain_unused(config, root, known_keys, COUNT(known_keys));
     return config_complaint_count(config) ? -1 : 0;

@@ -34,6 +34,17 @@ struct block_settings {
     const struct config_node *at;
 };
 
+/* What is recorded about requests, and for how long (records/visits.h). */
+struct visits_settings {
+    bool enabled;
+    int64_t keep_days;    /* a day's visits, with pseudonyms, after it closed; 0 to 30, default 7 */
+    int64_t label_days;   /* until rare labels become "other"; default 30 */
+    int64_t total_months; /* everything else; default 25 */
+    int64_t k;            /* fewer sources are rare; default 10 */
+    int64_t grace_ms;     /* from midnight to the end of the key; default 5 min */
+    int64_t publish_ms;   /* from one writing of the analysts' file to the next; default 1 h */
+};
+
 struct settings {
     const char *user; /* NULL: stay who we are */
     const char *state, *runtime;
@@ -51,6 +62,7 @@ struct settings {
     int64_t max_in_flight;        /* requests that wait; default 5000 */
     int64_t max_connections;      /* default 10000 */
     int64_t outbox_max;           /* events kept for slow sinks; default 100000 */
+    struct visits_settings visits;
     struct block_settings *blocks; /* in the file's order */
     size_t n_blocks;
 };

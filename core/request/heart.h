@@ -6,7 +6,7 @@
 #define REQUEST_HEART_H
 
 #include "engine/metrics.h"
-#include "records/outbox.h"
+#include "records/visits.h"
 
 struct heart {
     /* given */
@@ -14,6 +14,7 @@ struct heart {
     struct store *store;
     struct instances *instances;
     struct outbox *outbox;
+    struct visits *visits; /* NULL: none are recorded */
     struct metrics *metrics;
     const struct settings *settings;
     /* ours */
