@@ -17,7 +17,8 @@ const char *cs_instance_name(const struct cs_instance *in)
     return in->name;
 }
 
-/* The folder is ours alone: made if it is not there, refused if it is somebody else's, closed to others if it was open. */
+/* The folder is ours alone: made if it is not there, refused if it is somebody else's, closed to others if it was open. Passing
+ * through may be allowed to its group, which opens nothing but what a plugin has made readable for that. */
 static int make_private(const char *path, struct cs_error *err)
 {
     struct stat st;
@@ -35,7 +36,7 @@ static int make_private(const char *path, struct cs_error *err)
                 path, (unsigned)st.st_uid, (unsigned)geteuid());
         goto out;
     }
-    if ((st.st_mode & 07777) != 0700 && fchmod(fd, 0700) < 0) {
+    if ((st.st_mode & 07777 & ~(mode_t)S_IXGRP) != 0700 && fchmod(fd, 0700) < 0) {
         cs_fail(err, CS_ECONFIG, "cannot give the folder %s mode 0700: %s", path, strerror(errno));
         goto out;
     }

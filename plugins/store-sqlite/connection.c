@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analytics.h"
 #include "visits.h"
 
 /* Of every file; each kind has some of its own. temp_store: what sorting needs stays in memory, so that no temporary file
@@ -34,7 +35,8 @@ static int harden(sqlite3 *sq)
 
 int db_open_file(const struct file *file, bool writer, sqlite3 **sq, struct cs_error *err)
 {
-    int rc = sqlite3_open_v2(file->path, sq, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    int way = file->kind->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+    int rc = sqlite3_open_v2(file->path, sq, way | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
 
     if (rc == SQLITE_OK)
         rc = harden(*sq);
@@ -46,7 +48,7 @@ int db_open_file(const struct file *file, bool writer, sqlite3 **sq, struct cs_e
         rc = sqlite3_exec(*sq, file->kind->pragmas, NULL, NULL, NULL);
     if (rc == SQLITE_OK && !writer)
         rc = sqlite3_exec(*sq, "PRAGMA query_only = ON", NULL, NULL, NULL);
-    if (rc == SQLITE_OK && sqlite3_db_readonly(*sq, "main") == 1)
+    if (rc == SQLITE_OK && sqlite3_db_readonly(*sq, "main") == 1 && !file->kind->read_only)
         rc = SQLITE_READONLY;
     if (rc == SQLITE_OK)
         return 0;
@@ -66,16 +68,26 @@ static const struct file *file_of(const struct db *db, enum cs_store_use use)
     case CS_VISITS_READER:
         return &db->visits;
     case CS_ANALYTICS_READER:
-        break;
+        return &db->analytics;
     }
     return NULL;
+}
+
+static int open_for(struct conn *c, enum cs_store_use use, struct cs_error *err)
+{
+    bool writer = use == CS_STATE_WRITER || use == CS_VISITS_WRITER;
+
+    if (use == CS_ANALYTICS_READER)
+        return analytics_open(c, err);
+    if (db_open_file(c->file, writer, &c->sq, err) < 0 || statements_prepare(c, writer, err) < 0)
+        return -1;
+    return use == CS_VISITS_WRITER ? visits_writer_open(c, err) : 0;
 }
 
 int db_connect(void *self, enum cs_store_use use, void **conn, struct cs_error *err)
 {
     struct db *db = self;
     const struct file *file = file_of(db, use);
-    bool writer = use == CS_STATE_WRITER || use == CS_VISITS_WRITER;
     struct conn *c;
 
     if (!file)
@@ -85,8 +97,7 @@ int db_connect(void *self, enum cs_store_use use, void **conn, struct cs_error *
         return cs_fail(err, CS_EINTERNAL, "no memory");
     c->db = db;
     c->file = file;
-    if (db_open_file(file, writer, &c->sq, err) < 0 || statements_prepare(c, writer, err) < 0 ||
-        (use == CS_VISITS_WRITER && visits_writer_open(c, err) < 0)) {
+    if (open_for(c, use, err) < 0) {
         db_disconnect(db, c);
         return -1;
     }

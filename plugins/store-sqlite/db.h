@@ -10,9 +10,10 @@
 
 #include <countersign/store.h>
 #include <sqlite3.h>
+#include <sys/types.h>
 
 struct settings {
-    const char *file, *visits;
+    const char *file, *visits, *analytics, *analytics_group;
     int64_t busy_timeout; /* ms */
 };
 
@@ -24,6 +25,7 @@ struct file_kind {
     int64_t application_id;
     const char *const *steps; /* step n brings schema n to n + 1 */
     int64_t known;            /* how many there are */
+    bool read_only;           /* it is never written in its place */
 };
 extern const struct file_kind file_state, file_visits;
 
@@ -38,7 +40,8 @@ struct file {
 struct db {
     struct cs_instance *in;
     const struct settings *conf;
-    struct file state, visits;
+    struct file state, visits, analytics;
+    gid_t analytics_gid; /* of analytics_group, if that is set */
 };
 
 /* One for each kind of question; filled from the tables in statement.c and visits_statement.c. NULL: those that write, on a
@@ -210,5 +213,11 @@ int db_scrub(void *conn, bool *done, struct cs_error *err);
 
 int db_release_put(void *conn, const char *zone, const char *week, const void *data, size_t len, struct cs_error *err);
 int db_release_get(void *conn, const char *zone, const char *week, cs_blob_fn *fn, void *arg, struct cs_error *err);
+
+/* ---- the analytics database; analytics.h has what its files share */
+
+int db_publish(void *conn, struct cs_error *err);
+int db_report(void *conn, const char *name, const struct cs_report_value *args, size_t n_args, cs_report_fn *fn, void *arg,
+              struct cs_error *err);
 
 #endif

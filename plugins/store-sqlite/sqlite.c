@@ -8,11 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analytics.h"
 #include "base/text.h"
 
 static const struct cs_option settings[] = {
     CS_SETTING(STRING, struct settings, file, "state.db", "the state: a path, or a name in the store's own state folder"),
     CS_SETTING(STRING, struct settings, visits, "visits.db", "the record of visits: a path, or a name in the same folder"),
+    CS_SETTING(STRING, struct settings, analytics, "analytics.db",
+               "what analysts may read, published anew every hour: a path, or a name in the same folder"),
+    CS_SETTING(STRING, struct settings, analytics_group, "",
+               "the group whose members may read it; the server's user is one of them"),
     CS_SETTING_RANGE(SECONDS, struct settings, busy_timeout, "5s", 10, 60000,
                      "how long to wait for another process that holds the database"),
     CS_SETTINGS_END,
@@ -44,6 +49,7 @@ static void sqlite_close(void *self)
 
     free(db->state.path);
     free(db->visits.path);
+    free(db->analytics.path);
     free(db);
 }
 
@@ -60,7 +66,8 @@ static int sqlite_open(struct cs_instance *in, const void *conf, void **self, st
     db->in = in;
     db->conf = conf;
     if (find_file(db, &file_state, db->conf->file, &db->state, err) < 0 ||
-        find_file(db, &file_visits, db->conf->visits, &db->visits, err) < 0) {
+        find_file(db, &file_visits, db->conf->visits, &db->visits, err) < 0 ||
+        find_file(db, &file_analytics, db->conf->analytics, &db->analytics, err) < 0 || analyst_group_find(db, err) < 0) {
         sqlite_close(db);
         return -1;
     }
@@ -118,6 +125,8 @@ static const struct cs_store_ops store = {
     .cursor_put = db_cursor_put,
     .cursor_get = db_cursor_get,
     .purge = purge,
+    .report = db_report,
+    .publish = db_publish,
     .label_put = db_label_put,
     .label_remove = db_label_remove,
     .label_list = db_label_list,

@@ -140,6 +140,8 @@ int statements_prepare(struct conn *c, bool writer, struct cs_error *err)
         return -1;
     if (c->file->kind == &file_state)
         return prepare(c, state, N_STATE, writer, err);
+    if (c->file->kind != &file_visits)
+        return 0;
     return prepare(c, visits_statements, n_visits_statements, writer, err);
 }
 

@@ -32,6 +32,7 @@ void store_file_folder(struct store_file *f)
     must(mkdtemp(f->folder) != NULL, "mkdtemp");
     snprintf(f->path, sizeof f->path, "%s/state.db", f->folder);
     snprintf(f->visits, sizeof f->visits, "%s/visits.db", f->folder);
+    snprintf(f->analytics, sizeof f->analytics, "%s/analytics.db", f->folder);
 }
 
 void store_file_open(struct store_file *f, int64_t busy_timeout_ms)
@@ -44,6 +45,8 @@ void store_file_open(struct store_file *f, int64_t busy_timeout_ms)
     must(f->settings != NULL, "no memory");
     *(const char **)field(f, "file") = f->path;
     *(const char **)field(f, "visits") = f->visits;
+    *(const char **)field(f, "analytics") = f->analytics;
+    *(const char **)field(f, "analytics_group") = "";
     *(int64_t *)field(f, "busy_timeout") = busy_timeout_ms;
     must(cs_plugin.open(f->in, f->settings, &f->self, &err) == 0, err.text);
     f->ops = cs_plugin.store;
@@ -59,7 +62,7 @@ void store_file_migrate(struct store_file *f)
 static void remove_file(const char *name)
 {
     char path[128];
-    static const char *const ends[] = { "", "-wal", "-shm", "-journal" };
+    static const char *const ends[] = { "", "-wal", "-shm", "-journal", ".new" };
 
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         snprintf(path, sizeof path, "%s%s", name, ends[i]);
@@ -74,6 +77,7 @@ void store_file_close(struct store_file *f)
     free(f->settings);
     remove_file(f->path);
     remove_file(f->visits);
+    remove_file(f->analytics);
     must(rmdir(f->folder) == 0, "the folder is not empty");
     *f = (struct store_file){ 0 };
 }

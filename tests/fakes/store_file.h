@@ -10,7 +10,7 @@
 
 struct store_file {
     struct cs_instance *in; /* handed to the plugin's open; NULL where cs_log() is a fake */
-    char folder[64], path[96], visits[96]; /* state.db, visits.db */
+    char folder[64], path[96], visits[96], analytics[96]; /* state.db, visits.db, analytics.db */
     void *settings;
     void *self;
     const struct cs_store_ops *ops;
@@ -18,8 +18,7 @@ struct store_file {
 
 extern const struct cs_plugin cs_plugin;
 
-/* Makes the folder and opens the plugin on FOLDER/state.db and visits.db; nothing is migrated yet. Aborts the program when it
- * cannot. */
+/* Makes the folder and opens the plugin on the files in it; nothing is migrated yet. Aborts the program when it cannot. */
 void store_file_open(struct store_file *f, int64_t busy_timeout_ms);
 /* Only the folder and the name in it. */
 void store_file_folder(struct store_file *f);

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "store_host.h"
 
@@ -28,4 +29,9 @@ void cs_log(struct cs_instance *in, enum cs_log_level level, const char *format,
     va_end(args);
     used = strlen(store_host.lines);
     snprintf(store_host.lines + used, sizeof store_host.lines - used, "\n");
+}
+
+int64_t cs_wall_ms(void)
+{
+    return (int64_t)time(NULL) * 1000;
 }

@@ -281,9 +281,9 @@ static void the_file_is_looked_for_in_the_state_folder(void **state)
     struct cs_error err = { 0 };
     void *self = NULL;
     struct {
-        const char *file, *visits;
+        const char *file, *visits, *analytics, *analytics_group;
         int64_t busy_timeout;
-    } settings = { "state.db", "visits.db", 100 };
+    } settings = { "state.db", "visits.db", "analytics.db", "", 100 };
 
     (void)state;
     assert_int_equal(sizeof settings, cs_plugin.settings_size);

@@ -73,6 +73,22 @@ static void a_folder_open_to_others_is_closed(void **state)
     free(in.state_dir);
 }
 
+static void a_group_that_may_pass_through_may_go_on_doing_so(void **state)
+{
+    struct cs_instance in = { .who = "ca.le", .state_root = root };
+    char path[128];
+    struct stat st;
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/ca.le", root);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(chmod(path, 0710), 0);
+    assert_true(cs_state_dir(&in, NULL) != NULL);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0710);
+    free(in.state_dir);
+}
+
 static void a_link_in_its_place_is_refused(void **state)
 {
     struct cs_instance in = { .who = "ca.le", .state_root = root };
@@ -104,6 +120,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_name_is_the_one_in_the_configuration, begin, end),
         cmocka_unit_test_setup_teardown(the_state_folder_is_made_once_and_private, begin, end),
         cmocka_unit_test_setup_teardown(a_folder_open_to_others_is_closed, begin, end),
+        cmocka_unit_test_setup_teardown(a_group_that_may_pass_through_may_go_on_doing_so, begin, end),
         cmocka_unit_test_setup_teardown(a_link_in_its_place_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(a_missing_state_folder_is_told, begin, end),
     };

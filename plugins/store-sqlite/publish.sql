@@ -1,0 +1,62 @@
+-- From `visits` (visits.db, attached) into the tables of analytics.sql. CROSS JOIN: day by day, so that each table is filled in the
+-- order of its key, which is the quick way and tells nothing.
+--
+-- What is told of a day that is not closed yet: requests of zones, by hour, outcome and step, and how long calls took. Who compares
+-- the copies of two hours learns what came between them; nothing of that may tell one visit from another of its zone and outcome.
+-- Labels, label sets and numbers of sources do, so they wait until the day is closed: then they come all at once.
+
+-- In an ISO week the Thursday decides about the year.
+INSERT INTO base_day
+    SELECT day, date(day * 86400, 'unixepoch'),
+           printf('%s-W%02d', strftime('%Y', day * 86400, 'unixepoch', 'weekday 0', '-3 days'),
+                  (strftime('%j', day * 86400, 'unixepoch', 'weekday 0', '-3 days') - 1) / 7 + 1),
+           date(day * 86400, 'unixepoch', 'weekday 0', '-6 days'), (flags & 32) <> 0, keys,
+           max(keys, 1) * CASE WHEN flags & 4 THEN 2 ELSE 1 END, received, recorded, flags, k, key_destroyed_ms
+    FROM visits.day_note ORDER BY day;
+
+INSERT INTO base_total
+    SELECT t.day, t.zone, t.label, t.outcome, t.requests, (t.uniques + d.times - 1) / d.times,
+           CASE WHEN d.flags & 1 THEN t.requests ELSE t.uniques_most END
+    FROM base_day AS d CROSS JOIN visits.total AS t ON t.day = d.day WHERE d.closed;
+INSERT INTO base_total
+    SELECT t.day, t.zone, t.label, t.outcome, t.requests, NULL, NULL
+    FROM base_day AS d CROSS JOIN visits.total AS t ON t.day = d.day WHERE NOT d.closed AND t.label = 0 AND t.outcome <> 0;
+
+INSERT INTO base_set_total
+    SELECT t.day, t.zone, t.labels, t.outcome, t.requests, (t.uniques + d.times - 1) / d.times,
+           CASE WHEN d.flags & 1 THEN t.requests ELSE t.uniques_most END
+    FROM base_day AS d CROSS JOIN visits.set_total AS t ON t.day = d.day WHERE d.closed;
+
+INSERT INTO base_step_total
+    SELECT t.day, t.zone, t.label, t.outcome, t.reached, t.error, t.requests
+    FROM base_day AS d CROSS JOIN visits.step_total AS t ON t.day = d.day WHERE d.closed;
+INSERT INTO base_step_total
+    SELECT t.day, t.zone, t.label, t.outcome, t.reached, t.error, t.requests
+    FROM base_day AS d CROSS JOIN visits.step_total AS t ON t.day = d.day WHERE NOT d.closed AND t.label = 0;
+
+INSERT INTO base_hour_total
+    SELECT t.day, t.zone, t.hour, t.requests
+    FROM base_day AS d CROSS JOIN visits.hour_total AS t ON t.day = d.day WHERE t.requests > 0;
+
+-- 2^(bucket/4), of which SQLite need not have the function.
+INSERT INTO base_latency
+    SELECT t.day, t.role, t.instance,
+           round((1 << min(t.bucket / 4, 50)) * CASE t.bucket % 4 WHEN 0 THEN 1 WHEN 1 THEN 1.189207115 WHEN 2 THEN 1.414213562
+                 ELSE 1.681792831 END, 2), t.n
+    FROM base_day AS d CROSS JOIN visits.latency AS t ON t.day = d.day;
+
+-- Only the words that something above has.
+INSERT INTO base_label
+    SELECT id, name, value FROM visits.label WHERE id = 0 OR id IN (SELECT label FROM base_total WHERE outcome = 0) ORDER BY id;
+INSERT INTO base_label_set
+    SELECT id, CASE id WHEN 1 THEN NULL ELSE labels_as_json(labels) END
+    FROM visits.label_set WHERE id IN (SELECT labels FROM base_set_total WHERE outcome = 0) ORDER BY id;
+INSERT INTO base_word
+    WITH step AS MATERIALIZED (
+        SELECT t.zone, t.outcome, t.reached, t.error
+        FROM base_day AS d CROSS JOIN visits.word AS w CROSS JOIN base_step_total AS t
+        ON t.day = d.day AND t.zone = w.id AND t.label = 0)
+    SELECT id, word FROM visits.word WHERE id = 0 OR id IN (
+        SELECT zone FROM step UNION SELECT outcome FROM step UNION SELECT reached FROM step UNION SELECT error FROM step
+        UNION SELECT role FROM base_latency UNION SELECT instance FROM base_latency)
+    ORDER BY id;
