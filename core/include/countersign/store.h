@@ -116,6 +116,7 @@ typedef int cs_job_challenge_fn(void *arg, const struct cs_job_challenge *row);
 typedef int cs_certificate_fn(void *arg, const struct cs_certificate *row);
 typedef int cs_blob_fn(void *arg, const void *data, size_t len);
 typedef int cs_event_fn(void *arg, const struct cs_event *row);
+typedef int cs_release_fn(void *arg, const char *zone, const char *week);
 typedef int cs_report_fn(void *arg, const struct cs_report_value *values, size_t n);
 
 /* ROLLBACK undoes what was done since SET, and forgets the savepoint, as RELEASE does. They are not nested. */
@@ -227,6 +228,7 @@ struct cs_store_ops {
      * is one. `week` as "2026-W47". */
     int (*release_put)(void *conn, const char *zone, const char *week, const void *data, size_t len, struct cs_error *err);
     int (*release_get)(void *conn, const char *zone, const char *week, cs_blob_fn *fn, void *arg, struct cs_error *err);
+    int (*release_list)(void *conn, cs_release_fn *fn, void *arg, struct cs_error *err); /* by zone, then by week */
 
     /* What is held about a key, on a state connection: forget the jobs and certificates with it that are over. */
     int (*spki_erase)(void *conn, const uint8_t spki_sha256[32], int64_t *n, struct cs_error *err);
