@@ -34,6 +34,7 @@ static const struct {
     { "foreign-name",           "A name lies outside the subject's zone"            },
     { "not-granted",            "This subject may not ask now"                      },
     { "bad-label",              "A label is malformed"                              },
+    { "bad-json",               "The body is not the JSON that is needed"           },
     { "no-such-request",        "There is no such request"                          },
     { "still-running",          "The certificate is not ready yet"                  },
     { "queue-timed-out",        "The zone's queue is too long"                      },

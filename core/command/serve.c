@@ -213,18 +213,21 @@ static void begin_metrics(struct server *s)
 
 /* ---- Accept ---- */
 
-static int listen_on(struct server *s, int *fd, SSL_CTX *tls, bool admin, struct cs_error *err)
+static int listen_on(struct server *s, int *fd, SSL_CTX *tls, enum http_listen what, struct cs_error *err)
 {
     const int bound = *fd;
 
     *fd = -1;
-    return http_server_listen(s->http, bound, tls, admin, err);
+    return http_server_listen(s->http, bound, tls, what, err);
 }
 
 static int open_http(struct server *s, struct cs_error *err)
 {
     const struct settings *settings = &s->setup.settings;
-    const struct http_settings with = { .wait_ms = settings->wait_ms, .max_connections = (size_t)settings->max_connections };
+    const struct http_settings with = { .wait_ms = settings->wait_ms,
+                                        .max_connections = (size_t)settings->max_connections,
+                                        .proxies = settings->proxies,
+                                        .n_proxies = settings->n_proxies };
 
     s->http = http_server_new(s->loop, s->heart, s->metrics, &with, err);
     if (!s->http)
@@ -232,9 +235,10 @@ static int open_http(struct server *s, struct cs_error *err)
     http_server_on_ready(s->http, tell_ready, s);
     begin_metrics(s);
     for (size_t i = 0; i < settings->n_listen; i++)
-        if (listen_on(s, &s->listen_fds[i], s->tls[i], false, err) < 0)
+        if (listen_on(s, &s->listen_fds[i], s->tls[i],
+                      settings->listen[i].proxy_protocol ? HTTP_PROXY_HEADERS : HTTP_PUBLIC, err) < 0)
             return -1;
-    return settings->admin.address ? listen_on(s, &s->admin_fd, s->tls[settings->n_listen], true, err) : 0;
+    return settings->admin.address ? listen_on(s, &s->admin_fd, s->tls[settings->n_listen], HTTP_ADMIN, err) : 0;
 }
 
 static void close_down(void *arg);

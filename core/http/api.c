@@ -10,8 +10,9 @@
 #include <string.h>
 
 #include "engine/log.h"
+#include "http/arrival.h"
 #include "http/connection.h"
-#include "http/labels.h"
+#include "http/json_request.h"
 #include "http/preferences.h"
 
 #define REQUESTS_PATH  "/v1/requests/"
@@ -142,6 +143,19 @@ bool api_check(void *arg, struct connection *c, const struct message *m)
     return accept_route(c, m, route) && (route != ROUTE_SIGN || accept_sign(c, m, &wishes, &labels));
 }
 
+/* ---- Who asks: for the figures, and never in them ---------------------------------------------------------------------- */
+
+static void arrive(struct api *api, const struct connection *c, const struct message *m)
+{
+    struct arrival arrival;
+    char labels[32];
+
+    arrival_read(&arrival, m, connection_peer(c), &api->proxies);
+    snprintf(labels, sizeof labels, "from=\"%s\"", arrival_word(arrival.from));
+    metrics_count(api->metrics, "countersign_http_sources_total", "Requests for a signature, by who said where they come from.",
+                  labels, 1);
+}
+
 /* ---- The heart's answers ----------------------------------------------------------------------------------------------- */
 
 static void answer_chain(const struct pending *p, const struct answer *answer)
@@ -255,37 +269,55 @@ static int64_t wait_of(const struct api *api, const struct preferences *wishes)
     return wishes->wait_s >= 0 && wishes->wait_s * 1000 < api->wait_ms ? wishes->wait_s * 1000 : api->wait_ms;
 }
 
-static void sign(struct api *api, struct connection *c, const struct message *m, const char *body, size_t body_len)
-{
+/* A request for a signature, as far as the front has read it. */
+struct asked {
     struct preferences wishes;
     struct labels labels;
-    struct submission submission;
-    struct request *request;
-    struct pending *p;
+    struct text csr; /* out of a JSON body */
+};
 
-    if (!accept_sign(c, m, &wishes, &labels))
-        return;
-    submission = (struct submission){ .front = "http",
-                                      .identity = "",
-                                      .body = body,
-                                      .body_len = body_len,
-                                      .content_type = wishes.content_type,
-                                      .labels = labels.v,
-                                      .n_labels = labels.n,
-                                      .deadline_ms = cs_now_ms() + wait_of(api, &wishes),
-                                      .detach = wishes.respond_async && wishes.wait_s <= 0,
-                                      .fresh = wishes.fresh };
-    p = pending_new(c, ROUTE_SIGN);
-    request = p ? request_submit(api->heart, &submission, on_answer, p) : NULL;
+static void submit(struct api *api, struct connection *c, const struct asked *asked, const char *body, size_t body_len)
+{
+    const struct preferences *wishes = &asked->wishes;
+    const bool is_json = asked->csr.len > 0;
+    const struct submission submission = { .front = "http",
+                                           .identity = "",
+                                           .body = is_json ? asked->csr.at : body,
+                                           .body_len = is_json ? asked->csr.len : body_len,
+                                           .content_type = is_json ? "" : wishes->content_type,
+                                           .labels = asked->labels.v,
+                                           .n_labels = asked->labels.n,
+                                           .deadline_ms = cs_now_ms() + wait_of(api, wishes),
+                                           .detach = wishes->respond_async && wishes->wait_s <= 0,
+                                           .fresh = wishes->fresh };
+    struct pending *p = pending_new(c, ROUTE_SIGN);
+    struct request *request = p ? request_submit(api->heart, &submission, on_answer, p) : NULL;
+
     if (!request) {
         no_memory(c, ROUTE_SIGN, p);
         return;
     }
-    p->respond_async = wishes.respond_async;
-    p->accepts_problems = wishes.accepts_problems;
-    if (wishes.wait_s >= 0)
-        snprintf(p->wait, sizeof p->wait, "wait=%" PRId64, wait_of(api, &wishes) / 1000);
+    p->respond_async = wishes->respond_async;
+    p->accepts_problems = wishes->accepts_problems;
+    if (wishes->wait_s >= 0)
+        snprintf(p->wait, sizeof p->wait, "wait=%" PRId64, wait_of(api, wishes) / 1000);
     wait_for_heart(p, request, submission.deadline_ms + OVERTIME_MS);
+}
+
+static void sign(struct api *api, struct connection *c, const struct message *m, const char *body, size_t body_len)
+{
+    struct asked asked = { .csr = TEXT_MAX(2 * MESSAGE_MAX_BODY) };
+    struct cs_error err = { 0 };
+
+    arrive(api, c, m);
+    if (!accept_sign(c, m, &asked.wishes, &asked.labels))
+        return;
+    if (strcmp(asked.wishes.content_type, JSON_REQUEST_TYPE) != 0 ||
+        json_request_read(&asked.csr, &asked.labels, body, body_len, &err) == 0)
+        submit(api, c, &asked, body, body_len);
+    else
+        answer_error(c, ROUTE_SIGN, &err);
+    text_free(&asked.csr);
 }
 
 static void look(struct api *api, struct connection *c, const struct message *m)

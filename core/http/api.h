@@ -5,11 +5,14 @@
 #ifndef HTTP_API_H
 #define HTTP_API_H
 
+#include "http/proxies.h"
 #include "http/service.h"
 #include "request/request.h"
 
 struct api {
     struct heart *heart;
+    struct metrics *metrics;
+    struct proxies proxies;
     int64_t wait_ms; /* how long a client waits by default, and at most */
 };
 

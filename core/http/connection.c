@@ -22,6 +22,7 @@ static void destroy(struct connection *c)
 
     exchange_free(c->exchange);
     transport_free(c->bev);
+    SSL_CTX_free(c->context);
     service_remove(service, &c->link);
     free(c);
 }
@@ -59,6 +60,9 @@ void connection_move(struct connection *c, enum connection_state state)
     c->state = state;
     timer_clear(&c->probe);
     switch (state) {
+    case PREFACE:
+        ms = deadlines->preface_ms;
+        break;
     case HANDSHAKE:
         ms = deadlines->handshake_ms;
         break;
@@ -185,8 +189,22 @@ void connection_give_up(struct connection *c, enum cs_code code, const char *det
                               &(struct reply){ .route = "unread", .retry_after_s = problem_retry_after_s(&err, false) });
 }
 
-void connection_new(struct service *service, int fd, SSL_CTX *tls)
+static void begin(struct connection *c, const struct connection_entry *entry)
 {
+    if (entry->proxy_header && entry->tls) {
+        SSL_CTX_up_ref(entry->tls);
+        c->context = entry->tls;
+    }
+    if (entry->proxy_header)
+        connection_begin_preface(c);
+    else
+        connection_move(c, entry->tls ? HANDSHAKE : IDLE);
+    connection_start(c);
+}
+
+void connection_new(struct service *service, int fd, const struct connection_entry *entry)
+{
+    SSL_CTX *tls = entry->proxy_header ? NULL : entry->tls;
     struct bufferevent *bev = transport_new(service->loop, fd, tls);
     struct connection *c = bev ? calloc(1, sizeof *c) : NULL;
 
@@ -196,19 +214,23 @@ void connection_new(struct service *service, int fd, SSL_CTX *tls)
         service_count_connection(service, "refused");
         return;
     }
-    *c = (struct connection){ .service = service, .bev = bev, .tls = tls != NULL };
+    *c = (struct connection){ .service = service, .bev = bev, .tls = tls != NULL, .peer = entry->peer };
     service_add(service, &c->link);
     service_count_connection(service, "accepted");
     c->header_by_ms = cs_now_ms() + service->deadlines.header_ms;
-    connection_move(c, tls ? HANDSHAKE : IDLE);
-    connection_start(c);
+    begin(c, entry);
+}
+
+const struct peer *connection_peer(const struct connection *c)
+{
+    return &c->peer;
 }
 
 /* ---- All of a service ------------------------------------------------------------------------------------------------ */
 
 static void drain(struct connection *c)
 {
-    if (c->state == HANDSHAKE || c->state == IDLE)
+    if (c->state == PREFACE || c->state == HANDSHAKE || c->state == IDLE)
         connection_close(c);
 }
 

@@ -7,11 +7,22 @@
 
 #include <openssl/ssl.h>
 
+#include "http/peer.h"
 #include "http/problem.h"
 #include "http/service.h"
 
+/* How a client has come in. */
+struct connection_entry {
+    SSL_CTX *tls;      /* NULL: plain */
+    bool proxy_header; /* it must begin with a PROXY header, version 2 */
+    struct peer peer;  /* as the socket has it */
+};
+
 /* Takes the fd (closed when there is no memory). Begins to read; the connection frees itself when it ends. */
-void connection_new(struct service *service, int fd, SSL_CTX *tls);
+void connection_new(struct service *service, int fd, const struct connection_entry *entry);
+
+/* Who is at its other end, as far as socket and PROXY header tell. */
+const struct peer *connection_peer(const struct connection *c);
 
 /* Answer the request that the service handles: exactly once. Copies. */
 void connection_answer(struct connection *c, const struct reply *reply);

@@ -150,7 +150,10 @@ static void on_read(struct bufferevent *bev, void *arg)
     struct connection *c = connection_enter(arg);
 
     (void)bev;
-    go_on(c);
+    if (c->state == PREFACE)
+        connection_read_preface(c);
+    else
+        go_on(c);
     if (c->state == LINGER)
         discard(c);
     else if (evbuffer_get_length(connection_input(c)) > MAX_AHEAD)
@@ -219,6 +222,7 @@ static void on_end(struct connection *c)
     case WRITING:
     case CLOSED:
         break;
+    case PREFACE:
     case HANDSHAKE:
     case LINGER:
         connection_close(c);
@@ -247,9 +251,9 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 
 void connection_on_deadline(void *arg)
 {
-    static const char *const phases[] = { [HANDSHAKE] = "handshake", [IDLE] = "idle",       [HEAD] = "header",
-                                          [BODY] = "body",           [WAITING] = "handler", [WRITING] = "write",
-                                          [LINGER] = "linger",       [CLOSED] = "closed" };
+    static const char *const phases[] = { [PREFACE] = "proxy-header", [HANDSHAKE] = "handshake", [IDLE] = "idle",
+                                          [HEAD] = "header",          [BODY] = "body",           [WAITING] = "handler",
+                                          [WRITING] = "write",        [LINGER] = "linger",       [CLOSED] = "closed" };
     struct connection *c = connection_enter(arg);
 
     service_count_timeout(c->service, phases[c->state]);
@@ -263,6 +267,7 @@ void connection_on_deadline(void *arg)
     case WAITING:
         connection_give_up(c, CS_ETIMEDOUT, "The server found no answer in time.");
         break;
+    case PREFACE:
     case HANDSHAKE:
     case IDLE:
     case WRITING:

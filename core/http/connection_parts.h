@@ -1,6 +1,6 @@
 /*
- * What the two halves of a connection share: connection.c (its life and its answers) and connection_events.c (what arrives, and
- * what does not). Nobody else includes this.
+ * What the parts of a connection share: connection.c (its life and its answers), connection_events.c (what arrives, and what
+ * does not) and connection_preface.c (what a proxy says first). Nobody else includes this.
  */
 #ifndef HTTP_CONNECTION_PARTS_H
 #define HTTP_CONNECTION_PARTS_H
@@ -12,7 +12,8 @@
 #include "http/exchange.h"
 
 enum connection_state {
-    HANDSHAKE = 1,
+    PREFACE = 1, /* the PROXY header, before anything else */
+    HANDSHAKE,
     IDLE,    /* nothing of a request is there */
     HEAD,    /* some of a request's head is */
     BODY,
@@ -26,6 +27,8 @@ struct connection {
     struct service_link link;
     struct service *service;
     struct bufferevent *bev;
+    struct peer peer;
+    SSL_CTX *context; /* of a TLS listener, during the preface */
     bool tls;
     bool ended;  /* the client will send nothing more */
     bool last;   /* no request is read after this one */
@@ -55,6 +58,10 @@ bool connection_has_input(const struct connection *c);
 void connection_refuse(struct connection *c, int status, const char *detail);
 /* Answer in the handler's place; the handler is told. */
 void connection_give_up(struct connection *c, enum cs_code code, const char *detail);
+
+/* connection_preface.c */
+void connection_begin_preface(struct connection *c);
+void connection_read_preface(struct connection *c); /* bytes have come */
 
 /* connection_events.c */
 void connection_start(struct connection *c);

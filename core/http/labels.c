@@ -50,7 +50,7 @@ static bool is_value(struct span s)
     return true;
 }
 
-static int add(struct labels *out, struct span name, struct span value, struct cs_error *err)
+int labels_add(struct labels *out, struct span name, struct span value, struct cs_error *err)
 {
     if (!is_name(name))
         return refuse(err, "A label's name has 1 to 32 of the characters a-z, 0-9, \"_\" and \"-\".");
@@ -63,7 +63,7 @@ static int add(struct labels *out, struct span name, struct span value, struct c
             return refuse(err, "Two labels of the request have the same name.");
     memcpy(out->names[out->n], name.at, name.len);
     memcpy(out->values[out->n], value.at, value.len);
-    out->v[out->n] = (struct label){ out->names[out->n], out->values[out->n] };
+    out->v[out->n] = (struct visit_label){ out->names[out->n], out->values[out->n] };
     out->n++;
     return 0;
 }
@@ -75,7 +75,7 @@ static int add_field(struct labels *out, struct span field, struct cs_error *err
 
     if (!equals)
         return refuse(err, "X-Countersign-Label has the form NAME=VALUE.");
-    return add(out, (struct span){ field.at, name_len }, (struct span){ equals + 1, field.len - name_len - 1 }, err);
+    return labels_add(out, (struct span){ field.at, name_len }, (struct span){ equals + 1, field.len - name_len - 1 }, err);
 }
 
 /* Decode %XX and "+". False: broken, or longer than `most`. */
@@ -118,7 +118,7 @@ static int add_parameter(struct labels *out, struct span parameter, struct cs_er
         return 0;
     if (!decode(encoded, value, sizeof value, &value_len))
         return refuse(err, "A label's value in the query is too long or badly encoded.");
-    return add(out, (struct span){ name + skip, name_len - skip }, (struct span){ value, value_len }, err);
+    return labels_add(out, (struct span){ name + skip, name_len - skip }, (struct span){ value, value_len }, err);
 }
 
 static bool next_parameter(struct span *query, struct span *parameter)

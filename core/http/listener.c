@@ -20,7 +20,7 @@
 struct listener {
     struct service *service;
     struct evconnlistener *events;
-    SSL_CTX *tls;
+    struct connection_entry entry; /* its peer is each client's */
     bool full; /* accepts again when a connection has ended */
     struct timer rest;
     int64_t said_ms;
@@ -31,6 +31,21 @@ static bool is_full(const struct service *service)
     return service->n_connections >= service->max_connections;
 }
 
+/* Of a unix socket the family is enough. */
+static struct peer peer_of(const struct sockaddr *address, int len)
+{
+    struct peer peer = { 0 };
+
+    if (len <= 0 || (size_t)len > sizeof peer.address) {
+        peer.address.any.sa_family = len > 0 ? address->sa_family : AF_UNSPEC;
+        peer.len = sizeof peer.address.any.sa_family;
+        return peer;
+    }
+    memcpy(&peer.address, address, (size_t)len);
+    peer.len = (socklen_t)len;
+    return peer;
+}
+
 /* A full service closes a connection that only waits for a next request; when there is none, this client is the last one. */
 static void on_client(struct evconnlistener *events, int fd, struct sockaddr *address, int len, void *arg)
 {
@@ -38,14 +53,14 @@ static void on_client(struct evconnlistener *events, int fd, struct sockaddr *ad
     struct service *service = listener->service;
     bool none_to_close;
 
-    (void)address, (void)len;
     if (service->admit && !service->admit(fd)) {
         service_count_connection(service, "denied");
         close(fd);
         return;
     }
     none_to_close = is_full(service) && !connection_close_idle(service);
-    connection_new(service, fd, listener->tls);
+    listener->entry.peer = peer_of(address, len);
+    connection_new(service, fd, &listener->entry);
     if (!none_to_close)
         return;
     listener->full = true;
@@ -92,10 +107,15 @@ struct listener *listener_new(struct service *service, int fd, SSL_CTX *tls, str
     }
     evconnlistener_set_error_cb(listener->events, on_failure);
     listener->service = service;
-    listener->tls = tls;
+    listener->entry.tls = tls;
     if (tls)
         SSL_CTX_up_ref(tls);
     return listener;
+}
+
+void listener_expect_proxy_header(struct listener *listener)
+{
+    listener->entry.proxy_header = true;
 }
 
 void listener_room(struct listener *listener)
@@ -113,6 +133,6 @@ void listener_free(struct listener *listener)
         return;
     timer_clear(&listener->rest);
     evconnlistener_free(listener->events);
-    SSL_CTX_free(listener->tls);
+    SSL_CTX_free(listener->entry.tls);
     free(listener);
 }

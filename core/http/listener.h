@@ -15,6 +15,9 @@ struct listener;
  * plain). Accepts from now on. NULL and CS_EINTERNAL without memory. */
 struct listener *listener_new(struct service *service, int fd, SSL_CTX *tls, struct cs_error *err);
 
+/* Every client must begin with a PROXY header, version 2: who does not is not served. */
+void listener_expect_proxy_header(struct listener *listener);
+
 /* A connection of the service has ended. */
 void listener_room(struct listener *listener);
 

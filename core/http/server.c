@@ -74,7 +74,11 @@ struct http_server *http_server_new(struct loop *loop, struct heart *heart, stru
         return NULL;
     }
     server->loop = loop;
-    server->api = (struct api){ .heart = heart, .wait_ms = settings->wait_ms };
+    server->api = (struct api){ .heart = heart, .metrics = metrics, .wait_ms = settings->wait_ms };
+    if (proxies_read(&server->api.proxies, settings->proxies, settings->n_proxies, err) < 0) {
+        free(server);
+        return NULL;
+    }
     server->admin = (struct admin){ .metrics = metrics, .ask = tell_ready, .arg = server };
     service_declare(metrics);
     server->public_service = server->admin_service = server->control_service = service;
@@ -120,9 +124,13 @@ static int listen_for(struct http_server *server, struct service *service, int f
     return 0;
 }
 
-int http_server_listen(struct http_server *server, int fd, SSL_CTX *tls, bool admin, struct cs_error *err)
+int http_server_listen(struct http_server *server, int fd, SSL_CTX *tls, enum http_listen what, struct cs_error *err)
 {
-    return listen_for(server, admin ? &server->admin_service : &server->public_service, fd, tls, err);
+    if (listen_for(server, what == HTTP_ADMIN ? &server->admin_service : &server->public_service, fd, tls, err) < 0)
+        return -1;
+    if (what == HTTP_PROXY_HEADERS)
+        listener_expect_proxy_header(server->listeners[server->n_listeners - 1]);
+    return 0;
 }
 
 int http_server_control(struct http_server *server, int fd, const struct control *control, struct cs_error *err)
@@ -187,5 +195,6 @@ void http_server_free(struct http_server *server)
     connection_close_all(&server->control_service);
     timer_clear(&server->limit);
     timer_clear(&server->report);
+    proxies_clear(&server->api.proxies);
     free(server);
 }

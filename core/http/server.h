@@ -4,7 +4,7 @@
  *
  *     tls = tls_context_new(certificate, key, &err);                   as soon as the server runs as its user
  *     server = http_server_new(loop, heart, metrics, &settings, &err);
- *     http_server_listen(server, fd, tls, false, &err);                the last step of the start
+ *     http_server_listen(server, fd, tls, HTTP_PUBLIC, &err);                the last step of the start
  *     …
  *     http_server_drain(server, deadline_ms, done, arg);               on SIGTERM
  *     http_server_free(server);                                        before the heart goes
@@ -21,15 +21,24 @@
 #include "http/tls.h"
 #include "request/request.h"
 
+/* What is behind a listening socket. */
+enum http_listen {
+    HTTP_PUBLIC = 1,    /* the API */
+    HTTP_PROXY_HEADERS, /* the API, behind proxies that begin every connection with a PROXY header, version 2 */
+    HTTP_ADMIN          /* /healthz, /readyz and /metrics, nothing else */
+};
+
 struct http_settings {
     int64_t wait_ms;        /* how long a client of /v1/sign waits by default, and at most */
     size_t max_connections; /* of all public listeners together; admin and control have 64 and 16 of their own */
+    const char *const *proxies; /* networks, or "unix": whose Forwarded and X-Forwarded-For are believed */
+    size_t n_proxies;
     const struct service_deadlines *deadlines; /* NULL: service_usual_deadlines */
 };
 
 struct http_server;
 
-/* `heart` and `metrics` live longer. NULL and CS_EINTERNAL without memory. */
+/* `heart` and `metrics` live longer. NULL and *err: CS_EINTERNAL without memory, CS_ECONFIG for what is no network. */
 struct http_server *http_server_new(struct loop *loop, struct heart *heart, struct metrics *metrics,
                                     const struct http_settings *settings, struct cs_error *err);
 
@@ -37,8 +46,8 @@ struct http_server *http_server_new(struct loop *loop, struct heart *heart, stru
 void http_server_on_ready(struct http_server *server, admin_ready_fn *ask, void *arg);
 
 /* Accept clients on a bound, listening socket, which is the server's from now on, even on failure. `tls` NULL: plain HTTP; the
- * server takes a reference of its own. `admin`: /healthz, /readyz and /metrics, nothing else. -1: no memory. */
-int http_server_listen(struct http_server *server, int fd, SSL_CTX *tls, bool admin, struct cs_error *err);
+ * server takes a reference of its own. -1: no memory. */
+int http_server_listen(struct http_server *server, int fd, SSL_CTX *tls, enum http_listen what, struct cs_error *err);
 
 /* The same for the control socket; `control` is copied, its `arg` lives until the server is freed. */
 int http_server_control(struct http_server *server, int fd, const struct control *control, struct cs_error *err);

@@ -14,6 +14,7 @@
 #define ANSWERS_HELP  "Answers by route and status."
 
 const struct service_deadlines service_usual_deadlines = {
+    .preface_ms = 5000,
     .handshake_ms = 10000,
     .header_ms = 10000,
     .body_ms = 20000,

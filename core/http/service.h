@@ -19,6 +19,7 @@ struct service_link {
 
 /* Absolute, each from its beginning, not renewed by bytes that drip in. */
 struct service_deadlines {
+    int64_t preface_ms;   /* the PROXY header */
     int64_t handshake_ms; /* TLS */
     int64_t header_ms;    /* from the first byte of a request; of the first request: from the connection's beginning */
     int64_t body_ms;      /* from the end of the header */
@@ -64,8 +65,8 @@ void service_remove(struct service *service, struct service_link *link);
 /* The Date of an answer that leaves now. Valid until the next call. */
 const char *service_date(struct service *service);
 
-/* "accepted", "tls", "tls-failed", "refused" (no memory), "denied" (not admitted), "full" (the next one waits),
- * "accept-failed". */
+/* "accepted", "no-proxy-header" (it is missing or wrong), "tls", "tls-failed", "refused" (no memory), "denied" (not admitted),
+ * "full" (the next one waits), "accept-failed". */
 void service_count_connection(struct service *service, const char *event);
 void service_count_timeout(struct service *service, const char *phase);      /* "header", "body", … */
 void service_count_answer(struct service *service, const char *route, int status);

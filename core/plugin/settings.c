@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/network.h"
 #include "engine/log.h"
 #include "plugin/settings_blocks.h"
 #include "plugin/settings_visits.h"
@@ -13,10 +14,12 @@
 enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE, HTTPS_PORT = 8443, ADMIN_PORT = 9180 };
 
 static const char *const known_keys[] = {
-    "user", "state", "runtime", "plugin_dir", "log_level", "listen", "admin", "resolvers", "wait", "job_deadline", "stop",
-    "visible", "max_in_flight", "max_connections", "outbox_max", "visits", "ca", "dns", "store", "audit",
+    "user", "state", "runtime", "plugin_dir", "log_level", "listen", "admin", "proxies", "resolvers", "wait",
+    "job_deadline", "stop", "visible", "max_in_flight", "max_connections", "outbox_max", "visits", "ca", "dns", "store",
+    "audit",
 };
-static const char *const listen_keys[] = { "address", "port", "certificate", "key" };
+/* The last one is the public listeners' alone. */
+static const char *const listen_keys[] = { "address", "port", "certificate", "key", "proxy_protocol" };
 
 struct number {
     const char *key;
@@ -99,10 +102,10 @@ static void put_brackets(struct config *config, struct listen_settings *listen)
         config_complain(config, listen->at, "the address is too long");
 }
 
-static void read_listen_block(struct config *config, const struct config_node *at, const char *what, int64_t port,
+static void read_listen_block(struct config *config, const struct config_node *at, const char *what, bool is_admin,
                               struct listen_settings *out)
 {
-    *out = (struct listen_settings){ .port = port, .at = at };
+    *out = (struct listen_settings){ .port = is_admin ? ADMIN_PORT : HTTPS_PORT, .at = at };
     if (config_string(config, at, "address", &out->address) == CONFIG_MISSING || (out->address && !*out->address))
         config_complain(config, at, "%s has no `address`: write address = \"0.0.0.0\", \"::\" or \"unix:/path\"", what);
     config_int(config, at, "port", 1, 65535, &out->port);
@@ -116,8 +119,10 @@ static void read_listen_block(struct config *config, const struct config_node *a
         if (*out->unix_path != '/')
             config_complain(config, at, "a unix socket needs an absolute path: write address = \"unix:/path\"");
     }
+    if (!is_admin)
+        config_bool(config, at, "proxy_protocol", &out->proxy_protocol);
     put_brackets(config, out);
-    config_complain_unused(config, at, listen_keys, COUNT(listen_keys));
+    config_complain_unused(config, at, listen_keys, COUNT(listen_keys) - is_admin);
 }
 
 static void read_listen(struct config *config, struct settings *out)
@@ -140,10 +145,10 @@ static void read_listen(struct config *config, struct settings *out)
         return;
     }
     if (config_is_group(listen))
-        read_listen_block(config, listen, "`listen`", HTTPS_PORT, &out->listen[out->n_listen++]);
+        read_listen_block(config, listen, "`listen`", false, &out->listen[out->n_listen++]);
     for (size_t i = 0; config_is_list(listen) && (at = config_at(listen, i)) != NULL; i++) {
         if (config_is_group(at))
-            read_listen_block(config, at, "a listener", HTTPS_PORT, &out->listen[out->n_listen++]);
+            read_listen_block(config, at, "a listener", false, &out->listen[out->n_listen++]);
         else
             config_complain(config, at, "entry %zu of `listen` must be { address = \"…\"; port = …; … }", i + 1);
     }
@@ -154,7 +159,19 @@ static void read_admin(struct config *config, struct settings *out)
     const struct config_node *admin = config_group(config, config_root(config), "admin");
 
     if (admin)
-        read_listen_block(config, admin, "`admin`", ADMIN_PORT, &out->admin);
+        read_listen_block(config, admin, "`admin`", true, &out->admin);
+}
+
+static void read_proxies(struct config *config, struct settings *out)
+{
+    const struct config_node *at = config_find(config, config_root(config), "proxies");
+    struct network network;
+    struct cs_error err = { 0 };
+
+    config_strings(config, config_root(config), "proxies", &out->proxies, &out->n_proxies);
+    for (size_t i = 0; i < out->n_proxies; i++)
+        if (strcmp(out->proxies[i], "unix") != 0 && network_parse(out->proxies[i], &network, &err) < 0)
+            config_complain(config, at, "`proxies`: %s; or \"unix\" for unix sockets", err.text);
 }
 
 /* ---- All of it ---- */
@@ -171,6 +188,7 @@ int settings_read(struct config *config, struct settings *out)
     read_log_level(config, &out->log_level);
     read_listen(config, out);
     read_admin(config, out);
+    read_proxies(config, out);
     config_strings(config, root, "resolvers", &out->resolvers, &out->n_resolvers);
     read_numbers(config, out);
     settings_visits_read(config, &out->visits);
@@ -187,6 +205,7 @@ void settings_free(struct settings *settings)
     free(settings->admin.bracketed);
     free(settings->listen);
     free(settings->resolvers);
+    free(settings->proxies);
     *settings = (struct settings){ 0 };
 }
 

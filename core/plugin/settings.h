@@ -12,6 +12,7 @@ struct listen_settings {
     int64_t port;
     const char *unix_path; /* of an address "unix:/path"; NULL for any other */
     const char *certificate, *key; /* NULL: plain HTTP */
+    bool proxy_protocol;           /* clients begin with a PROXY header, version 2 */
     char *bracketed;               /* what `address` points to, if it had to be made */
     const struct config_node *at;
 };
@@ -53,6 +54,8 @@ struct settings {
     struct listen_settings *listen;
     size_t n_listen;
     struct listen_settings admin; /* address NULL: no admin listener */
+    const char **proxies;         /* networks, or "unix": whose Forwarded and X-Forwarded-For are believed */
+    size_t n_proxies;
     const char **resolvers;       /* recursive resolvers for the NS walk; none: those of /etc/resolv.conf */
     size_t n_resolvers;
     int64_t wait_ms;              /* how long a client may wait at most; default 300 s */

@@ -7,12 +7,10 @@
 
 #include <countersign/plugin.h>
 
+#include "records/label.h"
+
 struct heart;   /* everything in request/ that lives as long as the server; heart.h */
 struct request;
-
-struct label {
-    const char *name, *value;
-};
 
 struct submission {
     const char *front;        /* "http" */
@@ -20,7 +18,7 @@ struct submission {
     const void *body;         /* as posted */
     size_t body_len;
     const char *content_type; /* lower case, without parameters, or "" */
-    const struct label *labels;
+    const struct visit_label *labels;
     size_t n_labels;
     int64_t deadline_ms; /* on cs_now_ms(): answer by then, at the latest with a retryable problem and the job's place */
     bool detach;         /* do not wait: answer with the job's id as soon as it is stored (Prefer: respond-async) */

@@ -7,6 +7,8 @@
 
 #include "records/label.h"
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 static const char *const personal[] = {
     "a@b", "\"192.0.2.1\"", " 2001:db8::1 ", "c0ffee00-dead-beef-cafe-0123456789ab", "123456", "x\xef\xbc\xa0y",
 };

@@ -9,6 +9,8 @@
 
 #include "echo.h"
 
+#include "base/address.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -31,6 +33,18 @@ static void answer_big(struct connection *c)
     free(body);
 }
 
+static void answer_peer(struct connection *c)
+{
+    const struct peer *peer = connection_peer(c);
+    struct text text = TEXT_MAX(300);
+    char address[128];
+
+    address_text(address, &peer->address.any, peer->len);
+    text_addf(&text, "peer %s%s.", address, peer->from_proxy ? " from a proxy" : "");
+    answer_text(c, text_of(&text), text.len);
+    text_free(&text);
+}
+
 static void on_gone(void *arg)
 {
     struct echo *echo = arg;
@@ -49,6 +63,10 @@ static void handle(void *arg, struct connection *c, const struct message *m, con
     if (syntax_same(path, "/wait")) {
         echo->waiting = c;
         connection_wait(c, cs_now_ms() + echo->wait_ms, on_gone, echo);
+        return;
+    }
+    if (syntax_same(path, "/peer")) {
+        answer_peer(c);
         return;
     }
     if (syntax_same(path, "/big")) {

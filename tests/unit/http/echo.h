@@ -9,8 +9,8 @@
 
 #include "rig.h"
 
-/* GET /wait is answered by echo_answer(); /refuse is refused before its body; /big is answered with 8 MiB; anything else with
- * "METHOD-NUMBER PATH [BODY]". */
+/* GET /wait is answered by echo_answer(); /refuse is refused before its body; /big is answered with 8 MiB, /peer with who the
+ * client is; anything else with "METHOD-NUMBER PATH [BODY]". */
 struct echo {
     struct rig rig;
     struct service service;

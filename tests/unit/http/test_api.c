@@ -91,6 +91,37 @@ static void a_trailing_slash_and_any_query_are_served(void **state)
     assert_int_equal(rig.heart.n_submitted, 4);
 }
 
+static void a_request_may_be_json(void **state)
+{
+    struct client c;
+
+    (void)state;
+    ask(&c, SIGN("Content-Type: Application/JSON; charset=utf-8\r\nX-Countersign-Label: a=b\r\n", "41",
+                 "{\"csr\": \"MA==\", \"labels\": {\"c\": \"d\"}}    "),
+        &issued, " 200 OK\r\n");
+    client_close(&c);
+    assert_string_equal(rig.heart.body, "-----BEGIN CERTIFICATE REQUEST-----\nMA==\n-----END CERTIFICATE REQUEST-----\n");
+    assert_string_equal(rig.heart.content_type, "");
+    assert_string_equal(rig.heart.labels, "a=b;c=d;");
+    ask_once(SIGN("Content-Type: application/json\r\n", "3", "CSR"), &issued, " 400 Bad Request", "error:bad-json\"");
+    ask_once(SIGN("Content-Type: application/json\r\n", "2", "{}"), &issued, " 400 Bad Request", "error:no-csr\"");
+    assert_int_equal(rig.heart.n_submitted, 1);
+}
+
+static void it_is_counted_who_says_where_requests_come_from(void **state)
+{
+    struct text page = TEXT_MAX(100000);
+
+    (void)state;
+    ask_once(SIGN("X-Forwarded-For: 192.0.2.1\r\n", "3", "CSR"), &issued, " 200 OK", CHAIN);
+    ask_once(SIGN("Content-Encoding: gzip\r\n", "3", "CSR"), &issued, " 415 ", "content-coding");
+    ask_once("GET /v1/requests/" JOB " HTTP/1.1\r\nHost: a\r\n\r\n", &issued, " 200 OK", CHAIN);
+    metrics_write(rig.metrics, &page);
+    assert_non_null(strstr(text_of(&page), "countersign_http_sources_total{from=\"socket\"} 2\n"));
+    assert_null(strstr(text_of(&page), "192.0.2.1"));
+    text_free(&page);
+}
+
 static void an_unknown_subject_gets_exactly_fifteen_bytes(void **state)
 {
     struct cs_error err;
@@ -410,6 +441,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_csr_goes_in_and_a_chain_comes_out),
         TEST(a_trailing_slash_and_any_query_are_served),
+        TEST(a_request_may_be_json),
+        TEST(it_is_counted_who_says_where_requests_come_from),
         TEST(an_unknown_subject_gets_exactly_fifteen_bytes),
         TEST(errors_become_problems),
         TEST(faults_of_the_server_stay_in_its_log),

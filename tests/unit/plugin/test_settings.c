@@ -104,6 +104,27 @@ static void one_listener_or_a_list(void **state)
     forget();
 }
 
+static void proxies_are_networks(void **state)
+{
+    (void)state;
+    read_settings("proxies = ( \"10.0.0.0/8\", \"2001:db8::1\", \"unix\" );\n"
+                  "listen = ( { address = \"::\"; proxy_protocol = true; }, { address = \"192.0.2.1\"; } );");
+    assert_string_equal(config_complaints(config), "");
+    assert_int_equal(settings.n_proxies, 3);
+    assert_string_equal(settings.proxies[0], "10.0.0.0/8");
+    assert_true(settings.listen[0].proxy_protocol);
+    assert_false(settings.listen[1].proxy_protocol);
+    forget();
+    read_settings("proxies = ( \"10.0.0.1/8\", \"proxy.example\" );\n"
+                  "admin = { address = \"::1\"; proxy_protocol = true; };");
+    assert_non_null(strstr(config_complaints(config), "\"10.0.0.1/8\": the address has bits behind"));
+    assert_non_null(strstr(config_complaints(config), "\"proxy.example\" is not a network"));
+    assert_non_null(strstr(config_complaints(config), "or \"unix\" for unix sockets"));
+    assert_non_null(strstr(config_complaints(config), "`proxy_protocol`"));
+    assert_int_equal(config_complaint_count(config), 3);
+    forget();
+}
+
 static void an_ipv6_address_needs_no_brackets(void **state)
 {
     (void)state;
@@ -217,6 +238,7 @@ int main(void)
         cmocka_unit_test(an_empty_file_gives_the_defaults),
         cmocka_unit_test(what_the_file_says_is_taken),
         cmocka_unit_test(one_listener_or_a_list),
+        cmocka_unit_test(proxies_are_networks),
         cmocka_unit_test(an_ipv6_address_needs_no_brackets),
         cmocka_unit_test(the_sample_is_right_and_shows_the_defaults),
         cmocka_unit_test(a_listener_that_makes_no_sense_is_a_complaint),
