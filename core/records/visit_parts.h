@@ -80,7 +80,8 @@ struct visits {
     /* visit_upkeep.c */
     struct timer upkeep, scrub, publish;
     int64_t scrub_pause_ms, recorded_ms, purged_ms, published_ms;
-    bool purging, purge_again, scrubbing, scrub_again, scrubbed, publishing, publish_again;
+    bool purging, purge_again, scrubbing, scrub_again, publishing, publish_again;
+    bool scrubbed, published; /* how the last ones went */
     bool must_confirm;
     size_t calls;                                       /* of upkeep and of tasks that are out */
     struct visit_task *publish_waiters, *scrub_waiters; /* hear of the next end */

@@ -227,6 +227,7 @@ static void on_published(void *arg, const struct cs_error *err)
     struct visits *visits = p->visits;
 
     visits->publishing = false;
+    visits->published = !err;
     visits->calls--;
     if (err)
         log_line(CS_LOG_WARN, LOG_WHO, "", "the analysts' file cannot be written: %s", err->text);

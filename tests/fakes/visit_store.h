@@ -19,7 +19,8 @@ void visit_store_close(struct visit_store *s);
 
 /* ---- What the next calls do ---- */
 
-/* The next `n` calls of `function` fail with `code`; n = -1: all. Text of the error: "FUNCTION fails". */
+/* The next `n` calls of `function` fail with `code`; n = -1: all. Text of the error: "FUNCTION fails". The first piece of a
+ * transaction is tried twice by records/batch.c. */
 void visit_store_fail(const char *function, int n, enum cs_code code);
 /* What day_list and zone_id_list begin with. */
 void visit_store_add_day(const struct cs_day *day);
