@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -116,6 +117,7 @@ void setup_process(void)
     signal(SIGPIPE, SIG_IGN);
     raise_file_limit();
     setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* a program that takes core dumps from the kernel is not held by that limit */
 }
 
 /* ---- The store, for commands ---- */

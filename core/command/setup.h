@@ -42,8 +42,9 @@ int setup_become_user(struct setup *setup, struct cs_error *err);
 /* Makes a folder if it is not there, 0700, the user's; refuses one that is somebody else's or that others can write to. */
 int setup_make_folder(const struct setup *setup, const char *path, struct cs_error *err);
 
-/* initgroups, setgid, setuid, when started as root and `user` is set; then no_new_privs. Who is neither root nor `user` is
- * refused. One thread only. For commands that load plugins, but write nothing. */
+/* initgroups, setgid, setuid, when started as root and `user` is set; then no_new_privs, and no dumping: other processes of
+ * that user cannot read our memory, where keys are. Who is neither root nor `user` is refused. One thread only. For commands
+ * that load plugins, but write nothing. */
 int setup_drop_privileges(const struct setup *setup, struct cs_error *err);
 
 /* flock on STATE/lock, with our pid in it. CS_EBUSY naming the pid that holds it; CS_ECONFIG for any other fault. */

@@ -76,6 +76,8 @@ int setup_drop_privileges(const struct setup *setup, struct cs_error *err)
         return -1;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return cs_fail(err, CS_EINTERNAL, "cannot give up new privileges: %s", strerror(errno));
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) /* becoming somebody else has set it to what the machine has for that */
+        return cs_fail(err, CS_EINTERNAL, "cannot keep others from this process' memory: %s", strerror(errno));
     return 0;
 }
 

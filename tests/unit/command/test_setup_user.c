@@ -120,7 +120,7 @@ static int drop(void)
         return 2;
     if (getuid() != setup.user || geteuid() != setup.user || getgid() != setup.group || setuid(0) == 0)
         return 3;
-    if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
+    if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1 || prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0)
         return 4;
     return stat(setup.settings.state, &st) == 0 && st.st_uid == setup.user && (st.st_mode & 07777) == 0700 ? 0 : 5;
 }
