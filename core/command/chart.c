@@ -134,6 +134,11 @@ static void add_column(struct text *out, const struct chart *chart, size_t i, in
             text_addf(out, "<rect class=\"p%zu\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>", part,
                       middle - width / 2, foot, width, height < 1 ? 1 : height);
     }
+    if (foot >= TOP + HEIGHT && bar->note) {
+        text_addf(out, "<text class=\"middle\" x=\"%.1f\" y=\"%d\">", middle, TOP + HEIGHT - 8);
+        html_add(out, bar->note);
+        text_add(out, "</text>");
+    }
     if (i % every == 0) {
         text_addf(out, "<text class=\"middle\" x=\"%.1f\" y=\"%d\">", middle, TOP + HEIGHT + 20);
         html_add(out, bar->name);

@@ -13,7 +13,7 @@ enum { CHART_PARTS_MOST = 4 };
 struct chart_bar {
     const char *name; /* below or beside it */
     int64_t parts[CHART_PARTS_MOST];
-    const char *note; /* behind the number of a lying bar; NULL: none */
+    const char *note; /* behind the number of a lying bar, in the place of a standing one that is nothing; NULL: none */
 };
 
 struct chart {

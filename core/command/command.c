@@ -21,7 +21,7 @@ static const struct {
     { "check",   command_check,   false, "",                           "every fault of the configuration and its plugins" },
     { "plugin",  command_plugin,  false, "list | help | check | test",         "plugins, their settings, faults, one at work" },
     { "sign",    command_sign,    true,  "--server URL --name HOST",   "get a certificate: key, CSR, post, chain" },
-    { "report",  command_report,  true,  "[NAME…] [--format html] …",  "who asked, how many, with which labels; releases" },
+    { "report",  command_report,  true,  "[TABLE] [--format html]",    "who asked, how many, with which labels; releases" },
     { "subject", command_subject, true,  "add | list | show | remove", "who may ask for certificates, for which names" },
     { "zone",    command_zone,    true,  "add | list | show | remove", "the zones that certificates are issued in" },
 };

@@ -31,8 +31,8 @@ static const struct grid empty_rows = { .name = "release", .title = "Release", .
 
 static const char *const remarks[] = {
     "Every number is rounded to a multiple of 5 by itself, so that sums may differ a little.",
-    "Nothing is said about cells with few sources, nor about some others, without which these could be computed.",
-    "Sources are different addresses of one day, not persons: at least so many asked on the day that had most of them.",
+    "Numbers about few sources are hidden, and some others with them, from which these could be computed.",
+    "Sources are different addresses, not persons: so many asked on the day that had most of them.",
     NULL,
 };
 
@@ -125,7 +125,7 @@ int release_show(const char *text, size_t len, bool as_rows, struct report *repo
     json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
     int rc = -1;
 
-    *report = (struct report){ .title = "Countersign: who asked for certificates", .notice = "Public release" };
+    *report = (struct report){ .title = "Requests for certificates", .notice = "Public release" };
     report->remarks = remarks;
     report->grids = malloc(sizeof empty_grids);
     if (!root || json_integer_value(json_object_get(root, "version")) != 1) {

@@ -301,7 +301,9 @@ static void add_release_table(struct text *out, const struct grid *grid, const c
         if (grid_has(grid, "label"))
             text_addf(&names[n], "%s=", grid_named(grid, row, "label"));
         text_add(&names[n], grid_named(grid, row, name));
-        bars[n] = (struct chart_bar){ .name = text_of(&names[n]), .parts = { grid_number(grid, row, "requests") } };
+        bars[n] = (struct chart_bar){ .name = text_of(&names[n]),
+                                      .parts = { grid_number(grid, row, "requests") },
+                                      .note = *grid_named(grid, row, "requests") ? NULL : "hidden" };
         n++;
     }
     if (n > 0)

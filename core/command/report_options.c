@@ -43,7 +43,7 @@ static void print_help(void)
     fputs(usage, stdout);
     fputs(help, stdout);
     for (size_t i = 0; i < report_n_views; i++)
-        printf("                           %-12s %s\n", report_views[i].name, report_views[i].title);
+        printf("                           %-12s %s\n", report_views[i].name, report_views[i].about);
     fputs(help_options, stdout);
 }
 

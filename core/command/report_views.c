@@ -196,7 +196,7 @@ static int read_flagged(const struct store_conn *c, const struct report_question
     report->flagged = (struct grid){
         .name = "flagged_days",
         .title = "Days to read with care",
-        .about = "docs/report.md says what the flags mean.",
+        .about = "docs/analytics.md says what the flags mean.",
         COLUMNS(flagged),
     };
     for (size_t row = 0; rc == 0 && row < all.n_rows; row++) {
