@@ -11,15 +11,13 @@
 
 #include "base/text.h"
 
-#define COLUMNS "zone, src, labels, outcome, reached, error, alg, client"
-
 enum { VIEW_DAYS = 400 }; /* SQLite joins at most 500 SELECTs */
 
 /* src 0: it is not known where the visit came from. */
 static const char create[] =
     "CREATE TABLE visit_# (zone INTEGER NOT NULL, src INTEGER NOT NULL, labels INTEGER NOT NULL, outcome INTEGER NOT NULL, "
     "reached INTEGER NOT NULL, error INTEGER NOT NULL, alg INTEGER NOT NULL, client INTEGER NOT NULL, "
-    "n INTEGER NOT NULL CHECK (n > 0), PRIMARY KEY (" COLUMNS ")) STRICT, WITHOUT ROWID";
+    "n INTEGER NOT NULL CHECK (n > 0), PRIMARY KEY (" VISIT_COLUMNS ")) STRICT, WITHOUT ROWID";
 
 static const char view_head[] = "CREATE VIEW visit (day, zone, src, labels, outcome, reached, error, alg, client, n) AS "
                                 "SELECT v.day, z.word, CASE v.src WHEN 0 THEN '' ELSE printf('%016x', v.src) END, "
@@ -75,7 +73,7 @@ int day_number(struct conn *c, const char *sql, int64_t day, struct numbers valu
     if (day_prepare(c, sql, day, &s, err) < 0)
         return -1;
     q = query_on(c, s);
-    for (size_t i = 0; i < values.n; i++)
+    for (size_t i = 0; i < values.n && i < (size_t)sqlite3_bind_parameter_count(s); i++)
         query_int(&q, values.at[i]);
     got = query_next(&q, err);
     *number = got == 1 ? row_int(&q, 0) : 0;
@@ -90,7 +88,7 @@ int day_run(struct conn *c, const char *sql, int64_t day, struct numbers values,
     return day_number(c, sql, day, values, &nothing, err);
 }
 
-static int run(struct conn *c, const char *sql, struct cs_error *err)
+int visits_run(struct conn *c, const char *sql, struct cs_error *err)
 {
     int rc = sqlite3_exec(c->sq, sql, NULL, NULL, NULL);
 
@@ -103,8 +101,8 @@ int day_table_exists(struct conn *c, int64_t day, bool *exists, struct cs_error 
 {
     int64_t n;
 
-    if (day_number(c, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'visit_#'", day,
-                   (struct numbers){ 0 }, &n, err) < 0)
+    if (day_number(c, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'visit_#'", day, NO_NUMBERS, &n,
+                   err) < 0)
         return -1;
     *exists = n > 0;
     return 0;
@@ -159,13 +157,13 @@ static int make_view(struct conn *c, struct cs_error *err)
         return -1;
     text_add(&text, view_head);
     for (size_t i = days.n > VIEW_DAYS ? days.n - VIEW_DAYS : 0; i < days.n; i++)
-        with_day(&text, "SELECT # AS day, n, " COLUMNS " FROM visit_# UNION ALL ", days.at[i]);
+        with_day(&text, "SELECT # AS day, n, " VISIT_COLUMNS " FROM visit_# UNION ALL ", days.at[i]);
     text_add(&text, view_of_nothing);
     text_add(&text, view_tail);
     if (text_failed(&text))
         cs_fail(err, CS_EINTERNAL, "no memory");
     else
-        rc = run(c, text_of(&text), err);
+        rc = visits_run(c, text_of(&text), err);
     free(days.at);
     text_free(&text);
     return rc;
@@ -173,44 +171,30 @@ static int make_view(struct conn *c, struct cs_error *err)
 
 static int drop_view(struct conn *c, struct cs_error *err)
 {
-    return run(c, "DROP VIEW IF EXISTS visit", err);
+    return visits_run(c, "DROP VIEW IF EXISTS visit", err);
 }
 
 /* ---- making and dropping */
 
 static int make_table(struct conn *c, int64_t day, struct cs_error *err)
 {
-    return drop_view(c, err) < 0 || day_run(c, create, day, (struct numbers){ 0 }, err) < 0 ? -1 : make_view(c, err);
+    return drop_view(c, err) < 0 || day_run(c, create, day, NO_NUMBERS, err) < 0 ? -1 : make_view(c, err);
 }
 
 int day_table_drop(struct conn *c, int64_t day, struct cs_error *err)
 {
     day_tables_forget(c->visits);
-    return drop_view(c, err) < 0 || day_run(c, "DROP TABLE visit_#", day, (struct numbers){ 0 }, err) < 0 ? -1
-                                                                                                          : make_view(c, err);
+    return drop_view(c, err) < 0 || day_run(c, "DROP TABLE visit_#", day, NO_NUMBERS, err) < 0 ? -1 : make_view(c, err);
 }
 
-int day_table_rebuild(struct conn *c, int64_t day, const char *select, struct cs_error *err)
+int day_table_rebuild(struct conn *c, int64_t day, const char *insert, struct numbers values, struct cs_error *err)
 {
-    struct text insert = TEXT_MAX(2000);
-    int rc = -1;
-
     day_tables_forget(c->visits);
-    text_add(&insert, "INSERT INTO visit_# (" COLUMNS ", n) ");
-    text_add(&insert, select);
-    if (text_failed(&insert)) {
-        cs_fail(err, CS_EINTERNAL, "no memory");
-        goto out;
-    }
-    if (drop_view(c, err) < 0 ||
-        day_run(c, "ALTER TABLE visit_# RENAME TO visit_before", day, (struct numbers){ 0 }, err) < 0 ||
-        day_run(c, create, day, (struct numbers){ 0 }, err) < 0 ||
-        day_run(c, text_of(&insert), day, (struct numbers){ 0 }, err) < 0 || run(c, "DROP TABLE visit_before", err) < 0)
-        goto out;
-    rc = make_view(c, err);
-out:
-    text_free(&insert);
-    return rc;
+    if (drop_view(c, err) < 0 || day_run(c, "ALTER TABLE visit_# RENAME TO visit_before", day, NO_NUMBERS, err) < 0 ||
+        day_run(c, create, day, NO_NUMBERS, err) < 0 || day_run(c, insert, day, values, err) < 0 ||
+        visits_run(c, "DROP TABLE visit_before", err) < 0)
+        return -1;
+    return make_view(c, err);
 }
 
 /* ---- statements on a day's table */
@@ -232,7 +216,7 @@ static int must_be_open(struct conn *c, int64_t day, struct cs_error *err)
 {
     int64_t flags;
 
-    if (day_number(c, "SELECT flags FROM day_note WHERE day = #", day, (struct numbers){ 0 }, &flags, err) < 0)
+    if (day_number(c, "SELECT flags FROM day_note WHERE day = #", day, NO_NUMBERS, &flags, err) < 0)
         return -1;
     if (flags & CS_DAY_CLOSED)
         return cs_fail(err, CS_ECONFLICT, "the day %" PRId64 " is closed: no visit is added to it any more", day);
@@ -250,7 +234,7 @@ static int open_one(struct conn *c, int64_t day, struct day_statements *d, struc
     d->day = day;
     if (day_prepare(c, "SELECT labels, outcome FROM visit_# WHERE zone = ? AND src = ? LIMIT ?", day, &d->earlier, err) == 0 &&
         day_prepare(c,
-                    "INSERT INTO visit_# (" COLUMNS ", n) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1) "
+                    "INSERT INTO visit_# (" VISIT_COLUMNS ", n) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1) "
                     "ON CONFLICT DO UPDATE SET n = n + 1",
                     day, &d->add, err) == 0)
         return 0;

@@ -138,8 +138,15 @@ static const struct cs_store_ops store = {
     .day_put = db_day_put,
     .day_list = db_day_list,
     .day_labels = db_day_labels,
+    .day_close = db_day_close,
     .visits_of = db_visits_of,
+    .visits_erase = db_visits_erase,
+    .visits_purge = db_visits_purge,
+    .scrub = db_scrub,
+    .release_put = db_release_put,
+    .release_get = db_release_get,
 };
 
-CS_PLUGIN("store-sqlite", "0.1.0", "keeps zones, subjects, orders and certificates in one SQLite file", .settings = settings,
-          .settings_size = sizeof(struct settings), .open = sqlite_open, .close = sqlite_close, .store = &store);
+CS_PLUGIN("store-sqlite", "0.1.0", "keeps zones, subjects, orders and certificates in SQLite, visits in files of their own",
+          .settings = settings, .settings_size = sizeof(struct settings), .open = sqlite_open, .close = sqlite_close,
+          .store = &store);

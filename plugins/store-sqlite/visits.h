@@ -37,6 +37,7 @@ int words_word(struct conn *c, const char *word, int64_t *id, struct cs_error *e
 int words_label(struct conn *c, const char *name, const char *value, int64_t *id, struct cs_error *err);
 int words_set(struct conn *c, const struct cs_visit_label *labels, size_t n, const struct label_set **set,
               struct cs_error *err);
+int words_set_of_text(struct conn *c, const char *text, size_t len, const struct label_set **set, struct cs_error *err);
 int words_set_by_id(struct conn *c, int64_t id, const struct label_set **set, struct cs_error *err);
 
 /* ---- tally.c: additions to the totals, added up in memory until the transaction needs them in the file */
@@ -93,9 +94,11 @@ struct days {
     int64_t *at; /* rising */
 };
 
+#define VISIT_COLUMNS "zone, src, labels, outcome, reached, error, alg, client" /* the key; then n */
+
 int day_check(int64_t day, struct cs_error *err);
 int day_prepare(struct conn *c, const char *sql, int64_t day, sqlite3_stmt **s, struct cs_error *err);
-/* Run SQL with whole numbers for ?1, ?2 …; *number is the first column of the first row, or 0. */
+/* Run SQL with whole numbers for ?1, ?2 … as far as it has them; *number is the first column of the first row, or 0. */
 struct numbers {
     size_t n;
     const int64_t *at;
@@ -108,6 +111,8 @@ struct numbers {
             __VA_ARGS__                                                                                                        \
         }                                                                                                                      \
     }
+#define NO_NUMBERS ((struct numbers){ 0 })
+int visits_run(struct conn *c, const char *sql, struct cs_error *err); /* as it stands; may be several statements */
 int day_run(struct conn *c, const char *sql, int64_t day, struct numbers values, struct cs_error *err);
 int day_number(struct conn *c, const char *sql, int64_t day, struct numbers values, int64_t *number, struct cs_error *err);
 
@@ -116,8 +121,32 @@ int day_table_open(struct conn *c, int64_t day, struct day_statements **out, str
 void day_tables_forget(struct visits_writer *v);
 int day_table_exists(struct conn *c, int64_t day, bool *exists, struct cs_error *err);
 int day_tables_list(struct conn *c, struct days *days, struct cs_error *err); /* free(days->at) */
-/* The rows that `select` gives take the place of the table; no byte of it is left. */
-int day_table_rebuild(struct conn *c, int64_t day, const char *select, struct cs_error *err);
+/* `insert` fills the new visit_# from visit_before, the old one, of which then no byte is left. */
+int day_table_rebuild(struct conn *c, int64_t day, const char *insert, struct numbers values, struct cs_error *err);
 int day_table_drop(struct conn *c, int64_t day, struct cs_error *err);
+
+/* ---- recount.c, fold.c, sweep.c: what closing, erasing and purging have in common */
+
+/* Totals of a day once more from its table, exactly; sets are as they came. Hours, which no visit has, shrink in proportion. */
+int recount_day(struct conn *c, int64_t day, struct cs_error *err);
+
+/* Label sets of the day with less than k sources become "other": counted from the day's table if it is there, otherwise added
+ * up. */
+int fold_sets(struct conn *c, int64_t day, int64_t k, bool table, struct cs_error *err);
+/* Labels likewise, of a day whose table is gone. */
+int fold_labels(struct conn *c, int64_t day, int64_t k, struct cs_error *err);
+
+/* Words, labels and sets that no row has any more go, to the last byte. */
+int sweep_words(struct conn *c, struct cs_error *err);
+/* After a deletion from a small table: write it anew, because pages keep pieces of rows that were deleted or moved. */
+#define SWEEP(table)                                                                                                           \
+    "CREATE TEMP TABLE kept AS SELECT * FROM " table "; DELETE FROM " table ";"                                                \
+    "INSERT INTO " table " SELECT * FROM temp.kept; DROP TABLE temp.kept;"
+
+/* ---- strip.c */
+
+/* Fills temp.gone_label (id) with the labels of that name and value (NULL: any), and temp.strip (old, new) with the sets that
+ * have one and those that they are without it. */
+int strip_prepare(struct conn *c, const char *name, const char *value, struct cs_error *err);
 
 #endif

@@ -105,7 +105,7 @@ CREATE TABLE latency (
     PRIMARY KEY (day, role, instance, bucket)
 ) STRICT, WITHOUT ROWID;
 
--- k: what the day was closed with; 0 while it is open.
+-- k: what the day's sets of labels were folded with, labels_k: its labels; 0: they are not.
 CREATE TABLE day_note (
     day              INTEGER PRIMARY KEY CHECK (day >= 0),
     keys             INTEGER NOT NULL DEFAULT 0 CHECK (keys >= 0),
@@ -113,7 +113,8 @@ CREATE TABLE day_note (
     recorded         INTEGER NOT NULL DEFAULT 0 CHECK (recorded >= 0),
     flags            INTEGER NOT NULL DEFAULT 0,
     key_destroyed_ms INTEGER NOT NULL DEFAULT 0,
-    k                INTEGER NOT NULL DEFAULT 0
+    k                INTEGER NOT NULL DEFAULT 0,
+    labels_k         INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE TABLE release (

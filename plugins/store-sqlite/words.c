@@ -291,7 +291,7 @@ static int labels_of_text(struct conn *c, const char *text, size_t len, struct l
     return 0;
 }
 
-static int set_of_text(struct conn *c, const char *text, size_t len, const struct label_set **out, struct cs_error *err)
+int words_set_of_text(struct conn *c, const char *text, size_t len, const struct label_set **out, struct cs_error *err)
 {
     struct words *words = c->visits->words;
     struct word *w = known(words, SET, text, len);
@@ -312,7 +312,7 @@ int words_set(struct conn *c, const struct cs_visit_label *labels, size_t n, con
     int rc = canonical(labels, n, &text, err);
 
     if (rc == 0)
-        rc = set_of_text(c, text_of(&text), text.len, set, err);
+        rc = words_set_of_text(c, text_of(&text), text.len, set, err);
     text_free(&text);
     return rc;
 }
@@ -332,7 +332,7 @@ static int read_set(struct conn *c, int64_t id, const struct label_set **set, st
     if (rc == 0)
         rc = cs_fail(err, CS_ECONFIG, "%s is damaged: there is no label set %lld", c->file->path, (long long)id);
     else if (rc == 1)
-        rc = text ? set_of_text(c, text, strlen(text), set, err) : cs_fail(err, CS_EINTERNAL, "no memory");
+        rc = text ? words_set_of_text(c, text, strlen(text), set, err) : cs_fail(err, CS_EINTERNAL, "no memory");
     free(text);
     return rc;
 }

@@ -8,13 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../fakes/store_file.h"
-#include "../fakes/visit_book.h"
+#include "../fakes/visits_file.h"
 
-enum { DAY = 20778 };
+enum { DAY = VISIT_DAY };
 
-static struct store_file f;
-static struct visit_book book;
+static struct visits_file v;
 static void *w, *r; /* a writer's connection, a reader's */
 static struct cs_error err;
 static const struct cs_store_ops *ops;
@@ -22,65 +20,29 @@ static const struct cs_store_ops *ops;
 static int set_up(void **state)
 {
     (void)state;
-    store_file_open(&f, 200);
-    store_file_migrate(&f);
-    ops = f.ops;
+    visits_file_open(&v);
+    ops = v.ops;
+    w = v.w;
+    r = v.r;
     err = (struct cs_error){ 0 };
-    visit_book_open(&book);
-    assert_int_equal(ops->connect(f.self, CS_VISITS_WRITER, &w, &err), 0);
-    assert_int_equal(ops->connect(f.self, CS_VISITS_READER, &r, &err), 0);
     return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    ops->disconnect(f.self, r);
-    ops->disconnect(f.self, w);
-    visit_book_close(&book);
-    store_file_close(&f);
+    visits_file_close(&v);
     return 0;
 }
 
-static struct cs_visit a_visit(void)
-{
-    return (struct cs_visit){ .size = sizeof(struct cs_visit),
-                              .day = DAY,
-                              .hour = 9,
-                              .zone = "lab.example",
-                              .has_src = true,
-                              .src = 1,
-                              .outcome = "issued",
-                              .reached = "issued",
-                              .error = "",
-                              .alg = "ecdsa-p256",
-                              .client = "curl" };
-}
-
-static void begin(void)
-{
-    assert_int_equal(ops->begin(w, &err), 0);
-}
-
-static void commit(void)
-{
-    assert_int_equal(ops->commit(w, &err), 0);
-}
+#define a_visit() visits_file_one()
+#define add_random(conn, seed, day, n) visits_file_add(&v, conn, seed, day, n)
+#define agree() visits_file_agree(&v, 0)
+#define number(sql) visits_file_number(&v, sql)
 
 static void savepoint(enum cs_savepoint what)
 {
     assert_int_equal(ops->savepoint(w, what, &err), 0);
-}
-
-static void add_random(void *conn, uint64_t *seed, int64_t day, int n)
-{
-    for (int i = 0; i < n; i++) {
-        struct cs_visit_label labels[3];
-        struct cs_visit visit = visit_book_random(seed, day, labels);
-
-        assert_int_equal(ops->visit_add(conn, &visit, &err), 0);
-        visit_book_add(&book, &visit);
-    }
 }
 
 static void refuse(struct cs_visit visit, enum cs_code code, const char *words)
@@ -90,16 +52,6 @@ static void refuse(struct cs_visit visit, enum cs_code code, const char *words)
     assert_int_equal(err.code, code);
     if (!strstr(err.text, words))
         fail_msg("\"%s\" does not say \"%s\"", err.text, words);
-}
-
-static void agree(void)
-{
-    assert_int_equal(visit_book_differences(&book, f.visits, 0), 0);
-}
-
-static int64_t number(const char *sql)
-{
-    return store_file_number_of(f.visits, sql);
 }
 
 static int row_of_day(void *arg, const struct cs_day *day)
@@ -118,12 +70,12 @@ static void totals_are_those_of_a_plain_recount(void **state)
     (void)state;
     for (int64_t day = DAY; day < DAY + 3; day++)
         for (int batch = 0; batch < 5; batch++) {
-            begin();
+            visits_file_begin(&v);
             savepoint(CS_SAVEPOINT_SET);
             add_random(w, &seed, day, 100);
             savepoint(CS_SAVEPOINT_RELEASE);
             add_random(w, &seed, DAY + 1, 10);
-            commit();
+            visits_file_commit(&v);
         }
     agree();
     assert_int_equal(number("SELECT sum(recorded) FROM day_note"), 1650);
@@ -137,24 +89,24 @@ static void what_is_undone_leaves_nothing_in_memory(void **state)
 
     (void)state;
     for (int i = 0; i < 10; i++) {
-        begin();
+        visits_file_begin(&v);
         savepoint(CS_SAVEPOINT_SET);
         add_random(w, &seed, DAY + i, 20);
         savepoint(CS_SAVEPOINT_RELEASE);
         savepoint(CS_SAVEPOINT_SET);
-        visit_book_sql(&book, "SAVEPOINT piece");
+        visit_book_sql(&v.book, "SAVEPOINT piece");
         before = seed;
         add_random(w, &seed, DAY + 1 + i, 20);
-        visit_book_sql(&book, "ROLLBACK TO piece; RELEASE piece");
+        visit_book_sql(&v.book, "ROLLBACK TO piece; RELEASE piece");
         savepoint(CS_SAVEPOINT_ROLLBACK);
         seed = i % 2 ? before : seed; /* the same words and the same day at once again, or others */
         add_random(w, &seed, DAY + i, 20);
-        commit();
-        begin();
-        visit_book_sql(&book, "SAVEPOINT piece");
+        visits_file_commit(&v);
+        visits_file_begin(&v);
+        visit_book_sql(&v.book, "SAVEPOINT piece");
         add_random(w, &seed, DAY + 1 + i, 20);
         ops->rollback(w);
-        visit_book_sql(&book, "ROLLBACK TO piece; RELEASE piece");
+        visit_book_sql(&v.book, "ROLLBACK TO piece; RELEASE piece");
     }
     agree();
 }
@@ -165,7 +117,7 @@ static void two_connections_take_turns(void **state)
     void *other;
 
     (void)state;
-    assert_int_equal(ops->connect(f.self, CS_VISITS_WRITER, &other, &err), 0);
+    assert_int_equal(ops->connect(v.f.self, CS_VISITS_WRITER, &other, &err), 0);
     for (int i = 0; i < 20; i++) {
         void *conn = i % 2 ? other : w;
 
@@ -173,7 +125,7 @@ static void two_connections_take_turns(void **state)
         add_random(conn, &seed, DAY, 10);
         assert_int_equal(ops->commit(conn, &err), 0);
     }
-    ops->disconnect(f.self, other);
+    ops->disconnect(v.f.self, other);
     agree();
 }
 
@@ -186,16 +138,16 @@ static void words_that_somebody_else_took_away_come_back(void **state)
     (void)state;
     visit.labels = &label;
     visit.n_labels = 1;
-    begin();
+    visits_file_begin(&v);
     assert_int_equal(ops->visit_add(w, &visit, &err), 0);
-    commit();
-    store_file_sql_on(f.visits, "DROP VIEW visit; DROP TABLE visit_20778; DELETE FROM total; DELETE FROM set_total;"
+    visits_file_commit(&v);
+    store_file_sql_on(v.f.visits, "DROP VIEW visit; DROP TABLE visit_20778; DELETE FROM total; DELETE FROM set_total;"
                                 "DELETE FROM step_total; DELETE FROM hour_total; DELETE FROM word WHERE id > 100;"
                                 "DELETE FROM label WHERE id > 0; DELETE FROM label_set WHERE id > 1");
-    begin();
+    visits_file_begin(&v);
     assert_int_equal(ops->visit_add(w, &visit, &err), 0);
-    commit();
-    visit_book_add(&book, &visit);
+    visits_file_commit(&v);
+    visit_book_add(&v.book, &visit);
     agree();
 }
 
@@ -209,12 +161,12 @@ static void a_source_with_very_many_different_visits_counts_at_least(void **stat
     (void)state;
     visit.labels = &label;
     visit.n_labels = 1;
-    begin();
+    visits_file_begin(&v);
     for (int i = 0; i < 1003; i++) {
         snprintf(value, sizeof value, "v%d", i);
         assert_int_equal(ops->visit_add(w, &visit, &err), 0);
     }
-    commit();
+    visits_file_commit(&v);
     assert_int_equal(number("SELECT requests FROM total WHERE label = 0 AND outcome = 0"), 1003);
     assert_int_equal(number("SELECT uniques FROM total WHERE label = 0 AND outcome = 0"), 1);
     assert_int_equal(number("SELECT sum(uniques) FROM total WHERE label <> 0 AND outcome = 0"), 1001);
@@ -229,12 +181,12 @@ static void a_visit_without_a_source_counts_as_a_request(void **state)
 
     (void)state;
     visit.has_src = false;
-    begin();
+    visits_file_begin(&v);
     assert_int_equal(ops->visit_add(w, &visit, &err), 0);
     assert_int_equal(ops->visit_add(w, &visit, &err), 0);
-    commit();
-    visit_book_add(&book, &visit);
-    visit_book_add(&book, &visit);
+    visits_file_commit(&v);
+    visit_book_add(&v.book, &visit);
+    visit_book_add(&v.book, &visit);
     agree();
     assert_int_equal(number("SELECT sum(uniques) FROM total"), 0);
 }
@@ -242,33 +194,33 @@ static void a_visit_without_a_source_counts_as_a_request(void **state)
 static void hostile_words_are_refused_and_leave_nothing(void **state)
 {
     struct cs_visit_label labels[9] = { { "a", "x" }, { "b", "y" } };
-    struct cs_visit v;
+    struct cs_visit odd;
     char value[66];
 
     (void)state;
-    begin();
-#define REFUSE(change, words) (v = a_visit(), v.labels = labels, (void)(change), refuse(v, CS_EINPUT, words))
-    REFUSE(v.day = -1, "-1 is no day");
-    REFUSE(v.day = 2932897, "is no day");
-    REFUSE(v.hour = 24, "24 is no hour");
-    REFUSE(v.zone = "Lab.example", "zone must be a DNS name");
-    REFUSE(v.zone = "a'; DROP TABLE word; --", "zone must be a DNS name");
-    REFUSE(v.outcome = "", "outcome of a visit must be");
-    REFUSE(v.outcome = "two words", "outcome of a visit must be");
-    REFUSE(v.reached = "192.0.2.1/32", "reached of a visit must be");
-    REFUSE(v.error = "a\nb", "error of a visit must be");
-    REFUSE(v.alg = "RSA", "alg of a visit must be");
-    REFUSE(v.client = "", "client of a visit must be");
-    REFUSE(v.n_labels = 9, "9 labels, at most 8");
-    REFUSE((v.n_labels = 2, labels[1].name = "a"), "in the order of their names, each once");
-    REFUSE((v.n_labels = 1, labels[0].name = ""), "name must be 1 to 32");
-    REFUSE((v.n_labels = 1, labels[0].name = "a=b"), "name must be 1 to 32");
-    REFUSE((v.n_labels = 1, labels[0] = (struct cs_visit_label){ "a", "" }), "1 to 64 bytes");
-    REFUSE((v.n_labels = 1, labels[0].value = "a\nb=c"), "no control characters");
+    visits_file_begin(&v);
+#define REFUSE(change, words) (odd = a_visit(), odd.labels = labels, (void)(change), refuse(odd, CS_EINPUT, words))
+    REFUSE(odd.day = -1, "-1 is no day");
+    REFUSE(odd.day = 2932897, "is no day");
+    REFUSE(odd.hour = 24, "24 is no hour");
+    REFUSE(odd.zone = "Lab.example", "zone must be a DNS name");
+    REFUSE(odd.zone = "a'; DROP TABLE word; --", "zone must be a DNS name");
+    REFUSE(odd.outcome = "", "outcome of a visit must be");
+    REFUSE(odd.outcome = "two words", "outcome of a visit must be");
+    REFUSE(odd.reached = "192.0.2.1/32", "reached of a visit must be");
+    REFUSE(odd.error = "a\nb", "error of a visit must be");
+    REFUSE(odd.alg = "RSA", "alg of a visit must be");
+    REFUSE(odd.client = "", "client of a visit must be");
+    REFUSE(odd.n_labels = 9, "9 labels, at most 8");
+    REFUSE((odd.n_labels = 2, labels[1].name = "a"), "in the order of their names, each once");
+    REFUSE((odd.n_labels = 1, labels[0].name = ""), "name must be 1 to 32");
+    REFUSE((odd.n_labels = 1, labels[0].name = "a=b"), "name must be 1 to 32");
+    REFUSE((odd.n_labels = 1, labels[0] = (struct cs_visit_label){ "a", "" }), "1 to 64 bytes");
+    REFUSE((odd.n_labels = 1, labels[0].value = "a\nb=c"), "no control characters");
     memset(value, 'v', 65);
     value[65] = '\0';
-    REFUSE((v.n_labels = 1, labels[0].value = value), "1 to 64 bytes");
-    commit();
+    REFUSE((odd.n_labels = 1, labels[0].value = value), "1 to 64 bytes");
+    visits_file_commit(&v);
     agree();
     assert_int_equal(number("SELECT count(*) FROM total") + number("SELECT count(*) FROM label_set") +
                          number("SELECT coalesce(sum(recorded), 0) FROM day_note"),
@@ -320,7 +272,7 @@ static void a_reader_asks_for_labels_sources_and_ids(void **state)
     char rows[1000] = "";
 
     (void)state;
-    begin();
+    visits_file_begin(&v);
     assert_int_equal(ops->zone_id_put(w, "lab.example", UINT64_MAX, &err), 0);
     assert_int_equal(ops->zone_id_put(w, "", 5, &err), 0);
     assert_int_equal(ops->zone_id_put(w, "lab.example", 7, &err), -1);
@@ -332,7 +284,7 @@ static void a_reader_asks_for_labels_sources_and_ids(void **state)
     assert_int_equal(ops->visit_add(w, &visit, &err), 0);
     visit.outcome = "refused";
     assert_int_equal(ops->visit_add(w, &visit, &err), 0);
-    commit();
+    visits_file_commit(&v);
     assert_int_equal(ops->day_labels(r, DAY, row_of_label, rows, &err), 0);
     assert_string_equal(rows, "lab.example campaign=spring\nlab.example os=debian\n");
     rows[0] = '\0';
@@ -355,25 +307,25 @@ static void latencies_and_days_add_up(void **state)
     char row[200] = "";
 
     (void)state;
-    begin();
+    visits_file_begin(&v);
     assert_int_equal(ops->latency_add(w, &latency, &err), 0);
     assert_int_equal(ops->latency_add(w, &latency, &err), 0);
     assert_int_equal(ops->day_put(w, &day, &err), 0);
     assert_int_equal(ops->visit_add(w, &visit, &err), 0);
     assert_int_equal(ops->day_list(w, row_of_day, row, &err), 0);
     assert_string_equal(row, "20778|1|7|1|2|0");
-    commit();
-    store_file_sql_on(f.visits, "UPDATE day_note SET flags = flags | 1 | 16 | 32");
+    visits_file_commit(&v);
+    store_file_sql_on(v.f.visits, "UPDATE day_note SET flags = flags | 1 | 16 | 32");
     day.flags = CS_DAY_PROXIES;
     day.key_destroyed_ms = 1;
-    begin();
+    visits_file_begin(&v);
     assert_int_equal(ops->day_put(w, &day, &err), 0);
     latency.bucket = 201;
     assert_int_equal(ops->latency_add(w, &latency, &err), -1);
     assert_int_equal(err.code, CS_EINPUT);
     latency.instance = "le\n";
     assert_int_equal(ops->latency_add(w, &latency, &err), -1);
-    commit();
+    visits_file_commit(&v);
     assert_int_equal(ops->day_list(r, row_of_day, row, &err), 0);
     assert_string_equal(row, "20778|1|7|1|53|1");
     assert_int_equal(number("SELECT n FROM latency"), 6);
@@ -384,12 +336,12 @@ static void nothing_is_added_to_a_closed_day(void **state)
     struct cs_day day = { .size = sizeof day, .day = DAY, .flags = CS_DAY_CLOSED };
 
     (void)state;
-    begin();
+    visits_file_begin(&v);
     assert_int_equal(ops->day_put(w, &day, &err), 0);
-    commit();
-    begin();
+    visits_file_commit(&v);
+    visits_file_begin(&v);
     refuse(a_visit(), CS_ECONFLICT, "the day 20778 is closed");
-    commit();
+    visits_file_commit(&v);
     agree();
 }
 
@@ -403,13 +355,13 @@ static void ids_tell_no_order(void **state)
     (void)state;
     visit.labels = &label;
     visit.n_labels = 1;
-    begin();
+    visits_file_begin(&v);
     for (int i = 0; i < 400; i++) {
         snprintf(value, sizeof value, "v%03d", i);
         visit.src = (uint64_t)i + 1;
         assert_int_equal(ops->visit_add(w, &visit, &err), 0);
     }
-    commit();
+    visits_file_commit(&v);
     for (const char *const *table = (const char *const[]){ "label WHERE id > 0", "label_set WHERE id > 1", NULL }; *table;
          table++) {
         char sql[256];
