@@ -19,6 +19,7 @@ int command_sign(const struct command_line *line);
 int command_zone(const struct command_line *line);
 int command_subject(const struct command_line *line);
 int command_plugin(const struct command_line *line);
+int command_privacy(const struct command_line *line);
 int command_report(const struct command_line *line);
 
 /* Is it --help or -h? */

@@ -16,6 +16,7 @@
 
 #include "command/command.h"
 #include "command/gauges.h"
+#include "command/serve_control.h"
 #include "command/serve_records.h"
 #include "command/setup.h"
 #include "engine/http_client.h"
@@ -47,6 +48,7 @@ struct server {
     struct event *signals[3];
     struct timer look, limit;
     enum phase phase;
+    bool controlled; /* the control socket's file is ours */
     bool failed;
     bool gave_up; /* a plugin has not finished: its threads still use what close_all() would release */
 };
@@ -234,6 +236,9 @@ static int open_http(struct server *s, struct cs_error *err)
         return -1;
     http_server_on_ready(s->http, tell_ready, s);
     begin_metrics(s);
+    if (serve_control_open(s->http, settings, s->records.visits, err) < 0)
+        return -1;
+    s->controlled = true;
     for (size_t i = 0; i < settings->n_listen; i++)
         if (listen_on(s, &s->listen_fds[i], s->tls[i],
                       settings->listen[i].proxy_protocol ? HTTP_PROXY_HEADERS : HTTP_PUBLIC, err) < 0)
@@ -376,6 +381,8 @@ static void close_all(struct server *s)
     timer_clear(&s->look);
     timer_clear(&s->limit);
     http_server_free(s->http);
+    if (s->controlled)
+        serve_control_remove(&s->setup.settings);
     if (s->loop)
         waits_end(s->loop);
     records_close(&s->records);

@@ -465,3 +465,15 @@ int store_with(struct instance *instance, enum cs_store_use use, store_fn *fn, v
     c.ops->disconnect(instance->self, c.conn);
     return rc;
 }
+
+int store_with_alone(struct instance *instance, enum cs_store_use use, store_fn *fn, void *arg, struct cs_error *err)
+{
+    struct store_conn c = { 0 };
+    int rc;
+
+    if (connect_one(instance, use, &c, err) < 0)
+        return -1;
+    rc = fn(&c, arg, err);
+    c.ops->disconnect(instance->self, c.conn);
+    return rc;
+}

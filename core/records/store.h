@@ -56,7 +56,8 @@ int64_t store_commits(const struct store *store);
 /* Before /metrics is written: commits, how long they took, and what waits; on the loop. `records`: "state" or "visits". */
 void store_measure(const struct store *store, struct metrics *metrics, const char *records);
 
-/* For commands: one connection and one transaction, in this thread. */
+/* For commands: one connection and one transaction, in this thread; the other outside of any transaction. */
 int store_with(struct instance *instance, enum cs_store_use use, store_fn *fn, void *arg, struct cs_error *err);
+int store_with_alone(struct instance *instance, enum cs_store_use use, store_fn *fn, void *arg, struct cs_error *err);
 
 #endif

@@ -141,11 +141,11 @@ class Countersign:
     def log(self):
         return self.child.log()
 
-    def command(self, *words, check=True):
+    def command(self, *words, check=True, stdin=""):
         """A subcommand with this configuration; its CompletedProcess."""
         self.write_config()
         done = subprocess.run([str(word) for word in (self.program, "-c", self.conf, *words)], capture_output=True,
-                              text=True, stdin=subprocess.DEVNULL, timeout=60, env={**os.environ, **self.env})
+                              text=True, input=stdin, timeout=60, env={**os.environ, **self.env})
         if check and done.returncode != 0:
             raise Failed(f"countersign {' '.join(str(word) for word in words)} ended with {done.returncode}",
                          done.stderr + done.stdout)

@@ -1,0 +1,21 @@
+/*
+ * What the privacy commands do on the store themselves: when no server runs, and for what needs no server. Used by privacy*.c.
+ */
+#ifndef COMMAND_PRIVACY_STORE_H
+#define COMMAND_PRIVACY_STORE_H
+
+#include "command/privacy.h"
+
+/* The answers of the server's control socket (http/privacy.h), without a server. CS_EBUSY: there is one, which does not answer
+ * now; or a key of the day is there, which only a server may use. The caller's setup was read, not more. */
+int privacy_erase_here(struct setup *setup, const struct privacy_options *o, json_t **answer, struct cs_error *err);
+int privacy_export_here(struct setup *setup, json_t **answer, struct cs_error *err);
+
+/* Forget the jobs and certificates with a key that are over; a server may run. *n: rows. */
+int privacy_erase_spki(struct setup *setup, const uint8_t spki[SPKI_HASH_LEN], int64_t *n, struct cs_error *err);
+
+/* The days that the visits store knows, oldest first: an array of {"day", "keys", "received", "recorded", "lost", "flags",
+ * "key_destroyed"}. A server may run. */
+int privacy_days(struct setup *setup, json_t **days, struct cs_error *err);
+
+#endif
