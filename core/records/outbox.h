@@ -22,7 +22,7 @@ int outbox_add(const struct store_conn *c, const char *kind, const char *json, s
 /* On the loop, after that write's commit: there is something to deliver. */
 void outbox_wake(struct outbox *outbox);
 
-/* An event of no transaction of its own (refusals, start, stop): queued and bounded; what does not fit is counted. */
+/* An event of no transaction of its own (start, stop, the end of a key): queued and bounded; what does not fit is counted. */
 void outbox_tell(struct outbox *outbox, const char *kind, const char *json, size_t len);
 /* Events that were lost: told too fast, not written, or older than `most`. */
 int64_t outbox_lost(const struct outbox *outbox);

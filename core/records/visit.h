@@ -43,7 +43,7 @@ void visit_alg(struct visit *visit, const char *alg);                /* a static
 /* Recorded with the next batch, and freed. `error`: error_reason() of the answer, or "". */
 void visit_end(struct visit *visit, enum visit_outcome outcome, const char *error);
 
-/* How long a call of an instance took; `role` "ca" or "dns". */
+/* How long a call of an instance took, well or not; `role` "ca" or "dns". */
 void visits_latency(struct visits *visits, const char *role, const char *instance, int64_t ms);
 
 #endif

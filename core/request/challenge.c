@@ -58,6 +58,8 @@ static void answer(struct publication *p, const struct cs_error *err)
 {
     struct cs_op *op = op_ticket_use(p->ticket);
 
+    if (!err && op && --p->job->unseen == 0)
+        job_see_challenge(p->job);
     if (p->value)
         p->value->waiting = NULL;
     if (op)
@@ -180,8 +182,10 @@ static struct publication *make_publication(struct job *job, struct cs_op *op, c
     p->done = done;
     p->arg = arg;
     p->ticket = p->text ? op_ticket_new(op) : NULL;
-    if (p->ticket)
+    if (p->ticket) {
+        job->unseen++;
         return p;
+    }
     free_publication(p);
     return NULL;
 }
@@ -401,6 +405,7 @@ static void release(struct value *value)
 void challenges_release(struct challenges *challenges, struct job *job)
 {
     owners_each_of_job(challenges->owners, job->id, release);
+    job->unseen = 0;
     challenge_places_drop(job);
 }
 

@@ -126,6 +126,7 @@ static char *join_names(const struct csr *csr)
 static void free_job(struct job *job)
 {
     assert(!job->first);
+    job_drop_visits(job);
     timer_clear(&job->timer);
     zone_queue_leave(&job->place);
     challenge_places_drop(job);
@@ -288,7 +289,7 @@ static void on_looked(void *arg, const struct cs_error *err)
     if (err) {
         end_unstored(job, err);
     } else if (!job->fresh && is_good(look)) {
-        job_tell(job, &(struct job_news){ .job = look->id, .chain = look->pem, .chain_len = look->pem_len });
+        job_tell(job, &(struct job_news){ .job = look->id, .chain = look->pem, .chain_len = look->pem_len, .is_old = true });
         job_end(job);
     } else if (job->heart->stopping) {
         job_suspend(job);

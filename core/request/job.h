@@ -31,10 +31,12 @@ struct job_news {
     const char *chain;
     size_t chain_len;
     bool running; /* the job goes on */
+    bool is_old;  /* the chain is of an earlier order */
 };
 struct job_waiter {
     struct job *job; /* NULL: not joined */
     struct job_waiter *next, *prev;
+    struct visit *visit; /* of the one who waits; NULL: none */
     bool stored_is_enough; /* wants to hear as soon as the job is stored */
     void (*hear)(struct job_waiter *waiter, const struct job_news *news); /* once; the waiter has left before */
 };
@@ -60,6 +62,10 @@ struct job {
     int64_t created_ms, deadline_ms, keep_until_ms; /* wall clock */
     bool fresh;                                     /* a stored chain will not do */
     struct job_waiter *first, *last;
+    struct job_visit *visits; /* of those who were told that it is stored, and wait no more: they end with it */
+    size_t unseen;            /* challenge values that are not visible yet */
+    bool challenge_seen;      /* all that the CA asked for were visible at once */
+    int64_t signing_since_ms; /* on cs_now_ms(); 0: the call began with a later step */
     struct zone_place place;
     struct challenge_place *places; /* of its challenges, as far as they were looked for */
     struct timer timer; /* the deadline while it has no op; later: when its end is stored again */
@@ -95,6 +101,9 @@ int job_revive(struct heart *heart, const struct cs_job *stored, struct subject_
 void job_attach(struct job *job, struct job_waiter *waiter);
 void job_tell(struct job *job, const struct job_news *news); /* every waiter hears, and leaves */
 void job_tell_stored(struct job *job);                       /* those hear for whom stored_is_enough */
+void job_keep_visit(struct job *job, struct job_waiter *waiter); /* who leaves with the job's id: his visit ends with the job */
+void job_see_challenge(struct job *job);                     /* the visits of all who wait have come that far */
+void job_drop_visits(struct job *job);                       /* unfinished: nobody tells them more */
 void job_turn(void *arg);                                    /* job_run.c: the zone is ours */
 void job_fail(struct job *job, const struct cs_error *err);  /* job_run.c: it ends with this */
 void job_suspend(struct job *job);                           /* the server stops: it stays as it is stored */

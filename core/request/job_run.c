@@ -219,10 +219,21 @@ static void on_finished_late(struct job *job, const struct op_result *result)
     job_release(job);
 }
 
+/* Of a call that went from the beginning to its end; one that was stopped says nothing. */
+static void measure(struct job *job, const struct op_result *result)
+{
+    if (result->cancelled)
+        return;
+    if (job->signing_since_ms && !job->heart->stopping)
+        visits_latency(job->heart->visits, "ca", job->ca->in.name, cs_now_ms() - job->signing_since_ms);
+    job->signing_since_ms = 0;
+}
+
 static void on_signed(void *arg, const struct op_result *result)
 {
     struct job *job = arg;
 
+    measure(job, result);
     if (!result->late)
         counts_step(job, job->progress);
     job->op_is_out = result->cancelled;
@@ -273,6 +284,7 @@ static void sign(struct job *job)
     job->attempts++;
     job->progress[0] = '\0';
     job->op_is_out = true;
+    job->signing_since_ms = call.step ? 0 : cs_now_ms();
     if (!call.step && job->ca->challenges)
         challenge_places_expect(job);
     job->op = instance_sign(job->ca, &call, &err);

@@ -2,8 +2,14 @@
  * Those who wait for a job: they join and leave, and hear how it went; see job.h. Called by request.c and the files of the job.
  */
 #include <assert.h>
+#include <stdlib.h>
 
-#include "request/job.h"
+#include "request/outcome.h"
+
+struct job_visit {
+    struct job_visit *next;
+    struct visit *visit;
+};
 
 void job_attach(struct job *job, struct job_waiter *waiter)
 {
@@ -13,6 +19,8 @@ void job_attach(struct job *job, struct job_waiter *waiter)
     waiter->prev = job->last;
     *(job->last ? &job->last->next : &job->first) = waiter;
     job->last = waiter;
+    if (job->challenge_seen)
+        visit_reached(waiter->visit, VISIT_CHALLENGE);
 }
 
 void job_leave(struct job_waiter *waiter)
@@ -27,6 +35,49 @@ void job_leave(struct job_waiter *waiter)
     waiter->next = waiter->prev = NULL;
 }
 
+/* ---- visits of those who need not wait --------------------------------------------------------------------------- */
+
+void job_keep_visit(struct job *job, struct job_waiter *waiter)
+{
+    struct job_visit *kept = waiter->visit ? malloc(sizeof *kept) : NULL;
+
+    if (!kept)
+        return; /* it ends with the answer */
+    *kept = (struct job_visit){ .next = job->visits, .visit = waiter->visit };
+    job->visits = kept;
+    waiter->visit = NULL;
+}
+
+static void end_kept(struct job *job, const struct job_news *news)
+{
+    struct job_visit *kept;
+
+    while ((kept = job->visits)) {
+        job->visits = kept->next;
+        if (news)
+            outcome_news(kept->visit, news);
+        else
+            visit_end(kept->visit, VISIT_UNFINISHED, "");
+        free(kept);
+    }
+}
+
+void job_drop_visits(struct job *job)
+{
+    end_kept(job, NULL);
+}
+
+void job_see_challenge(struct job *job)
+{
+    job->challenge_seen = true;
+    for (const struct job_waiter *waiter = job->first; waiter; waiter = waiter->next)
+        visit_reached(waiter->visit, VISIT_CHALLENGE);
+    for (const struct job_visit *kept = job->visits; kept; kept = kept->next)
+        visit_reached(kept->visit, VISIT_CHALLENGE);
+}
+
+/* ---- news -------------------------------------------------------------------------------------------------------- */
+
 void job_tell(struct job *job, const struct job_news *news)
 {
     struct job_news full = *news;
@@ -38,6 +89,7 @@ void job_tell(struct job *job, const struct job_news *news)
         job_leave(waiter);
         waiter->hear(waiter, &full);
     }
+    end_kept(job, &full);
 }
 
 void job_tell_stored(struct job *job)
@@ -48,6 +100,7 @@ void job_tell_stored(struct job *job)
     for (struct job_waiter *waiter = job->first; waiter; waiter = next) {
         next = waiter->next;
         if (waiter->stored_is_enough) {
+            job_keep_visit(job, waiter);
             job_leave(waiter);
             waiter->hear(waiter, &news);
         }

@@ -327,6 +327,8 @@ static void on_set(void *arg, const struct op_result *result)
     struct owner *owner = arg;
 
     owner->out = true;
+    if (!result->cancelled && !owner->all->heart->stopping)
+        visits_latency(owner->all->heart->visits, "dns", owner->dns->in.name, cs_now_ms() - owner->asked_ms);
     if (!result->late)
         counts_dns_change(owner->all->heart->metrics, owner->dns->in.name, owner->asked_ms, result->err);
     if (result->late && result->err)

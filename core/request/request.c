@@ -4,13 +4,12 @@
 #include "request/request.h"
 
 #include <assert.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "request/counts.h"
-#include "request/job.h"
+#include "request/outcome.h"
 
 struct look;
 
@@ -22,7 +21,7 @@ struct request {
     size_t der_len;
     char **labels; /* name, value, name, value …: kept with the request */
     size_t n_labels;
-    bool detach, fresh;
+    bool detach, respond_async, fresh;
     struct timer deadline;
     struct cs_error refused; /* for an answer that is sent later */
     struct mail mail;
@@ -39,6 +38,7 @@ static void free_request(struct request *r)
     assert(!r->waiter.job);
     timer_clear(&r->deadline);
     free_look(r->look);
+    visit_end(r->waiter.visit, VISIT_UNFINISHED, "");
     for (size_t i = 0; i < 2 * r->n_labels; i++)
         free(r->labels[i]);
     free(r->labels);
@@ -60,21 +60,17 @@ static void answer(struct request *r, const struct answer *a)
     free_request(r);
 }
 
-/* A refusal goes to the audit trail, bounded and without waiting; it names no address, and no subject that is not ours. */
-static void record_refusal(const struct request *r, const struct cs_error *err)
+static struct visit *take_visit(struct request *r)
 {
-    json_t *event = json_pack("{s:s, s:s}", "front", r->front, "reason", error_reason(err));
-    char *text = event ? json_dumps(event, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    struct visit *visit = r->waiter.visit;
 
-    if (text)
-        outbox_tell(r->heart->outbox, "refused", text, strlen(text));
-    free(text);
-    json_decref(event);
+    r->waiter.visit = NULL;
+    return visit;
 }
 
 static void refuse(struct request *r, const struct cs_error *err)
 {
-    record_refusal(r, err);
+    outcome_error(take_visit(r), err);
     answer(r, &(struct answer){ .err = err, .job = "", .step = "" });
 }
 
@@ -107,7 +103,12 @@ static void on_heard(struct job_waiter *waiter, const struct job_news *news)
         .step = "",
         .running = news->running,
     };
+    struct visit *visit = take_visit(r);
 
+    if (news->running && !news->err)
+        visit_end(visit, VISIT_LATE, ""); /* unless the job has taken it */
+    else
+        outcome_news(visit, news);
     answer(r, &a);
 }
 
@@ -124,6 +125,9 @@ static void on_deadline(void *arg)
     a.job = id;
     cs_fail_as(&err, CS_EBUSY, "still-running", "the certificate is not ready yet; the order goes on: ask again%s",
                is_stored ? " at Location" : "");
+    if (is_stored && r->respond_async)
+        job_keep_visit(r->waiter.job, &r->waiter);
+    visit_end(take_visit(r), VISIT_LATE, error_reason(&err));
     job_leave(&r->waiter);
     if (r->looking) {
         /* The look-up still holds the request: it is answered now and freed when the look-up comes back. */
@@ -147,10 +151,24 @@ static void join(struct request *r, struct subject_row *row, struct csr *csr)
         refuse(r, &err);
         return;
     }
+    visit_reached(r->waiter.visit, VISIT_CSR);
     r->waiter.stored_is_enough = r->detach;
     r->waiter.hear = on_heard;
     if (job_join(r->heart, row, &grant, csr, r->fresh, &r->waiter, &err) < 0)
         refuse(r, &err);
+}
+
+/* Its subject may ask: from here on it is the zone's visit. */
+static int read_csr(struct request *r, const struct subject_row *row, struct csr *csr, struct cs_error *err)
+{
+    visit_zone(r->waiter.visit, row->zone);
+    visit_reached(r->waiter.visit, VISIT_SUBJECT);
+    if (csr_read(csr, r->der, r->der_len, err) < 0)
+        return -1;
+    visit_alg(r->waiter.visit, csr->key_type);
+    free(r->der);
+    r->der = NULL;
+    return 0;
 }
 
 static void on_subject(void *arg, struct subject_row *row, const struct cs_error *err)
@@ -169,9 +187,7 @@ static void on_subject(void *arg, struct subject_row *row, const struct cs_error
         cs_fail(&refused, CS_ESHUTDOWN, "the server is stopping; try again in a moment");
     else if (err)
         refused = *err;
-    else if (grant_subject(&asker, row, &refused) == 0 && csr_read(&csr, r->der, r->der_len, &refused) == 0) {
-        free(r->der);
-        r->der = NULL;
+    else if (grant_subject(&asker, row, &refused) == 0 && read_csr(r, row, &csr, &refused) == 0) {
         join(r, row, &csr);
         return;
     }
@@ -207,6 +223,7 @@ static struct request *make(struct heart *heart, const struct submission *s, ans
     r->fn = fn;
     r->arg = arg;
     r->detach = s->detach;
+    r->respond_async = s->respond_async;
     r->fresh = s->fresh;
     r->front = text_copy(s->front);
     r->identity = text_copy(s->identity);
@@ -255,8 +272,11 @@ struct request *request_submit(struct heart *heart, const struct submission *sub
     struct request *r = make(heart, submission, fn, arg);
     struct cs_error err;
 
-    if (!r)
+    if (!r) {
+        visit_end(submission->visit, VISIT_FAILED, error_kind(CS_EBUSY)->slug);
         return NULL;
+    }
+    r->waiter.visit = submission->visit;
     if (start(r, submission, &err) < 0) {
         refuse_later(r, &err);
         return r;
@@ -269,6 +289,7 @@ struct request *request_submit(struct heart *heart, const struct submission *sub
 void request_detach(struct request *r)
 {
     r->detached = true;
+    visit_end(take_visit(r), VISIT_LEFT, "");
     if (r->looking || r->mailed) {
         timer_clear(&r->deadline);
         return;

@@ -7,7 +7,7 @@
 
 #include <countersign/plugin.h>
 
-#include "records/label.h"
+#include "records/visit.h"
 
 struct heart;   /* everything in request/ that lives as long as the server; heart.h */
 struct request;
@@ -22,7 +22,9 @@ struct submission {
     size_t n_labels;
     int64_t deadline_ms; /* on cs_now_ms(): answer by then, at the latest with a retryable problem and the job's place */
     bool detach;         /* do not wait: answer with the job's id as soon as it is stored (Prefer: respond-async) */
+    bool respond_async;  /* the job's id is an answer, too, once the deadline has come */
     bool fresh;          /* a stored chain will not do (Cache-Control: no-cache) */
+    struct visit *visit; /* that this is; NULL: it is not recorded. request.c ends it, in any case */
 };
 
 struct answer {
@@ -37,7 +39,7 @@ struct answer {
 /* On the loop, once, later. All of the answer is valid inside the call only. */
 typedef void answer_fn(void *arg, const struct answer *answer);
 
-/* Copies. NULL without memory: answer busy. */
+/* Copies, but for the visit, which is request.c's from now on. NULL without memory: answer busy; the visit has ended. */
 struct request *request_submit(struct heart *heart, const struct submission *submission, answer_fn *fn, void *arg);
 void request_detach(struct request *request); /* the client is gone: `fn` will not be called */
 

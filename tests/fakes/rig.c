@@ -354,9 +354,12 @@ struct request *rig_submit(struct rig *rig, const char *csr, int64_t wait_ms, bo
         .content_type = "",
         .deadline_ms = cs_now_ms() + wait_ms,
         .detach = detach,
+        .respond_async = rig->respond_async,
         .fresh = fresh,
+        .visit = rig->visit,
     };
 
+    rig->visit = NULL;
     *answer = (struct rig_answer){ 0 };
     return request_submit(rig->heart, &submission, on_answer, answer);
 }

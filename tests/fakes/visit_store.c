@@ -432,7 +432,7 @@ const char *visit_store_kept(const char *key)
     return value;
 }
 
-void visit_store_open(struct visit_store *s)
+void visit_store_open(struct visit_store *s, struct loop *loop)
 {
     static const struct cs_store_ops ops = {
         .size = sizeof ops,
@@ -460,7 +460,7 @@ void visit_store_open(struct visit_store *s)
         .publish = fake_publish,
     };
 
-    *s = (struct visit_store){ .loop = loop_new(NULL) };
+    *s = (struct visit_store){ .loop = loop ? loop : loop_new(NULL), .own_loop = !loop };
     assert(s->loop);
     fake.lines = calloc(LINES_MOST, sizeof *fake.lines);
     assert(fake.lines);
@@ -474,7 +474,8 @@ void visit_store_close(struct visit_store *s)
 {
     store_close(s->state);
     loop_run_once(s->loop, 0);
-    loop_free(s->loop);
+    if (s->own_loop)
+        loop_free(s->loop);
     visit_store_forget();
     free(fake.lines);
     fake.lines = NULL;

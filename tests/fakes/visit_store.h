@@ -10,11 +10,12 @@
 struct visit_store {
     struct instance instance; /* its plugin.store may be changed before it is opened */
     struct loop *loop;
+    bool own_loop;
     struct store *state;
 };
 
-/* One at a time: what it remembers is the program's. */
-void visit_store_open(struct visit_store *s);
+/* One at a time: what it remembers is the program's. `loop` NULL: it makes one. */
+void visit_store_open(struct visit_store *s, struct loop *loop);
 void visit_store_close(struct visit_store *s);
 
 /* ---- What the next calls do ---- */

@@ -17,6 +17,13 @@
 
 void visits_rig_open(struct visits_rig *rig)
 {
+    clock_freeze(true);
+    clock_step_wall(RIG_NOON_MS - cs_wall_ms());
+    visits_rig_open_on(rig, NULL);
+}
+
+void visits_rig_open_on(struct visits_rig *rig, struct loop *loop)
+{
     *rig = (struct visits_rig){ .settings = { .enabled = true,
                                               .keep_days = 7,
                                               .label_days = 30,
@@ -25,9 +32,7 @@ void visits_rig_open(struct visits_rig *rig)
                                               .grace_ms = 5 * 60 * 1000,
                                               .publish_ms = 3600 * 1000 } };
     log_setup(CS_LOG_WARN);
-    clock_freeze(true);
-    clock_step_wall(RIG_NOON_MS - cs_wall_ms());
-    visit_store_open(&rig->store);
+    visit_store_open(&rig->store, loop);
     rig->metrics = metrics_new();
     snprintf(rig->runtime, sizeof rig->runtime, "/dev/shm/countersign-visits-XXXXXX");
     assert(rig->metrics && mkdtemp(rig->runtime));
@@ -53,7 +58,7 @@ void visits_rig_stop(struct visits_rig *rig)
 {
     clock_freeze(false); /* it waits by the clock */
     visits_close(rig->visits);
-    clock_freeze(true);
+    clock_freeze(rig->store.own_loop);
     rig->visits = NULL;
 }
 

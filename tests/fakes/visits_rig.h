@@ -24,6 +24,8 @@ struct visits_rig {
 };
 
 void visits_rig_open(struct visits_rig *rig); /* all but the visits */
+/* The same on a loop that there is, with clocks that are left alone. */
+void visits_rig_open_on(struct visits_rig *rig, struct loop *loop);
 void visits_rig_start(struct visits_rig *rig);
 void visits_rig_stop(struct visits_rig *rig);  /* the visits only: as a clean stop of the server */
 void visits_rig_close(struct visits_rig *rig); /* and everything else */

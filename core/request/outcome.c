@@ -1,0 +1,43 @@
+/*
+ * From an answer to the word that is recorded; see outcome.h.
+ */
+#include "request/outcome.h"
+
+#include "base/error.h"
+
+static enum visit_outcome outcome_of(enum cs_code code)
+{
+    switch (code) {
+    case CS_EINPUT:
+    case CS_EDENIED:
+    case CS_ENOTFOUND:
+        return VISIT_REFUSED;
+    case CS_ESHUTDOWN:
+        return VISIT_UNFINISHED;
+    case CS_ECONFLICT:
+    case CS_ELIMIT:
+    case CS_EBUSY:
+    case CS_ETIMEDOUT:
+    case CS_EUPSTREAM:
+    case CS_EREFUSED:
+    case CS_ECONFIG:
+    case CS_EINTERNAL:
+    case CS_ERESTART:
+    case CS_OK:
+        break;
+    }
+    return VISIT_FAILED;
+}
+
+void outcome_error(struct visit *visit, const struct cs_error *err)
+{
+    visit_end(visit, outcome_of(err->code), err->code == CS_ESHUTDOWN ? "" : error_reason(err));
+}
+
+void outcome_news(struct visit *visit, const struct job_news *news)
+{
+    if (news->err)
+        outcome_error(visit, news->err);
+    else
+        visit_end(visit, news->is_old ? VISIT_STORED : VISIT_ISSUED, "");
+}

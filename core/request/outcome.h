@@ -1,0 +1,14 @@
+/*
+ * How the visit of a request ends (records/visit.h), by the answer that it got. Called by request.c, and by job_waiter.c for
+ * who was answered already.
+ */
+#ifndef REQUEST_OUTCOME_H
+#define REQUEST_OUTCOME_H
+
+#include "request/job.h"
+
+/* Each ends the visit; NULL is allowed. */
+void outcome_error(struct visit *visit, const struct cs_error *err);
+void outcome_news(struct visit *visit, const struct job_news *news); /* of a job that is over, or suspended */
+
+#endif
