@@ -56,6 +56,9 @@ void gauges_begin(const struct gauges *gauges)
     if (process.started_us >= 0)
         metrics_gauge_us(gauges->metrics, "process_start_time_seconds", "When the process began, since 1970.", "",
                          process.started_us);
+    metrics_declare(gauges->metrics, "countersign_visits_lost_total", "Visits that could not be recorded.", METRIC_COUNTER);
+    metrics_declare(gauges->metrics, "countersign_labels_total", "Labels that clients gave, by what became of them.",
+                    METRIC_COUNTER);
     metrics_declare(gauges->metrics, "countersign_dns_queries_total",
                     "Queries that a DNS back end of its own answered, by type and response code.", METRIC_COUNTER);
 }
@@ -150,7 +153,7 @@ void gauges_refresh(const struct gauges *gauges)
     if (gauges->store)
         store_measure(gauges->store, gauges->metrics, "state");
     if (gauges->visits)
-        store_measure(gauges->visits, gauges->metrics, "visits");
+        visits_measure(gauges->visits);
     if (gauges->outbox)
         outbox_measure(gauges->outbox, gauges->metrics);
     ledger_measure(gauges->ledger);

@@ -7,6 +7,7 @@
 
 #include "records/ledger.h"
 #include "records/outbox.h"
+#include "records/visits.h"
 #include "request/heart.h"
 
 /* Whose figures; all but `metrics` and `settings` may be NULL. */
@@ -14,7 +15,8 @@ struct gauges {
     struct metrics *metrics;
     const struct settings *settings;
     struct instances *instances;
-    const struct store *store, *visits;
+    const struct store *store;
+    const struct visits *visits;
     const struct outbox *outbox;
     const struct ledger *ledger;
     const struct heart *heart;

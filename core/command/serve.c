@@ -195,7 +195,7 @@ static struct gauges gauges_of(const struct server *s)
     const struct records *r = &s->records;
 
     return (struct gauges){ .metrics = s->metrics, .settings = &s->setup.settings, .instances = s->instances, .store = r->store,
-                            .outbox = r->outbox, .ledger = r->ledger, .heart = s->heart };
+                            .visits = r->visits, .outbox = r->outbox, .ledger = r->ledger, .heart = s->heart };
 }
 
 static void refresh_metrics(void *arg)
@@ -248,10 +248,16 @@ static int open_http(struct server *s, struct cs_error *err)
 
 static void close_down(void *arg);
 
+static void tell_sinks(struct server *s, const char *kind)
+{
+    static const char version[] = "{\"version\":\"" CS_VERSION "\"}";
+
+    outbox_tell(s->records.outbox, kind, version, strlen(version));
+}
+
 /* Orders of an earlier run may be under way already: they are suspended again before anything is taken apart. */
 static void on_resumed(void *arg, const struct cs_error *err)
 {
-    static const char started[] = "{\"version\":\"" CS_VERSION "\"}";
     struct server *s = arg;
     struct cs_error failure;
 
@@ -259,7 +265,7 @@ static void on_resumed(void *arg, const struct cs_error *err)
         return;
     if (!err && open_http(s, &failure) == 0) {
         s->phase = SERVING;
-        outbox_tell(s->records.outbox, "started", started, strlen(started));
+        tell_sinks(s, "started");
         log_line(CS_LOG_INFO, LOG_WHO, "", "ready version=%s", CS_VERSION);
         return;
     }
@@ -446,6 +452,7 @@ int command_serve(const struct command_line *line)
     } else {
         heart_resume(s.heart, on_resumed, &s);
         loop_run(s.loop);
+        tell_sinks(&s, "stopped");
         log_line(CS_LOG_INFO, LOG_WHO, "", "stopped");
     }
     if (s.gave_up) {

@@ -180,7 +180,7 @@ static void count(struct labels_declared *labels, enum fate fate)
         [PERSONAL] = "result=\"personal\"", [NOT_ALLOWED] = "result=\"not-allowed\"", [TOO_MANY] = "result=\"too-many\"",
     };
 
-    metrics_count(labels->metrics, "countersign_labels_total", "Labels that clients gave, by what became of them", words[fate],
+    metrics_count(labels->metrics, "countersign_labels_total", "Labels that clients gave, by what became of them.", words[fate],
                   1);
 }
 

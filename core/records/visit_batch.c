@@ -41,7 +41,7 @@ struct visit_batch {
 void visit_lost(struct visits *visits)
 {
     visits->lost++;
-    metrics_count(visits->with.metrics, "countersign_visits_lost_total", "Visits that could not be recorded", "", 1);
+    metrics_count(visits->with.metrics, "countersign_visits_lost_total", "Visits that could not be recorded.", "", 1);
     if (visits->lost_logged_ms && cs_now_ms() - visits->lost_logged_ms < LOST_LOG_MS)
         return;
     visits->lost_logged_ms = cs_now_ms();

@@ -92,6 +92,13 @@ struct visits *visits_open(const struct visits_with *with, struct cs_error *err)
     return visits;
 }
 
+void visits_measure(const struct visits *visits)
+{
+    store_measure(visits->store, visits->with.metrics, "visits");
+    metrics_total(visits->with.metrics, "countersign_visits_lost_total", "Visits that could not be recorded.", "",
+                  visits->lost);
+}
+
 /* ---- the stop ---------------------------------------------------------------------------------------------------- */
 
 static bool is_out(const struct visits *visits)

@@ -30,6 +30,9 @@ const char *visits_lacks(const struct cs_store_ops *ops);
  * lives longer. NULL and *err. */
 struct visits *visits_open(const struct visits_with *with, struct cs_error *err);
 
+/* Before /metrics is written: their store's figures, and how many visits were lost. */
+void visits_measure(const struct visits *visits);
+
 /* After loop_run() has returned, before the outbox and the state's store are closed. Open visits are recorded as unfinished
  * (their owners may still end them), keys are destroyed or put away, what is queued is written, within 5 s; then the analysts'
  * file is published. Turns the loop itself. NULL is allowed. */

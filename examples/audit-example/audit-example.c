@@ -73,13 +73,13 @@ static int post(const struct plugin *p, const struct cs_event *event, struct cs_
     const struct settings *s = p->settings;
     struct exchange x = { .p = p, .rc = -1, .err = err };
     char number[64], time[64], kind[64];
-    const char *const headers[] = { p->authorization, "Content-Type: application/json", number, time, kind };
+    const char *const headers[] = { p->authorization, "Content-Type: application/json", kind, number, time };
     const struct cs_http_request request = {
         .size = sizeof request,
         .method = "POST",
         .url = s->url,
         .headers = headers,
-        .n_headers = 5,
+        .n_headers = event->number ? 5 : 3, /* a visit has neither number nor time */
         .body = event->json, /* one JSON object */
         .body_len = event->json_len,
         .timeout_ms = s->timeout,

@@ -20,9 +20,9 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))
         if self.headers["Authorization"] != f"Bearer {self.server.token}":
             return self.answer(401)
-        number = int(self.headers["Event-Number"])
+        number = self.headers["Event-Number"]  # a visit has none
         with self.server.lock:
-            if number in self.server.seen:
+            if number and number in self.server.seen:
                 return self.answer(409)
             self.server.seen.add(number)
             print(number, self.headers["Event-Kind"], json.dumps(json.loads(body)), flush=True)

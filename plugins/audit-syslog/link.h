@@ -1,6 +1,6 @@
 /*
- * The way to the syslog server: a socket that is opened when it is needed, and written to with a deadline. For a thread that may
- * wait. Called by syslog.c.
+ * The way to the syslog server: a socket that is opened when it is needed, and written to with a deadline. For a thread that
+ * may wait. Called by syslog.c.
  */
 #ifndef AUDIT_SYSLOG_LINK_H
 #define AUDIT_SYSLOG_LINK_H

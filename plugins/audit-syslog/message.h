@@ -1,5 +1,6 @@
 /*
- * An event as a syslog message, RFC 5424 6: header, structured data, and the event's JSON as the text. Pure. Called by syslog.c.
+ * An event as a syslog message, RFC 5424 6: header, structured data, and the event's JSON as the text. Pure. Called by
+ * syslog.c.
  */
 #ifndef AUDIT_SYSLOG_MESSAGE_H
 #define AUDIT_SYSLOG_MESSAGE_H
@@ -19,8 +20,8 @@ struct message_style {
     size_t most;        /* bytes */
 };
 
-/* Write one message, without any framing. An event of the visits ledger gets no timestamp, no process and no sequence. What does
- * not fit into `most` bytes goes without its text, and says so. -1: no memory. */
+/* Write one message, without any framing. An event of the visits ledger gets no timestamp, no process and no sequence. What
+ * does not fit into `most` bytes goes without its text, and says so. -1: no memory. */
 int message_write(struct text *out, const struct message_style *style, const struct cs_event *event, struct cs_error *err);
 
 /* "local0" -> 16; -1: no such facility. */

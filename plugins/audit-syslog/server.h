@@ -14,8 +14,8 @@ struct server {
     char port[8];
 };
 
-/* "unix:/dev/log", "udp:HOST:PORT", "tcp:HOST:PORT", "tls:HOST:PORT"; an IPv6 address in brackets. Without a port: 514, and 6514
- * for tls (RFC 5425). -1 and CS_ECONFIG. */
+/* "unix:/dev/log", "udp:HOST:PORT", "tcp:HOST:PORT", "tls:HOST:PORT"; an IPv6 address in brackets. Without a port: 514, and
+ * 6514 for tls (RFC 5425). -1 and CS_ECONFIG. */
 int server_parse(struct server *out, const char *text, struct cs_error *err);
 
 #endif

@@ -181,6 +181,6 @@ static int syslog_open(struct cs_instance *in, const void *conf, void **self, st
 static const struct cs_audit_ops audit = { .size = sizeof audit, .blocking = true, .append = syslog_append,
                                            .reopen = syslog_reopen };
 
-CS_PLUGIN("audit-syslog", "0.1.0", "sends a ledger as syslog messages (RFC 5424) over unix, UDP, TCP or TLS", .settings = settings,
-          .settings_size = sizeof(struct settings), .open = syslog_open, .close = syslog_close, .audit = &audit,
-          .check = syslog_check);
+CS_PLUGIN("audit-syslog", "0.1.0", "sends a ledger as syslog messages (RFC 5424) over unix, UDP, TCP or TLS",
+          .settings = settings, .settings_size = sizeof(struct settings), .open = syslog_open, .close = syslog_close,
+          .audit = &audit, .check = syslog_check);

@@ -23,8 +23,10 @@ static int trust(SSL_CTX *context, const char *ca_file, struct cs_error *err)
 {
     const int done = *ca_file ? SSL_CTX_load_verify_file(context, ca_file) : SSL_CTX_set_default_verify_paths(context);
 
-    return done == 1 ? 0 : cs_fail(err, CS_ECONFIG, "cannot read the CA certificates of %s: %s", *ca_file ? ca_file : "the system",
-                                   tls_reason(NULL));
+    if (done == 1)
+        return 0;
+    return cs_fail(err, CS_ECONFIG, "cannot read the CA certificates of %s: %s", *ca_file ? ca_file : "the system",
+                   tls_reason(NULL));
 }
 
 static int show(SSL_CTX *context, const struct tls_settings *settings, struct cs_error *err)

@@ -42,7 +42,8 @@ static void expect(const struct cs_event *e, const char *message)
 
 static void an_event_has_its_exact_time_a_sequence_and_its_json(void **state)
 {
-    const struct cs_event e = event(5, "issued", "{\"zone\":\"lab.example\",\"names\":[\"a.lab.example\"],\"days\":90,\"new\":true}");
+    const struct cs_event e =
+        event(5, "issued", "{\"zone\":\"lab.example\",\"names\":[\"a.lab.example\"],\"days\":90,\"new\":true}");
 
     (void)state;
     expect(&e, "<30>1 2023-11-14T22:13:20.123Z ns1.example.com countersign 71 issued [meta sequenceId=\"5\"]"
@@ -62,7 +63,8 @@ static void a_visit_has_neither_time_nor_sequence_nor_process(void **state)
 
 static void values_are_escaped(void **state)
 {
-    const struct cs_event e = event(1, "failed", "{\"text\":\"a \\\"b\\\" \\\\ [c]\\nd\\u00e4\",\"bad key\":1,\"x=y\":1,\"number\":9}");
+    const struct cs_event e =
+        event(1, "failed", "{\"text\":\"a \\\"b\\\" \\\\ [c]\\nd\\u00e4\",\"bad key\":1,\"x=y\":1,\"number\":9}");
 
     (void)state;
     expect(&e, "<28>1 2023-11-14T22:13:20.123Z ns1.example.com countersign 71 failed [meta sequenceId=\"1\"]"

@@ -22,7 +22,7 @@ struct cs_event {
     uint32_t size;
     int64_t number;   /* rises by one with each event of this server; a gap was dropped. 0: the visits ledger has none */
     int64_t time_ms;  /* wall clock; 0 in the visits ledger: write none in its place                                   */
-    const char *kind; /* "issued", "failed", "started", "stopped"; "visit"                                             */
+    const char *kind; /* "issued", "failed", "started", "stopped", "key-destroyed", …; "visit" of the other ledger     */
     const char *json; /* one JSON object with the rest; RFC 8259, no newline. A visit has day ("2026-11-21"), zone, labels
                        * (an object), outcome, reached, error, alg, client, and n: how many there were of it          */
     size_t json_len;
