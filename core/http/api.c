@@ -152,7 +152,7 @@ static void arrive(struct api *api, const struct connection *c, const struct mes
 
     arrival_read(&arrival, m, connection_peer(c), &api->proxies);
     snprintf(labels, sizeof labels, "from=\"%s\"", arrival_word(arrival.from));
-    metrics_count(api->metrics, "countersign_http_sources_total", "Requests for a signature, by who said where they come from.",
+    metrics_count(api->metrics, "countersign_http_sources_total", "Signing requests by who said where they come from.",
                   labels, 1);
 }
 
