@@ -126,6 +126,35 @@ static void sees_that_one_hidden_cell_alone_is_found_out(void **state)
     release_free(&r);
 }
 
+/* As many as clients can make up within the bounds of a zone and a week. */
+static void does_not_take_long_over_thousands_of_values(void **state)
+{
+    struct release r = week(4500 + 3 * 7000, 700);
+    struct release_table *table;
+
+    (void)state;
+    table = release_add_table(&r, RELEASE_BY_LABEL, "campaign");
+    assert_non_null(table);
+    for (int i = 0; i < 7000; i++) {
+        struct release_cell *cell = release_add_cell(table, "any");
+
+        assert_non_null(cell);
+        cell->requests = 3;
+        cell->sources = 2;
+    }
+    for (int i = 0; i < 3; i++) {
+        struct release_cell *cell = release_add_cell(table, "many");
+
+        assert_non_null(cell);
+        cell->requests = 1400 + i * 100;
+        cell->sources = 600;
+    }
+    release_hide(&r);
+    assert_true(hides(&r, 0, "any") && hides(&r, 0, "many"));
+    assert_false(r.tables[0].cells[7002].hidden);
+    release_free(&r);
+}
+
 static void rounds_to_the_nearest_five(void **state)
 {
     static const int64_t numbers[][2] = {
@@ -269,6 +298,7 @@ int main(void)
         cmocka_unit_test(hides_all_when_few_came),
         cmocka_unit_test(hides_more_where_rounding_leaves_too_little_open),
         cmocka_unit_test(sees_that_one_hidden_cell_alone_is_found_out),
+        cmocka_unit_test(does_not_take_long_over_thousands_of_values),
         cmocka_unit_test(rounds_to_the_nearest_five),
         cmocka_unit_test(leaves_five_possible_numbers_to_who_knows_the_program),
         cmocka_unit_test(and_that_test_finds_the_number_of_a_cell_hidden_alone),
