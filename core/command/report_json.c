@@ -59,7 +59,7 @@ static void set_fact(json_t *to, const struct report_fact *fact, bool *failed)
 {
     char name[40] = { 0 };
 
-    for (size_t i = 0; fact->name[i] && i < sizeof name - 1; i++)
+    for (size_t i = 0; i < sizeof name - 1 && fact->name[i]; i++)
         name[i] = fact->name[i] == ' ' ? '_' : fact->name[i];
     set(to, name, clean_string(fact->value), failed);
 }

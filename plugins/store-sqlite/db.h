@@ -65,7 +65,7 @@ struct visits_statements {
     sqlite3_stmt *word_find, *word_put, *label_find, *label_put, *set_find, *set_put, *set_labels;
     sqlite3_stmt *total_add, *set_total_add, *step_total_add, *hour_total_add, *recorded_add, *latency_add;
     sqlite3_stmt *day_put, *day_flag, *day_list, *day_labels;
-    sqlite3_stmt *release_put, *release_get;
+    sqlite3_stmt *release_put, *release_get, *release_list;
 };
 
 struct visits_writer;
@@ -213,6 +213,7 @@ int db_scrub(void *conn, bool *done, struct cs_error *err);
 
 int db_release_put(void *conn, const char *zone, const char *week, const void *data, size_t len, struct cs_error *err);
 int db_release_get(void *conn, const char *zone, const char *week, cs_blob_fn *fn, void *arg, struct cs_error *err);
+int db_release_list(void *conn, cs_release_fn *fn, void *arg, struct cs_error *err);
 
 /* ---- the analytics database; analytics.h has what its files share */
 

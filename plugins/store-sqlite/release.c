@@ -30,3 +30,17 @@ int db_release_get(void *conn, const char *zone, const char *week, cs_blob_fn *f
     }
     return got < 0 ? -1 : 0;
 }
+
+int db_release_list(void *conn, cs_release_fn *fn, void *arg, struct cs_error *err)
+{
+    struct conn *c = conn;
+    struct query q = query_on(c, c->v.release_list);
+    int got;
+
+    while ((got = query_next(&q, err)) == 1)
+        if (fn(arg, row_text(&q, 0), row_text(&q, 1))) {
+            query_end(&q);
+            return 0;
+        }
+    return got < 0 ? -1 : 0;
+}

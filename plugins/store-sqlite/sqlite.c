@@ -145,6 +145,7 @@ static const struct cs_store_ops store = {
     .scrub = db_scrub,
     .release_put = db_release_put,
     .release_get = db_release_get,
+    .release_list = db_release_list,
 };
 
 CS_PLUGIN("store-sqlite", "0.1.0", "keeps zones, subjects, orders and certificates in SQLite, visits in files of their own",

@@ -54,6 +54,7 @@ const struct statement_sql visits_statements[] = {
 
     WRITE(release_put, "INSERT INTO release (zone, week, data) VALUES (?, ?, ?)"),
     ASK(release_get, "SELECT data FROM release WHERE zone = ? AND week = ?"),
+    ASK(release_list, "SELECT zone, week FROM release ORDER BY zone, week"),
 };
 
 const size_t n_visits_statements = sizeof visits_statements / sizeof *visits_statements;

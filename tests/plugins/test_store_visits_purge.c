@@ -177,9 +177,18 @@ static int keep_blob(void *arg, const void *data, size_t len)
     return 0;
 }
 
+static int add_release(void *arg, const char *zone, const char *week)
+{
+    char *names = arg;
+    size_t len = strlen(names);
+
+    snprintf(names + len, 100 - len, "%s %s;", zone, week);
+    return 0;
+}
+
 static void a_release_is_frozen(void **state)
 {
-    char data[100] = "";
+    char data[100] = "", names[100] = "";
 
     (void)state;
     visits_file_begin(&v);
@@ -188,7 +197,10 @@ static void a_release_is_frozen(void **state)
     assert_int_equal(v.err.code, CS_ECONFLICT);
     assert_int_equal(v.ops->release_put(v.w, "lab.example", "last week", "third", 5, &v.err), -1);
     assert_int_equal(v.err.code, CS_EINPUT);
+    assert_int_equal(v.ops->release_put(v.w, "lab.example", "2026-W09", "other", 5, &v.err), 0);
     visits_file_commit(&v);
+    assert_int_equal(v.ops->release_list(v.r, add_release, names, &v.err), 0);
+    assert_string_equal(names, "lab.example 2026-W09;lab.example 2026-W47;");
     assert_int_equal(v.ops->release_get(v.r, "lab.example", "2026-W47", keep_blob, data, &v.err), 0);
     assert_string_equal(data, "first");
     data[0] = '\0';
