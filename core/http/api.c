@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "engine/log.h"
 #include "http/arrival.h"
 #include "http/connection.h"
@@ -20,6 +21,7 @@
 #define LOOK_MS        30000 /* for the store to say what became of a job */
 #define OVERTIME_MS    5000  /* the heart keeps the deadline; should it fail to, the connection answers */
 #define ACCEPTED_RETRY 2     /* seconds */
+#define CODED          "content-coding" /* a type of HTTP's, with a status of its own */
 #define ALLOW_ANY      "GET, HEAD, OPTIONS, POST"
 
 /* A request whose answer comes later. */
@@ -103,23 +105,6 @@ static void answer_error(struct connection *c, enum route route, const struct cs
                                                             .retry_after_s = problem_retry_after_s(err, false) });
 }
 
-/* False: it has been answered. */
-static bool accept_sign(struct connection *c, const struct message *m, struct preferences *wishes, struct labels *labels)
-{
-    struct cs_error err = { 0 };
-
-    preferences_read(wishes, m);
-    if (wishes->coded) {
-        answer_http(c, ROUTE_SIGN, 415, "Send the CSR as it is, without a Content-Encoding.");
-        return false;
-    }
-    if (labels_read(labels, m, &err) < 0) {
-        answer_error(c, ROUTE_SIGN, &err);
-        return false;
-    }
-    return true;
-}
-
 static bool accept_route(struct connection *c, const struct message *m, enum route route)
 {
     if (m->method == METHOD_OTHER)
@@ -133,19 +118,10 @@ static bool accept_route(struct connection *c, const struct message *m, enum rou
     return false;
 }
 
-bool api_check(void *arg, struct connection *c, const struct message *m)
-{
-    enum route route = route_of(m);
-    struct preferences wishes;
-    struct labels labels;
+/* ---- A request for a signature: who asks, and whether it can be read ---------------------------------------------------- */
 
-    (void)arg;
-    return accept_route(c, m, route) && (route != ROUTE_SIGN || accept_sign(c, m, &wishes, &labels));
-}
-
-/* ---- Who asks: for the figures, and never in them ---------------------------------------------------------------------- */
-
-static void arrive(struct api *api, const struct connection *c, const struct message *m)
+/* Where it comes from goes into the visit, where it becomes a pseudonym, and nowhere else. */
+static struct visit *arrive(struct api *api, const struct connection *c, const struct message *m)
 {
     struct arrival arrival;
     char labels[32];
@@ -154,6 +130,40 @@ static void arrive(struct api *api, const struct connection *c, const struct mes
     snprintf(labels, sizeof labels, "from=\"%s\"", arrival_word(arrival.from));
     metrics_count(api->metrics, "countersign_http_sources_total", "Signing requests by who said where they come from.",
                   labels, 1);
+    return visit_begin(api->visits, &(struct visit_arrival){ .source = arrival.source, .client = arrival.client });
+}
+
+/* What the head says. */
+static int read_wishes(struct preferences *wishes, struct labels *labels, const struct message *m, struct cs_error *err)
+{
+    preferences_read(wishes, m);
+    if (wishes->coded)
+        return cs_fail_as(err, CS_EINPUT, CODED, "Send the CSR as it is, without a Content-Encoding.");
+    return labels_read(labels, m, err);
+}
+
+static void refuse_sign(struct connection *c, struct visit *visit, const struct cs_error *err)
+{
+    visit_end(visit, err->code == CS_EINPUT ? VISIT_REFUSED : VISIT_FAILED, error_reason(err));
+    if (strcmp(err->reason, CODED) == 0)
+        answer_http(c, ROUTE_SIGN, 415, err->text);
+    else
+        answer_error(c, ROUTE_SIGN, err);
+}
+
+bool api_check(void *arg, struct connection *c, const struct message *m)
+{
+    enum route route = route_of(m);
+    struct preferences wishes;
+    struct labels labels;
+    struct cs_error err = { 0 };
+
+    if (!accept_route(c, m, route))
+        return false;
+    if (route != ROUTE_SIGN || read_wishes(&wishes, &labels, m, &err) == 0)
+        return true;
+    refuse_sign(c, arrive(arg, c, m), &err);
+    return false;
 }
 
 /* ---- The heart's answers ----------------------------------------------------------------------------------------------- */
@@ -276,7 +286,8 @@ struct asked {
     struct text csr; /* out of a JSON body */
 };
 
-static void submit(struct api *api, struct connection *c, const struct asked *asked, const char *body, size_t body_len)
+static void submit(struct api *api, struct connection *c, const struct asked *asked, const char *body, size_t body_len,
+                   struct visit *visit)
 {
     const struct preferences *wishes = &asked->wishes;
     const bool is_json = asked->csr.len > 0;
@@ -287,12 +298,17 @@ static void submit(struct api *api, struct connection *c, const struct asked *as
                                            .content_type = is_json ? "" : wishes->content_type,
                                            .labels = asked->labels.v,
                                            .n_labels = asked->labels.n,
+                                           .visit = visit,
                                            .deadline_ms = cs_now_ms() + wait_of(api, wishes),
                                            .detach = wishes->respond_async && wishes->wait_s <= 0,
+                                           .respond_async = wishes->respond_async,
                                            .fresh = wishes->fresh };
     struct pending *p = pending_new(c, ROUTE_SIGN);
-    struct request *request = p ? request_submit(api->heart, &submission, on_answer, p) : NULL;
+    struct request *request;
 
+    if (!p)
+        visit_end(visit, VISIT_FAILED, error_kind(CS_EBUSY)->slug);
+    request = p ? request_submit(api->heart, &submission, on_answer, p) : NULL;
     if (!request) {
         no_memory(c, ROUTE_SIGN, p);
         return;
@@ -304,19 +320,27 @@ static void submit(struct api *api, struct connection *c, const struct asked *as
     wait_for_heart(p, request, submission.deadline_ms + OVERTIME_MS);
 }
 
+static int read_asked(struct asked *asked, const struct message *m, const char *body, size_t body_len, struct cs_error *err)
+{
+    if (read_wishes(&asked->wishes, &asked->labels, m, err) < 0)
+        return -1;
+    if (strcmp(asked->wishes.content_type, JSON_REQUEST_TYPE) != 0)
+        return 0;
+    return json_request_read(&asked->csr, &asked->labels, body, body_len, err);
+}
+
 static void sign(struct api *api, struct connection *c, const struct message *m, const char *body, size_t body_len)
 {
     struct asked asked = { .csr = TEXT_MAX(2 * MESSAGE_MAX_BODY) };
+    struct visit *visit = arrive(api, c, m);
     struct cs_error err = { 0 };
 
-    arrive(api, c, m);
-    if (!accept_sign(c, m, &asked.wishes, &asked.labels))
-        return;
-    if (strcmp(asked.wishes.content_type, JSON_REQUEST_TYPE) != 0 ||
-        json_request_read(&asked.csr, &asked.labels, body, body_len, &err) == 0)
-        submit(api, c, &asked, body, body_len);
-    else
-        answer_error(c, ROUTE_SIGN, &err);
+    if (read_asked(&asked, m, body, body_len, &err) < 0) {
+        refuse_sign(c, visit, &err);
+    } else {
+        visit_labels(visit, asked.labels.v, asked.labels.n);
+        submit(api, c, &asked, body, body_len, visit);
+    }
     text_free(&asked.csr);
 }
 

@@ -12,6 +12,7 @@
 struct api {
     struct heart *heart;
     struct metrics *metrics;
+    struct visits *visits; /* NULL: none are recorded */
     struct proxies proxies;
     int64_t wait_ms; /* how long a client waits by default, and at most */
 };

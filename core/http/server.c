@@ -74,7 +74,9 @@ struct http_server *http_server_new(struct loop *loop, struct heart *heart, stru
         return NULL;
     }
     server->loop = loop;
-    server->api = (struct api){ .heart = heart, .metrics = metrics, .wait_ms = settings->wait_ms };
+    server->api = (struct api){
+        .heart = heart, .metrics = metrics, .visits = settings->visits, .wait_ms = settings->wait_ms
+    };
     if (proxies_read(&server->api.proxies, settings->proxies, settings->n_proxies, err) < 0) {
         free(server);
         return NULL;

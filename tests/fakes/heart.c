@@ -67,9 +67,12 @@ struct request *request_submit(struct heart *heart, const struct submission *s, 
         len +=
             (size_t)snprintf(heart->labels + len, sizeof heart->labels - len, "%s=%s;", s->labels[i].name, s->labels[i].value);
     heart->n_labels = s->n_labels;
+    heart->visit = s->visit;
     heart->deadline_ms = s->deadline_ms;
     heart->detach = s->detach;
     heart->fresh = s->fresh;
+    if (heart->no_memory)
+        visit_end(s->visit, VISIT_FAILED, "busy");
     return make(heart, fn, arg);
 }
 

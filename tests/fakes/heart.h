@@ -31,6 +31,7 @@ struct heart {
     char content_type[100], front[20];
     char labels[1000]; /* "name=value;" each */
     size_t n_labels;
+    struct visit *visit;
     int64_t deadline_ms;
     bool detach, fresh;
     char looked_for[100];
