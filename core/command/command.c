@@ -22,6 +22,7 @@ static const struct {
     { "plugin",  command_plugin,  false, "list | help | check | test",         "plugins, their settings, faults, one at work" },
     { "sign",    command_sign,    true,  "--server URL --name HOST",   "get a certificate: key, CSR, post, chain" },
     { "report",  command_report,  true,  "[TABLE] [--format html]",    "who asked, how many, with which labels; releases" },
+    { "label",   command_label,   true,  "add | list | remove",        "the labels that clients of a zone may give" },
     { "subject", command_subject, true,  "add | list | show | remove", "who may ask for certificates, for which names" },
     { "privacy", command_privacy, true,  "report | erase | export | …", "what is stored about people, and their rights" },
     { "zone",    command_zone,    true,  "add | list | show | remove", "the zones that certificates are issued in" },

@@ -17,6 +17,7 @@ int command_serve(const struct command_line *line);
 int command_check(const struct command_line *line);
 int command_sign(const struct command_line *line);
 int command_zone(const struct command_line *line);
+int command_label(const struct command_line *line);
 int command_subject(const struct command_line *line);
 int command_plugin(const struct command_line *line);
 int command_privacy(const struct command_line *line);

@@ -13,6 +13,7 @@ static const struct {
     const char *class;
 } classes[] = {
     { "countersign/", false, "countersign" },
+    { "countersign-sign/", false, "countersign" },
     { "powershell/", true, "powershell" },
     { "curl/", false, "curl" },
     { "libcurl/", false, "curl" },

@@ -14,6 +14,7 @@ static void clients_are_sorted_by_what_they_call_themselves(void **state)
         const char *agent, *class;
     } cases[] = {
         { "countersign/0.1.0", "countersign" },
+        { "countersign-sign/0.1.0", "countersign" },
         { "curl/7.88.1", "curl" },
         { "CURL/8", "curl" },
         { "Wget/1.21.3", "wget" },
