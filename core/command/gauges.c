@@ -88,7 +88,7 @@ static void look_at_process(struct metrics *metrics)
 
 static void count_queued(struct job *job, void *arg)
 {
-    *(int64_t *)arg += job->phase == JOB_QUEUED && !job->place.running;
+    *(int64_t *)arg += job->phase == JOB_QUEUED && !job->zone_place.running;
 }
 
 static void look_at_orders(const struct heart *heart)

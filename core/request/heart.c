@@ -16,7 +16,7 @@
 #include "request/resume.h"
 #include "request/subject.h"
 #include "request/visible.h"
-#include "request/zone_queue.h"
+#include "request/turn.h"
 
 #define PURGE_EVERY_MS (3600 * 1000)
 #define PURGE_MOST     1000 /* rows in one transaction */
@@ -73,13 +73,14 @@ struct heart *heart_new(const struct heart *with, struct cs_error *err)
     heart->visible =
         visible_new(heart->loop, (const char *const *)heart->settings->resolvers, heart->settings->n_resolvers, err);
     heart->subjects = subjects_new(heart);
-    heart->queues = zone_queues_new(heart->loop);
+    heart->name_turns = turns_new(heart->loop);
+    heart->zone_turns = turns_new(heart->loop);
     heart->places = challenge_places_new(heart);
     heart->challenges = challenges_new(heart);
     heart->jobs = jobs_new(heart);
     heart->issuers = issuers_new();
-    if (heart->visible && heart->subjects && heart->queues && heart->places && heart->challenges && heart->jobs &&
-        heart->issuers)
+    if (heart->visible && heart->subjects && heart->name_turns && heart->zone_turns && heart->places && heart->challenges &&
+        heart->jobs && heart->issuers)
         return heart;
     if (heart->visible)
         cs_fail(err, CS_EINTERNAL, "out of memory");
@@ -134,7 +135,8 @@ void heart_free(struct heart *heart)
     issuers_free(heart->issuers);
     challenges_free(heart->challenges);
     challenge_places_free(heart->places);
-    zone_queues_free(heart->queues);
+    turns_free(heart->zone_turns);
+    turns_free(heart->name_turns);
     subjects_free(heart->subjects);
     visible_free(heart->visible);
     free(heart);

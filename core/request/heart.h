@@ -20,7 +20,7 @@ struct heart {
     /* ours */
     struct visible *visible;
     struct subjects *subjects;
-    struct zone_queues *queues;
+    struct turns *zone_turns, *name_turns; /* jobs of a zone; jobs for the same names at a CA */
     struct challenge_places *places;
     struct challenges *challenges;
     struct jobs *jobs;

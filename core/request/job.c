@@ -61,8 +61,14 @@ void job_end(struct job *job)
     tdelete(job, &job->heart->jobs->by_key, compare_keys);
     job->phase = JOB_ENDED;
     timer_clear(&job->timer);
-    zone_queue_leave(&job->place);
+    job_leave_lines(job);
     job_release(job);
+}
+
+void job_leave_lines(struct job *job)
+{
+    turn_leave(&job->zone_place);
+    turn_leave(&job->names_place);
 }
 
 struct job *job_find(struct heart *heart, const char *id)
@@ -128,7 +134,7 @@ static void free_job(struct job *job)
     assert(!job->first);
     job_drop_visits(job);
     timer_clear(&job->timer);
-    zone_queue_leave(&job->place);
+    job_leave_lines(job);
     challenge_places_drop(job);
     subject_row_release(job->row);
     csr_free(&job->csr);
@@ -176,22 +182,50 @@ static struct job *make(struct heart *heart, struct subject_row *row, struct ins
     return NULL;
 }
 
-/* ---- From the wish to the line of its zone ---- */
+/* ---- From the wish to the lines of its names and its zone ---- */
+
+/* For free(); NULL: no memory. */
+static char *names_key(const struct job *job)
+{
+    struct text key = TEXT_MAX(CSR_MAX_NAMES * (NAME_MAX_LEN + 1) + 200);
+
+    text_addf(&key, "%s %s", job->ca->in.name, job->names);
+    return text_take(&key);
+}
 
 static void on_deadline(void *arg)
 {
     struct cs_error err;
 
-    cs_fail_as(&err, CS_ETIMEDOUT, "queue-timed-out", "the orders before this one in its zone took too long; try again");
+    cs_fail_as(&err, CS_ETIMEDOUT, "queue-timed-out",
+               "the orders before this one in its zone, or for its names, took too long; try again");
     job_fail(arg, &err);
 }
 
+/* None that has a zone's turn waits for its names': so the two lines never wait for each other. */
+static void on_names_turn(void *arg)
+{
+    struct job *job = arg;
+    struct cs_error err;
+
+    if (turn_join(job->heart->zone_turns, job->row->zone, job->row->parallel, &job->zone_place, job_turn, job, &err) < 0)
+        job_fail(job, &err);
+}
+
+/* CAs hand the same order to whoever asks for the same names on one account while that is open: with two keys at once, one of
+ * them would get the other's certificate. */
 static int queue(struct job *job, struct cs_error *err)
 {
     const int64_t left_ms = job->deadline_ms - cs_wall_ms();
+    char *key = names_key(job);
+    int rc;
 
+    if (!key)
+        return cs_fail(err, CS_EINTERNAL, "out of memory");
     timer_set_in(job->heart->loop, &job->timer, left_ms > 0 ? left_ms : 0, on_deadline, job);
-    return zone_queue_join(job->heart->queues, job->row->zone, job->row->parallel, &job->place, job_turn, job, err);
+    rc = turn_join(job->heart->name_turns, key, 1, &job->names_place, on_names_turn, job, err);
+    free(key);
+    return rc;
 }
 
 /* The server stops: the job stays as it is stored, and those who wait are told to come back. */

@@ -14,7 +14,7 @@
 #include "engine/timer.h"
 #include "request/certificate.h"
 #include "request/grant.h"
-#include "request/zone_queue.h"
+#include "request/turn.h"
 
 #define JOB_ID_LEN         26
 #define JOB_FAILED_KEEP_MS (7 * 24 * 3600 * INT64_C(1000)) /* how long /v1/requests/ID answers for a failed one */
@@ -66,7 +66,7 @@ struct job {
     size_t unseen;            /* challenge values that are not visible yet */
     bool challenge_seen;      /* all that the CA asked for were visible at once */
     int64_t signing_since_ms; /* on cs_now_ms(); 0: the call began with a later step */
-    struct zone_place place;
+    struct turn_place names_place, zone_place;
     struct challenge_place *places; /* of its challenges, as far as they were looked for */
     struct timer timer; /* the deadline while it has no op; later: when its end is stored again */
     struct cs_op *op;
@@ -108,6 +108,7 @@ void job_turn(void *arg);                                    /* job_run.c: the z
 void job_fail(struct job *job, const struct cs_error *err);  /* job_run.c: it ends with this */
 void job_suspend(struct job *job);                           /* the server stops: it stays as it is stored */
 void job_end(struct job *job);                               /* gives its turn back; frees it when nothing needs it any more */
+void job_leave_lines(struct job *job);                       /* its names and its zone are free for the next; harmless twice */
 void job_release(struct job *job);                           /* frees it when it has ended and nothing needs it any more */
 
 /* job_save.c. `done` on the loop after the commit. */

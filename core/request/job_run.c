@@ -22,10 +22,10 @@ static void sign(struct job *job);
 /* Its zone is free for the next one. Harmless when it was left already. */
 static void leave_zone(struct job *job, const char *how)
 {
-    if (job->place.running)
+    if (job->zone_place.running)
         log_line(CS_LOG_INFO, LOG_WHO, job->id, "order ended zone=%s outcome=%s ms=%" PRId64, job->row->zone, how,
                  cs_wall_ms() - job->created_ms);
-    zone_queue_leave(&job->place);
+    job_leave_lines(job);
     challenges_release(job->heart->challenges, job);
 }
 
@@ -166,8 +166,8 @@ void job_fail(struct job *job, const struct cs_error *err)
     job->phase = JOB_COMMITTING;
     job->state = CS_JOB_FAILED;
     job->keep_until_ms = cs_wall_ms() + JOB_FAILED_KEEP_MS;
-    if (!job->place.running)
-        zone_queue_leave(&job->place); /* its turn shall not come any more */
+    if (!job->zone_place.running)
+        job_leave_lines(job); /* its turn shall not come any more */
     log_line(err->code == CS_ECONFIG || err->code == CS_EINTERNAL ? CS_LOG_ERROR : CS_LOG_WARN, LOG_WHO, job->id,
              "order failed zone=%s ca=%s reason=%s: %s", job->row->zone, job->ca->in.name, error_reason(err), err->text);
     counts_order(job, err);

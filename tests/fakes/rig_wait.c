@@ -82,7 +82,7 @@ static void count_job(struct job *job, void *arg)
     census->at_word += census->word && job->phase == JOB_SIGNING && strcmp(job_step(job), census->word) == 0;
     census->in_phase += job->phase == census->phase;
     census->in_state += job->state == census->state;
-    census->in_zone += job->place.running;
+    census->in_zone += job->zone_place.running;
     for (const struct job_waiter *waiter = job->first; waiter; waiter = waiter->next)
         census->waiters++;
 }

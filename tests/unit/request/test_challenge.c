@@ -262,7 +262,7 @@ static void putting_a_value_twice_is_the_plugins_fault(void **state)
 
 static void two_orders_with_one_value_do_not_take_it_from_each_other(void **state)
 {
-    char *csr = rig_csr("a.x.example"), *other = rig_csr("a.x.example");
+    char *csr = rig_csr("a.x.example"), *other = rig_csr_for("a.x.example", "a.x.example,DNS:b.x.example");
 
     (void)state;
     rig_zone(&rig, "x.example", 2);

@@ -142,11 +142,10 @@ static void a_chain_with_less_than_a_third_left_is_ordered_anew(void **state)
     free(csr);
 }
 
-static void one_order_at_a_time_in_a_zone(void **state)
+static void one_after_the_other(const char *names, const char *other_names)
 {
-    char *csr = rig_csr("a.x.example"), *other = rig_csr("a.x.example");
+    char *csr = rig_csr_for("a.x.example", names), *other = rig_csr_for("a.x.example", other_names);
 
-    (void)state;
     subject("gate:go+ok");
     rig_post(&rig, csr, &one);
     rig_post(&rig, other, &two);
@@ -160,6 +159,19 @@ static void one_order_at_a_time_in_a_zone(void **state)
     rig_assert_calls(&rig, 2);
     free(csr);
     free(other);
+}
+
+static void one_order_at_a_time_in_a_zone(void **state)
+{
+    (void)state;
+    one_after_the_other("a.x.example", "b.x.example");
+}
+
+static void one_order_at_a_time_for_the_same_names(void **state)
+{
+    (void)state;
+    rig_zone(&rig, "x.example", 2);
+    one_after_the_other("a.x.example,DNS:b.x.example", "b.x.example,DNS:a.x.example");
 }
 
 static void a_client_that_hangs_up_leaves_the_job_alone(void **state)
@@ -310,6 +322,7 @@ int main(void)
         TEST(a_finished_one_is_answered_from_the_store),
         TEST(a_chain_with_less_than_a_third_left_is_ordered_anew),
         TEST(one_order_at_a_time_in_a_zone),
+        TEST(one_order_at_a_time_for_the_same_names),
         TEST(a_client_that_hangs_up_leaves_the_job_alone),
         TEST(a_deadline_answers_with_the_place_of_the_job),
         TEST(who_does_not_wait_hears_as_soon_as_it_is_stored),

@@ -282,12 +282,12 @@ static void who_times_out_in_the_line_has_left_it(void **state)
     rig_until(&rig, &two.came);
     job = job_find(rig.heart, two.job);
     assert_int_equal(job->phase, JOB_QUEUED);
-    assert_non_null(job->place.queue);
+    assert_non_null(job->names_place.line);
     rig_lock(&rig);
     clock_move(rig.loop, 60 * 1000);
     rig_until_true(&rig, job->phase != JOB_QUEUED);
     assert_int_equal(job->phase, JOB_COMMITTING);
-    assert_null(job->place.queue); /* or its turn could come while its end is being stored */
+    assert_null(job->names_place.line); /* or its turn could come while its end is being stored */
     rig_answer_free(&two);
     rig_post(&rig, other, &two);
     rig_until(&rig, &two.came);

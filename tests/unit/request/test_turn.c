@@ -1,4 +1,4 @@
-/* request/zone_queue.c: one order at a time in a zone, zones independent, the line keeps its order. */
+/* request/turn.c: one order at a time in a zone, zones independent, the line keeps its order. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,12 +7,12 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "request/zone_queue.h"
+#include "request/turn.h"
 
 static struct {
     struct loop *loop;
-    struct zone_queues *queues;
-    struct zone_place places[5];
+    struct turns *queues;
+    struct turn_place places[5];
     char turns[64];
 } rig;
 
@@ -29,7 +29,7 @@ static void join(size_t n, const char *zone, int64_t parallel)
     static const char *const names[] = { "a", "b", "c", "d", "e" };
     struct cs_error err;
 
-    assert_int_equal(zone_queue_join(rig.queues, zone, parallel, &rig.places[n], turn, (void *)names[n], &err), 0);
+    assert_int_equal(turn_join(rig.queues, zone, parallel, &rig.places[n], turn, (void *)names[n], &err), 0);
 }
 
 static void run(void)
@@ -45,7 +45,7 @@ static int set_up(void **state)
     (void)state;
     memset(&rig, 0, sizeof rig);
     rig.loop = loop_new(&err);
-    rig.queues = zone_queues_new(rig.loop);
+    rig.queues = turns_new(rig.loop);
     return rig.loop && rig.queues ? 0 : -1;
 }
 
@@ -53,9 +53,9 @@ static int tear_down(void **state)
 {
     (void)state;
     for (size_t i = 0; i < 5; i++)
-        zone_queue_leave(&rig.places[i]);
+        turn_leave(&rig.places[i]);
     run();
-    zone_queues_free(rig.queues);
+    turns_free(rig.queues);
     loop_free(rig.loop);
     return 0;
 }
@@ -68,12 +68,12 @@ static void one_at_a_time_in_order(void **state)
     assert_string_equal(rig.turns, "");
     run();
     assert_string_equal(rig.turns, "a");
-    assert_int_equal(zone_queue_ahead(&rig.places[1]), 1);
-    assert_int_equal(zone_queue_ahead(&rig.places[2]), 2);
-    zone_queue_leave(&rig.places[0]);
+    assert_int_equal(turn_ahead(&rig.places[1]), 1);
+    assert_int_equal(turn_ahead(&rig.places[2]), 2);
+    turn_leave(&rig.places[0]);
     run();
     assert_string_equal(rig.turns, "ab");
-    zone_queue_leave(&rig.places[1]);
+    turn_leave(&rig.places[1]);
     run();
     assert_string_equal(rig.turns, "abc");
 }
@@ -95,7 +95,7 @@ static void as_many_as_the_row_says(void **state)
         join(i, "x.example", 3);
     run();
     assert_string_equal(rig.turns, "abc");
-    zone_queue_leave(&rig.places[1]);
+    turn_leave(&rig.places[1]);
     run();
     assert_string_equal(rig.turns, "abcd");
 }
@@ -106,10 +106,10 @@ static void who_leaves_the_line_is_passed_over(void **state)
     for (size_t i = 0; i < 4; i++)
         join(i, "x.example", 1);
     run();
-    zone_queue_leave(&rig.places[1]);
-    zone_queue_leave(&rig.places[1]);
-    zone_queue_leave(&rig.places[0]);
-    zone_queue_leave(&rig.places[2]);
+    turn_leave(&rig.places[1]);
+    turn_leave(&rig.places[1]);
+    turn_leave(&rig.places[0]);
+    turn_leave(&rig.places[2]);
     run();
     assert_string_equal(rig.turns, "ad");
 }

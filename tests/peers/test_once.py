@@ -1,0 +1,56 @@
+"""No certificate twice, and none to the wrong one: many at once for one key, and many keys for one name, at a CA that hands out
+the same order to who asks twice for the same names."""
+import concurrent.futures
+import json
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from chaos import Chaos
+from scene import NAME, ZONE
+
+SPKI = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def make_csr(key):
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, NAME)])
+    request = x509.CertificateSigningRequestBuilder().subject_name(name)
+    request = request.add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), False).sign(key, hashes.SHA256())
+    return request.public_bytes(serialization.Encoding.PEM)
+
+
+def open_world(lab, **options):
+    server = lab.server()
+    chaos = Chaos(lab.place("chaos"), server.dns_port, **options).start()
+    lab.running.insert(0, chaos)
+    server.use_pebble(chaos, "chaos").start()
+    server.add_zone(ZONE, "--parallel", "100")
+    server.add_subject(f"CN={NAME}", ZONE)
+    return server, chaos
+
+
+def all_at_once(server, csrs):
+    with concurrent.futures.ThreadPoolExecutor(len(csrs)) as pool:
+        return list(pool.map(server.sign, csrs))
+
+
+def test_a_thousand_posts_of_one_csr_are_one_order_and_a_thousand_equal_answers(lab):
+    server, chaos = open_world(lab, validation_delay=1)
+    answers = all_at_once(server, [make_csr(ec.generate_private_key(ec.SECP256R1()))] * 1000)
+    assert {answer.status for answer in answers} == {200}
+    assert len({answer.body for answer in answers}) == 1
+    assert [(order["status"], order["finalized"]) for order in chaos.orders()] == [("valid", 1)]
+
+
+def test_every_leaf_has_its_requesters_key_although_the_ca_hands_out_the_same_order(lab, interleavings):
+    """A thousand with --interleavings=1000."""
+    server, chaos = open_world(lab, order_reuse=True)
+    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(interleavings(150))]
+    answers = all_at_once(server, [make_csr(key) for key in keys])
+    for key, answer in zip(keys, answers):
+        assert answer.status == 200, answer
+        leaf = x509.load_pem_x509_certificate(answer.body)
+        assert leaf.public_key().public_bytes(*SPKI) == key.public_key().public_bytes(*SPKI)
+    orders = chaos.orders()
+    assert len(orders) == len(keys) and {order["finalized"] for order in orders} == {1}, json.dumps(orders[:3])
