@@ -24,7 +24,18 @@ void visit_book_open(struct visit_book *b)
     visit_book_sql(
         b, "CREATE TABLE raw (id INTEGER PRIMARY KEY, day, hour, zone, src, labels, outcome, reached, error, alg, client);"
            "CREATE TABLE raw_label (id, name, value); CREATE INDEX raw_label_id ON raw_label (id);"
+                      "CREATE INDEX raw_set ON raw (day, zone, labels);"
            "CREATE TABLE closed (day, k); CREATE TABLE gone (day)");
+}
+
+void visit_book_copy(struct visit_book *b, const struct visit_book *from)
+{
+    sqlite3_backup *backup;
+
+    must(b, sqlite3_open(":memory:", &b->sq) == SQLITE_OK, "open");
+    backup = sqlite3_backup_init(b->sq, "main", from->sq, "main");
+    must(b, backup && sqlite3_backup_step(backup, -1) == SQLITE_DONE, "backup");
+    sqlite3_backup_finish(backup);
 }
 
 void visit_book_close(struct visit_book *b)
@@ -135,7 +146,7 @@ static const struct {
       "SELECT day, zone, src, labels, outcome, reached, error, alg, client, n FROM v.visit" },
 };
 
-static int print_rows(struct visit_book *b, const char *what, const char *less, const char *from)
+static int print_rows(struct visit_book *b, const char *what, const char *less, const char *from, int most)
 {
     char sql[4096];
     sqlite3_stmt *s;
@@ -144,7 +155,7 @@ static int print_rows(struct visit_book *b, const char *what, const char *less, 
     snprintf(sql, sizeof sql, "SELECT * FROM (%s) EXCEPT SELECT * FROM (%s)", from, less);
     s = prepared(b, sql);
     for (; sqlite3_step(s) == SQLITE_ROW; n++) {
-        if (n >= 5)
+        if (n >= most)
             continue;
         printf("# %s:", what);
         for (int i = 0; i < sqlite3_column_count(s); i++)
@@ -159,18 +170,18 @@ int visit_book_differences(struct visit_book *b, const char *path, int leave_out
 {
     sqlite3_stmt *s = prepared(b, "ATTACH ? AS v");
     char what[64];
-    int n = 0;
+    int most = leave_out & BOOK_QUIETLY ? 0 : 5, n = 0;
 
     text(s, 1, path);
     must(b, sqlite3_step(s) == SQLITE_DONE, "ATTACH");
     sqlite3_finalize(s);
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
-        if (tables[i].leave_out & leave_out)
+        if ((tables[i].leave_out & leave_out) || (n && most == 0))
             continue;
         snprintf(what, sizeof what, "missing in %s", tables[i].name);
-        n += print_rows(b, what, tables[i].found, tables[i].wanted);
+        n += print_rows(b, what, tables[i].found, tables[i].wanted, most);
         snprintf(what, sizeof what, "wrong in %s", tables[i].name);
-        n += print_rows(b, what, tables[i].wanted, tables[i].found);
+        n += print_rows(b, what, tables[i].wanted, tables[i].found, most);
     }
     visit_book_sql(b, "DETACH v");
     return n;

@@ -16,14 +16,20 @@ struct visit_book {
 };
 
 void visit_book_open(struct visit_book *b);
+void visit_book_copy(struct visit_book *b, const struct visit_book *from); /* opens another one with the same in it */
 void visit_book_close(struct visit_book *b);
 void visit_book_add(struct visit_book *b, const struct cs_visit *visit);
 void visit_book_sql(struct visit_book *b, const char *sql); /* aborts when it fails */
 
-enum { BOOK_WITHOUT_HOURS = 1 /* only that the hours of a zone add up */, BOOK_WITHOUT_SETS = 2, BOOK_WITHOUT_LABELS = 4 };
+enum {
+    BOOK_WITHOUT_HOURS = 1, /* only that the hours of a zone add up */
+    BOOK_WITHOUT_SETS = 2,
+    BOOK_WITHOUT_LABELS = 4,
+    BOOK_QUIETLY = 8
+};
 
 /* How many rows differ between the totals and visits of the file and those of the book; they are printed. `leave_out` says what
- * is not compared. */
+ * is not compared, or that nothing is printed and counting may stop early. */
 int visit_book_differences(struct visit_book *b, const char *path, int leave_out);
 
 /* Visits made up at random but the same for the same `seed`: some zones, sources, labels, outcomes; `labels` has room for 3. */

@@ -174,6 +174,36 @@ static void a_label_goes_out_of_the_sets_it_is_in(void **state)
     visits_file_agree(&v, 0);
 }
 
+/* Enough of them that pages were split: a page keeps pieces of what was moved out of it. */
+static void many_texts_leave_nothing_either(void **state)
+{
+    char value[64];
+    struct cs_visit_label label = { "campaign", value };
+    struct cs_visit visit = visits_file_one();
+
+    (void)state;
+    visit.labels = &label;
+    visit.n_labels = 1;
+    visits_file_begin(&v);
+    for (int i = 0; i < 1500; i++) {
+        visit.zone = i % 2 ? "lab.example" : "shop.example";
+        visit.src = 0x0102030405060708u + ((uint64_t)(i * 7919 % 1500) << 48);
+        snprintf(value, sizeof value, "%s-%x-%040d", i % 2 ? "stays" : "goes", (unsigned)i * 2654435761u, i);
+        assert_int_equal(v.ops->visit_add(v.w, &visit, &v.err), 0);
+    }
+    visits_file_commit(&v);
+    assert_true(visits_file_find_text(&v, "goes-") > 1500);
+    assert_int_equal(erase((struct cs_visits_erasure){ .day = -1, .zone = "shop.example" }), 750);
+    assert_true(visits_file_scrub(&v));
+    assert_int_equal(visits_file_find_text(&v, "goes-"), 0);
+    assert_int_equal(number("SELECT count(*) FROM visit WHERE labels GLOB 'campaign=stays-*'"), 750);
+    assert_true(visits_file_find(&v, "\x03\x04\x05\x06\x07\x08", 6) >= 750);
+    assert_int_equal(erase((struct cs_visits_erasure){ .day = DAY, .before_day = 0 }), 750);
+    assert_true(visits_file_scrub(&v));
+    assert_int_equal(visits_file_find(&v, "\x03\x04\x05\x06\x07\x08", 6), 0);
+    assert_int_equal(visits_file_find_text(&v, "stays-"), 0);
+}
+
 static void a_label_can_be_erased_of_one_zone_and_day_only(void **state)
 {
     (void)state;
@@ -257,6 +287,7 @@ int main(void)
         TEST(the_unknown_are_no_source),
         TEST(a_zone_goes_with_its_id_and_releases),
         TEST(a_label_goes_out_of_the_sets_it_is_in),
+        TEST(many_texts_leave_nothing_either),
         TEST(a_label_can_be_erased_of_one_zone_and_day_only),
         TEST(what_is_older_than_a_day_is_erased),
         TEST(nothing_said_matches_nothing_and_nonsense_is_refused),
