@@ -395,6 +395,18 @@ size_t visit_store_count(const char *prefix)
     return n;
 }
 
+size_t visit_store_place(const char *prefix)
+{
+    size_t place = 0;
+
+    pthread_mutex_lock(&fake.lock);
+    for (size_t i = 0; i < fake.n; i++)
+        if (strncmp(fake.lines[i], prefix, strlen(prefix)) == 0)
+            place = i + 1;
+    pthread_mutex_unlock(&fake.lock);
+    return place;
+}
+
 void visit_store_forget(void)
 {
     pthread_mutex_lock(&fake.lock);

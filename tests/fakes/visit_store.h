@@ -40,6 +40,7 @@ void visit_store_hold(bool hold);
  * … scrub     publish     keep KEY=VALUE */
 const char *visit_store_lines(const char *prefix);
 size_t visit_store_count(const char *prefix);
+size_t visit_store_place(const char *prefix); /* of the last of them among all lines, from 1; 0: there is none */
 void visit_store_forget(void); /* the lines */
 /* What is kept under core/visits and a key; "": nothing. */
 const char *visit_store_kept(const char *key);

@@ -4,7 +4,6 @@
 #include "visits_rig.h"
 
 #include <assert.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,16 +127,13 @@ const char *visits_rig_key(struct visits_rig *rig, int64_t day)
 const char *visits_rig_src(struct visits_rig *rig, int64_t day, uint8_t last, const char *zone)
 {
     const struct source source = source_ending(last);
-    const int fd = open(visits_rig_key(rig, day), O_RDONLY | O_CLOEXEC);
+    const struct visit_day *of = visit_day_find(rig->visits, day);
     static char out[2][32];
     static int turn;
-    uint8_t key[DAY_KEY_LEN];
     uint64_t src = 0;
 
-    assert(fd >= 0 && read(fd, key, sizeof key) == sizeof key);
-    close(fd);
-    assert(pseudonym_of(key, visit_zones_get(rig->visits->zones, zone, NULL)->id, &source, &src) == 0);
-    explicit_bzero(key, sizeof key);
+    assert(of && of->key);
+    assert(pseudonym_of(day_key_bytes(of->key), visit_zones_get(rig->visits->zones, zone, NULL)->id, &source, &src) == 0);
     turn = !turn;
     snprintf(out[turn], sizeof out[turn], "%016" PRIx64, src);
     return out[turn];

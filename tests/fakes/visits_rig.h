@@ -39,7 +39,7 @@ void visits_rig_pass(struct visits_rig *rig, int64_t ms);
 struct visit *visits_rig_begin(struct visits_rig *rig, uint8_t last);
 /* … that was issued in the zone. */
 void visits_rig_whole(struct visits_rig *rig, uint8_t last, const char *zone);
-/* The pseudonym of that address, as the store writes it, under the key in the folder's file. */
+/* The pseudonym of that address, as the store writes it, under the key of the day. */
 const char *visits_rig_src(struct visits_rig *rig, int64_t day, uint8_t last, const char *zone);
 /* The path of a day's key file; static. */
 const char *visits_rig_key(struct visits_rig *rig, int64_t day);

@@ -1,0 +1,259 @@
+/* records/visit_upkeep.c: what is forgotten when, and that a clock which lies forgets nothing. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../fakes/visits_rig.h"
+#include "records/visit_parts.h"
+
+#define HOUR_MS (3600 * INT64_C(1000))
+
+static struct visits_rig rig;
+static int confirmed;
+
+static int set_up(void **state)
+{
+    (void)state;
+    confirmed = 0;
+    visits_rig_open(&rig);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    visits_rig_close(&rig);
+    return 0;
+}
+
+static void start(void)
+{
+    visits_rig_start(&rig);
+    visits_rig_turn(&rig);
+}
+
+static void keep_clock(int64_t wall_ms)
+{
+    char text[32];
+
+    snprintf(text, sizeof text, "%lld", (long long)wall_ms);
+    visit_store_keep("clock", text);
+}
+
+static void on_confirmed(void *arg, const struct cs_error *err)
+{
+    (void)arg;
+    assert_null(err);
+    confirmed++;
+}
+
+/* ---- purge ---- */
+
+static void at_the_start_what_is_over_is_purged_scrubbed_and_the_rest_published(void **state)
+{
+    (void)state;
+    start();
+    assert_string_equal(visit_store_lines("purge "), "purge visits=20771 labels=20748 totals=20017 k=10");
+    assert_int_equal(visit_store_count("scrub"), 1);
+    assert_true(rig.visits->scrubbed);
+    assert_int_equal(visit_store_count("publish"), 1);
+}
+
+static void a_day_that_closes_is_followed_by_a_purge(void **state)
+{
+    (void)state;
+    rig.settings.keep_days = 0;
+    start();
+    visits_rig_whole(&rig, 1, "a.example");
+    visit_store_forget();
+    visits_rig_pass(&rig, DAY_MS / 2);
+    assert_int_equal(visit_store_count("purge "), 0);
+    visits_rig_pass(&rig, rig.settings.grace_ms);
+    visits_rig_pass(&rig, 1000);
+    assert_string_equal(visit_store_lines("purge "), "purge visits=20779 labels=20749 totals=20018 k=10");
+    assert_true(visit_store_place("purge ") > visit_store_place("close day=20778"));
+    assert_true(visit_store_place("scrub") > visit_store_place("purge "));
+}
+
+static void no_day_that_is_open_is_purged(void **state)
+{
+    const struct cs_day open = { .size = sizeof open, .day = RIG_DAY - 20, .keys = 1 };
+
+    (void)state;
+    rig.settings.keep_days = 0;
+    visit_store_add_day(&open);
+    keep_clock(RIG_NOON_MS - HOUR_MS);
+    visit_store_fail("day_close", -1, CS_EBUSY);
+    start();
+    visits_rig_pass(&rig, 1000);
+    assert_int_equal(visit_store_count("purge visits=20758 labels=20748 "), 1);
+    visit_store_fail("day_close", 0, CS_OK);
+    visits_rig_pass(&rig, 60000);
+    assert_int_equal(visit_store_count("close day=20758"), 1);
+    assert_int_equal(visit_store_count("purge visits=20778 labels=20748 "), 1);
+}
+
+static void a_purge_that_failed_is_tried_again(void **state)
+{
+    (void)state;
+    visit_store_fail("visits_purge", 2, CS_EBUSY);
+    start();
+    assert_int_equal(visit_store_count("purge "), 0);
+    assert_int_equal(rig.visits->purged_ms, 0);
+    visits_rig_pass(&rig, HOUR_MS);
+    assert_int_equal(visit_store_count("purge "), 1);
+    visits_rig_pass(&rig, HOUR_MS);
+    assert_int_equal(visit_store_count("purge "), 1);
+}
+
+static void scrubbing_is_repeated_while_a_reader_holds_the_bytes(void **state)
+{
+    (void)state;
+    visit_store_scrub_slowly(3);
+    start();
+    assert_false(rig.visits->scrubbed);
+    visits_rig_pass(&rig, 1000);
+    visits_rig_pass(&rig, 1999);
+    assert_int_equal(visit_store_count("scrub again"), 2);
+    visits_rig_pass(&rig, 1);
+    assert_int_equal(visit_store_count("scrub again"), 3);
+    visits_rig_pass(&rig, 4000);
+    assert_true(rig.visits->scrubbed);
+    assert_int_equal(visit_store_count("scrub"), 4);
+}
+
+/* ---- publish ---- */
+
+static void the_analysts_file_is_written_by_the_hour_and_at_the_stop(void **state)
+{
+    (void)state;
+    start();
+    visit_store_forget();
+    visits_rig_whole(&rig, 1, "a.example");
+    visits_rig_pass(&rig, HOUR_MS - 1);
+    assert_int_equal(visit_store_count("publish"), 0);
+    visits_rig_pass(&rig, 1);
+    assert_int_equal(visit_store_count("publish"), 1);
+    visits_rig_whole(&rig, 1, "a.example");
+    visits_rig_stop(&rig);
+    assert_int_equal(visit_store_count("publish"), 2);
+    assert_true(visit_store_place("publish") > visit_store_place("visit "));
+}
+
+/* ---- the clock ---- */
+
+static void a_clock_far_ahead_purges_nothing_until_it_is_confirmed(void **state)
+{
+    (void)state;
+    keep_clock(RIG_NOON_MS - 49 * HOUR_MS);
+    start();
+    assert_true(rig.visits->must_confirm);
+    assert_int_equal(visit_store_count("purge "), 0);
+    assert_int_equal(visit_store_count("scrub"), 1);
+    assert_int_equal(visit_store_count("keep clock"), 0); /* the next start has its doubts, too */
+    visits_rig_pass(&rig, DAY_MS);
+    visits_rig_pass(&rig, 1000);
+    assert_int_equal(visit_store_count("close day=20778"), 1); /* days end and keys go all the same */
+    assert_int_equal(visit_store_count("purge "), 0);
+    visits_confirm(rig.visits, on_confirmed, NULL);
+    visits_rig_turn(&rig);
+    assert_int_equal(confirmed, 1);
+    assert_int_equal(visit_store_count("purge "), 1);
+    assert_int_equal(visit_store_count("keep clock"), 1);
+    visits_rig_pass(&rig, HOUR_MS);
+    assert_false(rig.visits->must_confirm);
+}
+
+static void two_days_off_are_nothing_special(void **state)
+{
+    (void)state;
+    keep_clock(RIG_NOON_MS - 48 * HOUR_MS);
+    start();
+    assert_false(rig.visits->must_confirm);
+    assert_int_equal(visit_store_count("purge "), 1);
+    assert_int_equal(visit_store_count("keep clock=1795262400000"), 1);
+}
+
+static void a_clock_that_jumps_while_the_server_runs_is_doubted_too(void **state)
+{
+    (void)state;
+    start();
+    visit_store_forget();
+    clock_step_wall(30 * DAY_MS);
+    visits_rig_whole(&rig, 1, "a.example");
+    visits_rig_pass(&rig, 1000);
+    visits_rig_pass(&rig, HOUR_MS);
+    assert_true(rig.visits->must_confirm);
+    assert_int_equal(visit_store_count("purge "), 0);
+}
+
+static void without_a_recorded_time_the_newest_earlier_day_says_it(void **state)
+{
+    const struct cs_day old = { .size = sizeof old, .day = RIG_DAY - 5, .keys = 1 };
+
+    (void)state;
+    visit_store_add_day(&old);
+    start();
+    assert_true(rig.visits->must_confirm);
+}
+
+static void the_time_is_kept_by_the_hour(void **state)
+{
+    (void)state;
+    start();
+    assert_string_equal(visit_store_kept("clock"), "1795262400000");
+    visits_rig_pass(&rig, HOUR_MS);
+    visits_rig_turn(&rig);
+    assert_string_equal(visit_store_kept("clock"), "1795266000000");
+}
+
+/* ---- proxies ---- */
+
+static void another_list_of_proxies_flags_the_day(void **state)
+{
+    static const char *const first[] = { "10.0.0.0/8" }, *const second[] = { "10.0.0.0/8", "unix" };
+    char kept[80];
+
+    (void)state;
+    rig.with.proxies = first;
+    rig.with.n_proxies = 1;
+    start();
+    assert_int_equal(rig.visits->days->flags & CS_DAY_PROXIES, 0); /* there was none before */
+    snprintf(kept, sizeof kept, "%s", visit_store_kept("proxies"));
+    assert_int_equal(strlen(kept), 64);
+    visits_rig_stop(&rig);
+    start();
+    assert_int_equal(rig.visits->days->flags & CS_DAY_PROXIES, 0);
+    visits_rig_stop(&rig);
+    rig.with.proxies = second;
+    rig.with.n_proxies = 2;
+    start();
+    assert_true(rig.visits->days->flags & CS_DAY_PROXIES);
+    assert_string_not_equal(visit_store_kept("proxies"), kept);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(at_the_start_what_is_over_is_purged_scrubbed_and_the_rest_published),
+        TEST(a_day_that_closes_is_followed_by_a_purge),
+        TEST(no_day_that_is_open_is_purged),
+        TEST(a_purge_that_failed_is_tried_again),
+        TEST(scrubbing_is_repeated_while_a_reader_holds_the_bytes),
+        TEST(the_analysts_file_is_written_by_the_hour_and_at_the_stop),
+        TEST(a_clock_far_ahead_purges_nothing_until_it_is_confirmed),
+        TEST(two_days_off_are_nothing_special),
+        TEST(a_clock_that_jumps_while_the_server_runs_is_doubted_too),
+        TEST(without_a_recorded_time_the_newest_earlier_day_says_it),
+        TEST(the_time_is_kept_by_the_hour),
+        TEST(another_list_of_proxies_flags_the_day),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
