@@ -228,6 +228,7 @@ static int open_http(struct server *s, struct cs_error *err)
     const struct settings *settings = &s->setup.settings;
     const struct http_settings with = { .wait_ms = settings->wait_ms,
                                         .max_connections = (size_t)settings->max_connections,
+                                        .visits = s->records.visits,
                                         .proxies = settings->proxies,
                                         .n_proxies = settings->n_proxies };
 

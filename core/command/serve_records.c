@@ -59,7 +59,9 @@ static int open_visits(struct records *r, struct loop *loop, struct instance *pl
                                 .metrics = metrics,
                                 .ledger = r->ledger,
                                 .settings = &settings->visits,
-                                .runtime = settings->runtime };
+                                .runtime = settings->runtime,
+                                .proxies = settings->proxies,
+                                .n_proxies = settings->n_proxies };
 
     if (!settings->visits.enabled)
         return 0;

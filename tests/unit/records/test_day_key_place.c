@@ -88,16 +88,19 @@ static void a_swap_on_dm_crypt_is_safe(void **state)
 {
     (void)state;
     run("mkdir -p %s/devices/dm-0/dm && printf 'CRYPT-LUKS2-0123-swap\\n' > %s/devices/dm-0/dm/uuid && "
-        "ln -s %s/devices/dm-0 %s", folder, folder, folder, device);
+        "ln -s %s/devices/dm-0 %s",
+        folder, folder, folder, device);
     assert_true(are_safe());
 }
 
 static void a_volume_is_as_safe_as_all_that_it_lies_on(void **state)
 {
     (void)state;
-    run("mkdir -p %s/devices/dm-1/dm %s/devices/dm-1/slaves %s/devices/dm-0/dm && printf 'LVM-x\\n' > %s/devices/dm-1/dm/uuid && "
+    run("mkdir -p %s/devices/dm-1/dm %s/devices/dm-1/slaves %s/devices/dm-0/dm && printf 'LVM-x\\n' > %s/devices/dm-1/dm/uuid "
+        "&& "
         "printf 'CRYPT-PLAIN-x\\n' > %s/devices/dm-0/dm/uuid && ln -s %s/devices/dm-0 %s/devices/dm-1/slaves/dm-0 && "
-        "ln -s %s/devices/dm-1 %s", folder, folder, folder, folder, folder, folder, folder, folder, device);
+        "ln -s %s/devices/dm-1 %s",
+        folder, folder, folder, folder, folder, folder, folder, folder, device);
     assert_true(are_safe());
     run("mkdir -p %s/devices/sda && ln -s %s/devices/sda %s/devices/dm-1/slaves/sda", folder, folder, folder);
     assert_false(are_safe());
@@ -106,8 +109,8 @@ static void a_volume_is_as_safe_as_all_that_it_lies_on(void **state)
 static void devices_that_lie_on_each_other_are_not_followed_for_ever(void **state)
 {
     (void)state;
-    run("mkdir -p %s/devices/dm-1/slaves && ln -s %s/devices/dm-1 %s/devices/dm-1/slaves/dm-1 && ln -s %s/devices/dm-1 %s", folder,
-        folder, folder, folder, device);
+    run("mkdir -p %s/devices/dm-1/slaves && ln -s %s/devices/dm-1 %s/devices/dm-1/slaves/dm-1 && ln -s %s/devices/dm-1 %s",
+        folder, folder, folder, folder, device);
     assert_false(are_safe());
 }
 
@@ -126,7 +129,8 @@ static void every_swap_counts_and_names_may_have_spaces(void **state)
 {
     (void)state;
     run("mkdir -p %s/devices/dm-0/dm && printf 'CRYPT-LUKS2-x\\n' > %s/devices/dm-0/dm/uuid && ln -s %s/devices/dm-0 %s && "
-        ": > '%s/a swap'", folder, folder, folder, device, folder);
+        ": > '%s/a swap'",
+        folder, folder, folder, device, folder);
     snprintf(swaps, sizeof swaps, "heading\n%s/a\\040swap file 1 0 -2\n%s/gone file 1 0 -3\n", folder, folder);
     assert_false(are_safe());
     assert_non_null(strstr(why, "/gone is not encrypted"));

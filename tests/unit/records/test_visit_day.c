@@ -221,8 +221,9 @@ static void a_restart_goes_on_with_the_day_and_makes_a_second_key(void **state)
     start();
     visits_rig_whole(&rig, 1, "a.example");
     visits_rig_pass(&rig, 1000);
-    assert_string_equal(strrchr(visit_store_lines("day day=20778"), '\n') ? strrchr(visit_store_lines("day day=20778"), '\n') + 1
-                                                                          : visit_store_lines("day day=20778"),
+    assert_string_equal(strrchr(visit_store_lines("day day=20778"), '\n')
+                            ? strrchr(visit_store_lines("day day=20778"), '\n') + 1
+                            : visit_store_lines("day day=20778"),
                         "day day=20778 keys=2 received=8 flags=6 destroyed=0");
 }
 
