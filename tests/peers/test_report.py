@@ -137,22 +137,6 @@ def test_a_week_that_is_not_over_is_not_released(server):
                                                        name_of(MONDAY), code=1)
 
 
-def test_a_release_stays_as_it_is_when_the_totals_are_gone(server):
-    formats = ("table", "csv", "json", "html")
-    before = [release(server, "middle.example", MONDAY, "--format", f).stdout for f in formats]
-    assert f"middle.example  {name_of(MONDAY)}" in report(server, "--public", "--list").stdout.splitlines()
-    with sqlite3.connect(server.folder / "state/store.main/visits.db") as connection:
-        connection.execute("DELETE FROM total WHERE zone = (SELECT id FROM word WHERE word = 'middle.example') AND label <> 0")
-    connection.close()
-    (server.folder / "state/store.main/analytics.db").rename(server.folder / "away.db")
-    try:
-        assert [release(server, "middle.example", MONDAY, "--format", f).stdout for f in formats] == before
-    finally:
-        (server.folder / "away.db").rename(server.folder / "state/store.main/analytics.db")
-    assert json.loads(before[2])["released"] >= TODAY.isoformat() and "Public release" in before[0]
-    assert list(csv.DictReader(io.StringIO(before[1])))[0]["by"] == "total"
-
-
 def test_reports_and_releases_are_made_while_the_server_runs(server):
     server.start()
     try:
@@ -223,3 +207,19 @@ def test_and_the_solver_finds_numbers_where_only_small_cells_are_hidden(zones):
         solver, asked = solver_for(truth, shown, truth[""][""], width=0, besides=False)
         found += sum(solver.count(table, cell, number, of) < ENOUGH for table, cell, number, of in asked if of == "requests")
     assert found > 0
+
+
+def test_a_release_stays_as_it_is_when_the_totals_are_gone(server):
+    formats = ("table", "csv", "json", "html")
+    before = [release(server, "middle.example", MONDAY, "--format", f).stdout for f in formats]
+    assert f"middle.example  {name_of(MONDAY)}" in report(server, "--public", "--list").stdout.splitlines()
+    with sqlite3.connect(server.folder / "state/store.main/visits.db") as connection:
+        connection.execute("DELETE FROM total WHERE zone = (SELECT id FROM word WHERE word = 'middle.example') AND label <> 0")
+    connection.close()
+    (server.folder / "state/store.main/analytics.db").rename(server.folder / "away.db")
+    try:
+        assert [release(server, "middle.example", MONDAY, "--format", f).stdout for f in formats] == before
+    finally:
+        (server.folder / "away.db").rename(server.folder / "state/store.main/analytics.db")
+    assert json.loads(before[2])["released"] >= TODAY.isoformat() and "Public release" in before[0]
+    assert list(csv.DictReader(io.StringIO(before[1])))[0]["by"] == "total"
