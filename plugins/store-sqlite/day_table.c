@@ -13,11 +13,9 @@
 
 enum { VIEW_DAYS = 400 }; /* SQLite joins at most 500 SELECTs */
 
-/* src 0: it is not known where the visit came from. */
 static const char create[] =
-    "CREATE TABLE visit_# (zone INTEGER NOT NULL, src INTEGER NOT NULL, labels INTEGER NOT NULL, outcome INTEGER NOT NULL, "
-    "reached INTEGER NOT NULL, error INTEGER NOT NULL, alg INTEGER NOT NULL, client INTEGER NOT NULL, "
-    "n INTEGER NOT NULL CHECK (n > 0), PRIMARY KEY (" VISIT_COLUMNS ")) STRICT, WITHOUT ROWID";
+#include "visit-day.sql.h"
+    ;
 
 static const char view_head[] = "CREATE VIEW visit (day, zone, src, labels, outcome, reached, error, alg, client, n) AS "
                                 "SELECT v.day, z.word, CASE v.src WHEN 0 THEN '' ELSE printf('%016x', v.src) END, "

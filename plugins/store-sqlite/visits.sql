@@ -1,7 +1,5 @@
 -- visits.db, schema 1: docs/store.md. Nothing in it is for editing; nothing in it leads to a certificate, a time of day, or the
--- order in which anything came. Every visit's day has a table of its own besides, which day_table.c makes and drops:
---
---   visit_DAY (zone, src, labels, outcome, reached, error, alg, client, n), all but n the key
+-- order in which anything came. Every visit's day has a table of its own besides: visit-day.sql.
 --
 -- Days are counted from 1970-01-01, UTC. zone, outcome, reached, error, alg, client, role and instance are ids of word; label is
 -- one of label, labels one of label_set. Ids are drawn at random, so that they tell nothing about who came first; those of the

@@ -375,7 +375,7 @@ static void ids_tell_no_order(void **state)
         assert_in_range(rising, 170, 230);
     }
     assert_int_equal(number("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name GLOB 'visit_*' "
-                            "AND sql NOT LIKE '%WITHOUT ROWID'"),
+                            "AND sql NOT LIKE '%WITHOUT ROWID%'"),
                      0);
 }
 
