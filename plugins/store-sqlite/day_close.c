@@ -1,6 +1,7 @@
 /*
  * Closing a day: what few sources had is folded, and the day's table is written anew, in the order of its key, so that not even
- * the places of rows in the file tell which came first. See store.h; purge.c closes a day that nobody closed.
+ * the places of rows in the file tell which came first; reorder.c does the same with all else that the day added. See store.h;
+ * purge.c closes a day that nobody closed.
  */
 #include "visits.h"
 
@@ -39,5 +40,5 @@ int db_day_close(void *conn, int64_t day, int64_t k, struct cs_error *err)
     day_tables_forget(c->visits);
     if ((table && close_table(c, day, flags, err) < 0) || note_closed(c, day, table, err) < 0)
         return -1;
-    return fold_sets(c, day, k, table, err);
+    return fold_sets(c, day, k, table, err) < 0 ? -1 : reorder_day(c, day, err);
 }

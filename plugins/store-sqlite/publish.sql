@@ -60,3 +60,7 @@ INSERT INTO base_word
         SELECT zone FROM step UNION SELECT outcome FROM step UNION SELECT reached FROM step UNION SELECT error FROM step
         UNION SELECT role FROM base_latency UNION SELECT instance FROM base_latency)
     ORDER BY id;
+
+INSERT INTO about SELECT 'first_day', date FROM base_day ORDER BY day LIMIT 1;
+INSERT INTO about SELECT 'last_closed_day', date FROM base_day WHERE closed ORDER BY day DESC LIMIT 1;
+INSERT INTO about SELECT 'k', k FROM base_day WHERE k > 0 ORDER BY day DESC LIMIT 1;

@@ -125,10 +125,13 @@ int day_tables_list(struct conn *c, struct days *days, struct cs_error *err); /*
 int day_table_rebuild(struct conn *c, int64_t day, const char *insert, struct numbers values, struct cs_error *err);
 int day_table_drop(struct conn *c, int64_t day, struct cs_error *err);
 
-/* ---- recount.c, fold.c, sweep.c: what closing, erasing and purging have in common */
+/* ---- recount.c, reorder.c, fold.c, sweep.c: what closing, erasing and purging have in common */
 
 /* Totals of a day once more from its table, exactly; sets are as they came. Hours, which no visit has, shrink in proportion. */
 int recount_day(struct conn *c, int64_t day, struct cs_error *err);
+
+/* The places of rows in the file tell no longer in which order the day's totals, and words, came. */
+int reorder_day(struct conn *c, int64_t day, struct cs_error *err);
 
 /* Label sets of the day with less than k sources become "other": counted from the day's table if it is there, otherwise added
  * up. */

@@ -233,7 +233,7 @@ static void the_file_is_whole_and_has_nothing_beside_it(void **state)
         assert_int_equal(number_of("PRAGMA freelist_count"), 0);
         assert_false(is_there(".new") || is_there("-journal") || is_there("-wal") || is_there("-shm"));
     }
-    assert_rows("SELECT name FROM about", "published\nversion\n");
+    assert_rows("SELECT name FROM about", "first_day\nlast_closed_day\npublished\nversion\n");
 }
 
 static void what_a_crash_left_is_taken_over(void **state)

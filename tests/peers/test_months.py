@@ -1,0 +1,173 @@
+"""Simulated months of visits: are the numbers of sources right, and does anything join a visit to a certificate?"""
+import collections
+import datetime
+import shutil
+import sqlite3
+
+import pytest
+
+import matching
+from months import Months, reading
+
+LARGE, MIDDLE, SMALL = 1_000_000, 30_000, 3_000
+
+
+@pytest.fixture(scope="module")
+def large(build, tmp_path_factory):
+    """A month of a million visits; its first day is watched from hour to hour."""
+    with Months(build, tmp_path_factory.mktemp("large"), LARGE, batch=5000) as months:
+        months.watched = watch(months, 1, 1)
+        for _ in range(29):
+            months.day()
+        months.do("publish")
+        yield months
+
+
+# ---- Counting ------------------------------------------------------------------------------------------------------------
+
+# What the views say of a closed day, as the lines of recount.tsv: kind, day, zone, outcome, labels, requests, sources. Sets of
+# less than 10 sources are one there: load() leaves them out.
+TOLD = """
+    SELECT 'total', day, zone, outcome, CASE label WHEN '' THEN '' ELSE label || '=' || value END, requests, at_least
+    FROM (SELECT day, zone, label, value, '' AS outcome, requests, at_least FROM sources UNION ALL
+          SELECT day, zone, label, value, outcome, requests, at_least FROM requests)
+    UNION ALL
+    SELECT 'set', day, zone, outcome, coalesce((SELECT group_concat(key || '=' || value) FROM json_each(labels)), ''), requests,
+           at_least
+    FROM (SELECT day, zone, labels, '' AS outcome, requests, at_least FROM set_sources UNION ALL
+          SELECT day, zone, labels, outcome, requests, at_least FROM label_sets) WHERE labels IS NOT NULL
+"""
+
+
+def load(connection, path):
+    connection.execute("CREATE TEMP TABLE counted (kind, day, zone, outcome, labels, requests, sources)")
+    with path.open() as lines:
+        rows = (line.rstrip("\n").split("\t") for line in lines)
+        connection.executemany("INSERT INTO counted VALUES (?, date(? * 86400, 'unixepoch'), ?, ?, ?, CAST(? AS INTEGER), "
+                               "CAST(? AS INTEGER))", rows)
+    connection.execute("""DELETE FROM counted WHERE kind = 'set' AND labels <> '' AND (day, zone, labels) IN (
+        SELECT day, zone, labels FROM counted WHERE kind = 'set' AND outcome = '' AND sources < 10)""")
+
+
+def test_the_views_of_a_million_requests_equal_a_recount(large, say):
+    large.do("recount")
+    with reading(large.analytics) as connection:
+        load(connection, large.folder / "recount.tsv")
+        connection.execute(f"CREATE TEMP TABLE told AS {TOLD}")
+        rows = dict(connection.execute("SELECT kind, count(*) FROM counted GROUP BY kind").fetchall())
+        assert rows["total"] > 50_000 and rows["set"] > 10_000
+        for one, other in (("told", "counted"), ("counted", "told")):
+            assert connection.execute(f"SELECT * FROM {one} EXCEPT SELECT * FROM {other} LIMIT 5").fetchall() == []
+        everything, exact = connection.execute("SELECT sum(requests), min(at_least = at_most) FROM sources "
+                                               "WHERE label = ''").fetchone()
+        assert exact == 1 and everything == LARGE // 30 * 30
+        assert connection.execute("SELECT sum(requests), min(at_least = at_most) FROM set_sources").fetchone() == (
+            everything, 1)
+        assert connection.execute("SELECT sum(requests) FROM set_sources WHERE labels IS NULL").fetchone()[0] > 0
+    say(f"{everything} visits: {rows['total']} counts of days, zones, labels and outcomes, and {rows['set']} of sets of "
+        "labels, as a recount has them")
+
+
+# ---- Matching ------------------------------------------------------------------------------------------------------------
+
+def labels_in(path, day):
+    """How often each label and each set of labels led to a certificate on that day so far, as far as the file tells."""
+    with reading(path) as connection:
+        rows = connection.execute("""
+            SELECT zone, label || '=' || value, requests FROM requests WHERE outcome = 'issued' AND label <> '' AND day = :day
+            UNION ALL SELECT zone, (SELECT group_concat(key || '=' || value) FROM json_each(labels)), requests FROM label_sets
+            WHERE outcome = 'issued' AND labels <> '{}' AND day = :day""",
+            {"day": str(datetime.date(1970, 1, 1) + datetime.timedelta(days=day))}).fetchall()
+    return collections.Counter({(zone, label): n for zone, label, n in rows})
+
+
+def watch(months, days, hourly):
+    """Lets these days pass; on the first of them, looks every hour at what analysts see: {day: {hour: labels that came in it}}.
+    Of each day, a copy of the visits before it was closed is left, and one of after that."""
+    seen = {}
+    for day in range(months.first, months.first + days):
+        hours, before = {}, collections.Counter()
+        for hour in range(24) if day < months.first + hourly else ():
+            months.do("hour")
+            months.do("publish")
+            now = labels_in(months.analytics, day)
+            hours[hour] = now - before
+            before = now
+        months.do("day")
+        checkpointed_copy(months.visits, months.folder / f"open-{day}.db")
+        months.do("close")
+        assert wal_of(months.visits) == 0
+        shutil.copy(months.visits, months.folder / f"closed-{day}.db")
+        seen[day] = hours
+    months.do("truth")
+    return seen
+
+
+def wal_of(path):
+    wal = path.with_name(path.name + "-wal")
+    return wal.stat().st_size if wal.exists() else 0
+
+
+def checkpointed_copy(path, copy):
+    shutil.copy(path, copy)
+    wal = path.with_name(path.name + "-wal")
+    if wal.exists():
+        shutil.copy(wal, copy.with_name(copy.name + "-wal"))
+    connection = sqlite3.connect(copy)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+
+
+def attack(months, watched, say, what):
+    """The best that the attack finds, and what it would find if labels were told every hour, and if days were not tidied up."""
+    truth = matching.read_truth(months.folder / "truth.tsv")
+    found, careless = [], []
+    for day, hours in watched.items():
+        told = collections.defaultdict(collections.Counter)
+        for certificate in truth[day]:
+            told[certificate.ms // 3600000][certificate.zone, certificate.visit[2]] += 1
+        before = months.folder / f"closed-{day - 1}.db" if day > months.first else None
+        found.append(matching.attack(months.folder / f"closed-{day}.db", day, truth[day], hours, before))
+        careless.append(matching.attack(months.folder / f"open-{day}.db", day, truth[day], told, before))
+    found, careless = matching.together(found), matching.together(careless)
+    pairs, baseline = found["hours"].pairs, found["hours"].baseline
+    say(f"matching, {what} visits a month, {pairs} certificates, by lot {baseline / pairs:.2%} right; "
+        + ", ".join(f"{way} {one.right / pairs:.2%}" for way, one in found.items()) + "; were labels told every hour "
+        + f"{careless['hours'].right / pairs:.2%}; of days that are not closed yet "
+        + ", ".join(f"{way} {one.right / pairs:.2%}" for way, one in careless.items() if way != "hours"))
+    assert pairs > 1000
+    for way, one in found.items():  # right by chance: about Poisson
+        assert one.right <= baseline + 4 * baseline ** 0.5, (way, one)
+    assert careless["hours"].right > baseline + 8 * baseline ** 0.5  # the attack can succeed
+    return careless, baseline
+
+
+@pytest.mark.parametrize("visits, days, hourly", [(SMALL, 30, 6), (MIDDLE, 6, 2)])
+def test_no_visit_is_joined_to_a_certificate_more_often_than_by_lot(build, tmp_path, say, visits, days, hourly):
+    with Months(build, tmp_path, visits, seed=3) as months:
+        careless, baseline = attack(months, watch(months, days, hourly), say, visits)
+    if visits == SMALL:  # a day fits into a page or two
+        assert careless["order of rows"].right > 0.9 * careless["hours"].pairs
+
+
+def test_nor_in_a_month_of_a_million(large, say):
+    attack(large, large.watched, say, LARGE)
+
+
+# ---- Pseudonyms ----------------------------------------------------------------------------------------------------------
+
+def test_a_source_has_unrelated_pseudonyms_in_two_zones_and_on_two_days(build, tmp_path):
+    with Months(build, tmp_path, MIDDLE, seed=4) as months:
+        months.day()
+        months.do("day")
+        months.do("truth")
+    seen = collections.defaultdict(set)
+    for line in (tmp_path / "truth.tsv").read_text().splitlines():
+        day, _, zone, *_, src, _, source = line.split("\t")
+        seen[source].add((day, zone, int(src) & 2**64 - 1))
+    among = [[src for _, _, src in places] for places in seen.values() if len(places) > 1]
+    assert len(among) > 200
+    assert all(len(set(sources)) == len(sources) for sources in among)  # each place has its own, and one place only one
+    bits = [bin(a ^ b).count("1") for sources in among for a, b in zip(sources, sources[1:])]
+    assert abs(sum(bits) / len(bits) - 32) < 5 * 4 / len(bits) ** 0.5  # as different as random numbers are
+    assert len({src for places in seen.values() for _, _, src in places}) == sum(len(places) for places in seen.values())
