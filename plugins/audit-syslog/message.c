@@ -113,8 +113,6 @@ static void add_value(struct text *out, const char *name, const json_t *value)
 static void add_data(struct text *out, const struct message_style *style, const struct cs_event *event, json_t *rest, bool cut)
 {
     char number[32];
-    const char *name;
-    json_t *value;
 
     if (event->number)
         text_addf(out, "[meta sequenceId=\"%" PRId64 "\"]", (event->number - 1) % SEQUENCE_MOST + 1);
@@ -125,9 +123,8 @@ static void add_data(struct text *out, const struct message_style *style, const 
     }
     if (cut)
         add_param(out, "cut", "true");
-    else
-        json_object_foreach(rest, name, value)
-            add_value(out, name, value);
+    for (void *at = cut ? NULL : json_object_iter(rest); at; at = json_object_iter_next(rest, at))
+        add_value(out, json_object_iter_key(at), json_object_iter_value(at));
     text_add_char(out, ']');
 }
 
