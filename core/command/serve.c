@@ -230,8 +230,7 @@ static int open_http(struct server *s, struct cs_error *err)
                                         .max_connections = (size_t)settings->max_connections,
                                         .visits = s->records.visits,
                                         .proxies = settings->proxies,
-                                        .n_proxies = settings->n_proxies,
-                                        .visits = s->records.visits };
+                                        .n_proxies = settings->n_proxies };
 
     s->http = http_server_new(s->loop, s->heart, s->metrics, &with, err);
     if (!s->http)

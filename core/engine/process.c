@@ -47,10 +47,10 @@ static int64_t us_of(clockid_t clock)
 
 static int64_t count_fds(void)
 {
-    struct dirent **entries;
+    struct dirent **entries = NULL;
     const int n = scandir("/proc/self/fd", &entries, NULL, NULL);
 
-    if (n < 0)
+    if (n < 0 || !entries)
         return -1;
     for (int i = 0; i < n; i++)
         free(entries[i]);
