@@ -3,7 +3,24 @@
  */
 #include "request/outcome.h"
 
+#include <string.h>
+
 #include "base/error.h"
+
+const char *outcome_alg(const char *key_type)
+{
+    static const struct {
+        const char *type, *alg;
+    } algs[] = {
+        { "p256", "ecdsa-p256" },  { "p384", "ecdsa-p384" },  { "rsa2048", "rsa-2048" },
+        { "rsa3072", "rsa-3072" }, { "rsa4096", "rsa-4096" },
+    };
+
+    for (size_t i = 0; i < sizeof algs / sizeof *algs; i++)
+        if (strcmp(algs[i].type, key_type) == 0)
+            return algs[i].alg;
+    return "other";
+}
 
 static enum visit_outcome outcome_of(enum cs_code code)
 {

@@ -7,6 +7,9 @@
 
 #include "request/job.h"
 
+/* The kind of key of a CSR (csr.h) as visits have it: a static word. */
+const char *outcome_alg(const char *key_type);
+
 /* Each ends the visit; NULL is allowed. */
 void outcome_error(struct visit *visit, const struct cs_error *err);
 void outcome_news(struct visit *visit, const struct job_news *news); /* of a job that is over, or suspended */

@@ -165,7 +165,7 @@ static int read_csr(struct request *r, const struct subject_row *row, struct csr
     visit_reached(r->waiter.visit, VISIT_SUBJECT);
     if (csr_read(csr, r->der, r->der_len, err) < 0)
         return -1;
-    visit_alg(r->waiter.visit, csr->key_type);
+    visit_alg(r->waiter.visit, outcome_alg(csr->key_type));
     free(r->der);
     r->der = NULL;
     return 0;

@@ -29,7 +29,7 @@ struct cs_visit {
     const char *outcome; /* "issued", "stored", "refused", "failed", "late", "left", "unfinished" */
     const char *reached; /* "posted", "subject", "csr", "challenge", "issued" */
     const char *error;   /* the reason of a problem document, or "" */
-    const char *alg;     /* of the CSR's key: "p256", "rsa2048", …; "" while it is not known */
+    const char *alg;     /* of the CSR's key: "ecdsa-p256", "rsa-2048", …; "" while it is not known */
     const char *client;  /* "countersign", "curl", …, "other", "none" */
 };
 

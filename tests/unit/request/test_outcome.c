@@ -10,6 +10,7 @@
 #include "fakes/rig.h"
 #include "fakes/visits_rig.h"
 #include "records/visit_parts.h"
+#include "request/outcome.h"
 
 static struct rig rig;
 static struct visits_rig visits;
@@ -78,7 +79,7 @@ static void a_chain_is_issued_and_the_calls_are_measured(void **state)
     subject("put+ok");
     post(csr, &one);
     rig_until(&rig, &one.came);
-    assert_visit(" zone=x.example ", "outcome=issued reached=issued error= alg=p256 client=curl");
+    assert_visit(" zone=x.example ", "outcome=issued reached=issued error= alg=ecdsa-p256 client=curl");
     rig_rest(&rig);
     rig_until_true(&rig, (visit_batch_now(visits.visits), visit_store_count("latency role=dns instance=fake ") > 0));
     assert_int_equal(visit_store_count("latency role=ca instance=fake "), 1);
@@ -92,7 +93,7 @@ static void the_chain_of_an_earlier_order_is_a_stored_one(void **state)
     rig_until(&rig, &one.came);
     post(csr, &two);
     rig_until(&rig, &two.came);
-    assert_visit(" zone=x.example ", "outcome=stored reached=issued error= alg=p256 client=curl");
+    assert_visit(" zone=x.example ", "outcome=stored reached=issued error= alg=ecdsa-p256 client=curl");
 }
 
 static void an_unknown_subject_has_no_zone(void **state)
@@ -119,7 +120,7 @@ static void a_name_that_is_not_allowed_makes_no_good_csr(void **state)
     subject("ok");
     post(other, &one);
     rig_until(&rig, &one.came);
-    assert_visit(" zone=x.example ", "outcome=refused reached=subject error=foreign-name alg=p256 client=curl");
+    assert_visit(" zone=x.example ", "outcome=refused reached=subject error=foreign-name alg=ecdsa-p256 client=curl");
     free(other);
 }
 
@@ -129,12 +130,12 @@ static void a_ca_that_fails_before_the_challenge_is_told_from_one_after(void **s
     subject("fail:10");
     post(csr, &one);
     rig_until(&rig, &one.came);
-    assert_visit(" zone=x.example ", "outcome=failed reached=csr error=upstream-refused alg=p256 client=curl");
+    assert_visit(" zone=x.example ", "outcome=failed reached=csr error=upstream-refused alg=ecdsa-p256 client=curl");
     visit_store_forget();
     subject("put+fail:10");
     post(csr, &two);
     rig_until(&rig, &two.came);
-    assert_visit(" zone=x.example ", "outcome=failed reached=challenge error=upstream-refused alg=p256 client=curl");
+    assert_visit(" zone=x.example ", "outcome=failed reached=challenge error=upstream-refused alg=ecdsa-p256 client=curl");
 }
 
 static void who_joins_after_the_challenge_has_come_that_far_too(void **state)
@@ -162,7 +163,7 @@ static void who_hangs_up_has_left(void **state)
     r = post(csr, &one);
     rig_until_true(&rig, rig_at_step(&rig, "gate:go") == 1);
     request_detach(r);
-    assert_visit(" zone=x.example ", "outcome=left reached=csr error= alg=p256 client=curl");
+    assert_visit(" zone=x.example ", "outcome=left reached=csr error= alg=ecdsa-p256 client=curl");
     rig_open_gate(&rig, "go");
     rig_rest(&rig);
     assert_int_equal(visit_store_count("visit "), 1);
@@ -177,7 +178,7 @@ static void who_is_told_to_ask_again_was_late(void **state)
     rig_until_true(&rig, rig_at_step(&rig, "gate:go") == 1);
     rig_until(&rig, &one.came);
     assert_string_equal(one.reason, "still-running");
-    assert_visit(" zone=x.example ", "outcome=late reached=csr error=still-running alg=p256 client=curl");
+    assert_visit(" zone=x.example ", "outcome=late reached=csr error=still-running alg=ecdsa-p256 client=curl");
     rig_open_gate(&rig, "go");
     rig_rest(&rig);
 }
@@ -224,6 +225,16 @@ static void a_server_that_stops_leaves_visits_unfinished(void **state)
         assert_memory_equal(strstr(line, "outcome="), "outcome=unfinished reached=csr error= ", 38);
 }
 
+static void every_key_that_is_accepted_has_a_word(void **state)
+{
+    static const char *const types[] = { "rsa2048", "rsa3072", "rsa4096", "p256", "p384" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        assert_string_not_equal(outcome_alg(types[i]), "other");
+    assert_string_equal(outcome_alg("ed448"), "other");
+}
+
 static void who_is_one_too_many_fails(void **state)
 {
     (void)state;
@@ -249,6 +260,7 @@ int main(void)
         TEST(who_takes_a_place_for_an_answer_ends_with_the_job),
         TEST(a_server_that_stops_leaves_visits_unfinished),
         TEST(who_is_one_too_many_fails),
+        cmocka_unit_test(every_key_that_is_accepted_has_a_word),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
