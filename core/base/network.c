@@ -111,7 +111,7 @@ bool network_has(const struct network *network, const struct sockaddr *address, 
         return false;
     for (unsigned bit = 0; bit < network->bits; bit += 8) {
         unsigned left = network->bits - bit;
-        uint8_t mask = left >= 8 ? 0xff : (uint8_t)(0xff00u >> left);
+        uint8_t mask = (uint8_t)(left >= 8 ? 0xffu : 0xff00u >> left);
 
         if ((bytes[bit / 8] ^ network->address[bit / 8]) & mask)
             return false;

@@ -45,7 +45,7 @@ static void on_labels(void *arg, const struct cs_error *err)
     (void)arg;
     if (err)
         log_line(CS_LOG_ERROR, "visits", "",
-                 "no labels are recorded until the next start: the declared ones cannot be read: %s", err->text);
+                 "no labels are recorded until the declared ones can be read: %s", err->text);
 }
 
 static int open_visits(struct records *r, struct loop *loop, struct instance *plugin, struct metrics *metrics,

@@ -101,6 +101,8 @@ static void take_rules(struct labels_declared *labels, const struct cs_error *er
 {
     if (err && !labels->is_failing && labels->rules)
         log_line(CS_LOG_WARN, "labels", "", "the declared labels cannot be read, the old ones stay: %s", err->text);
+    if (!err && labels->is_failing)
+        log_line(CS_LOG_INFO, "labels", "", "the declared labels can be read again");
     labels->is_failing = err != NULL;
     if (!labels->look->rules)
         return;
@@ -120,8 +122,7 @@ static void on_look(void *arg, const struct cs_error *err)
     }
     labels->is_out = false;
     take_rules(labels, err);
-    if (labels->rules)
-        timer_set_in(labels->loop, &labels->next, LOOK_EVERY_MS, send_look, labels);
+    timer_set_in(labels->loop, &labels->next, LOOK_EVERY_MS, send_look, labels);
     tell_ready(labels, err); /* may close them */
 }
 

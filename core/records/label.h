@@ -18,7 +18,8 @@ struct visit_label {
 
 struct labels_declared;
 
-/* Reads the declarations; `ready` on the loop once they are there, or with why not. `metrics` counts what is dropped. */
+/* Reads the declarations; `ready` on the loop, once, when they are there or with why not: then it is tried again every two
+ * seconds. Until it has worked nothing is declared. `metrics` counts what is dropped. */
 struct labels_declared *labels_open(struct loop *loop, struct store *state, struct metrics *metrics, cs_done_fn *ready,
                                     void *arg, struct cs_error *err);
 void labels_close(struct labels_declared *labels); /* before the store's; NULL is allowed */

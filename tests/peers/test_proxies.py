@@ -4,6 +4,7 @@ import http.client
 import os
 import re
 import socket
+import sqlite3
 import ssl
 
 import pytest
@@ -12,7 +13,7 @@ import pki
 from child import Child
 from ports import free_port
 
-CLIENT = "127.0.0.2"  # the proxies are at 127.0.0.1
+CLIENT, OTHER = "127.0.0.2", "127.0.0.3"  # the proxies are at 127.0.0.1
 
 
 def post(port, headers=None, client=CLIENT, tls=None, path="/v1/sign"):
@@ -180,6 +181,21 @@ def test_nginx_over_a_unix_socket(proxied, start):
     proxy = nginx(start, f"http://unix:{proxied.socket}:", 'proxy_set_header Forwarded "for=$remote_addr";')
     assert post(proxy.port) == 400
     assert sources(proxied) == {"forwarded": 1}
+
+
+def test_a_source_is_the_same_by_whatever_way_it_comes(proxied, start):
+    """Four requests of two clients, by four ways: two sources in visits.db."""
+    first = haproxy(start, proxied.proxy_port, send="send-proxy-v2")
+    second = nginx(start, f"http://unix:{proxied.socket}:", "proxy_set_header X-Forwarded-For $remote_addr;")
+    third = haproxy(start, proxied.port, mode="http", option="option forwardfor")
+    assert [post(port, client=client) for port, client in (
+        (first.port, CLIENT), (second.port, CLIENT), (third.port, OTHER), (proxied.port, OTHER))] == [400] * 4
+    assert sources(proxied) == {"proxy": 1, "forwarded": 2, "socket": 1}
+    proxied.stop()  # what is under way is written then
+    with sqlite3.connect(proxied.database.with_name("visits.db")) as connection:
+        rows = connection.execute("SELECT requests, uniques FROM total WHERE label = 0 AND outcome = 0").fetchall()
+    connection.close()
+    assert rows == [(4, 2)]
 
 
 def test_nobody_else_is_believed(proxied):

@@ -292,6 +292,9 @@ static void a_store_that_fails_says_so_at_the_beginning(void **state)
     await_answers(&s, &opened, 1);
     assert_int_equal(opened.failed, 1);
     assert_string_equal(opened.last.text, "on purpose");
+    is_failing = false;
+    wait_for("lab.example", "campaign", "spring", "campaign=spring;");
+    assert_int_equal(opened.n, 1);
 }
 
 static void a_store_without_labels_says_so(void **state)
