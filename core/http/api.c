@@ -296,8 +296,6 @@ static void submit(struct api *api, struct connection *c, const struct asked *as
                                            .body = is_json ? asked->csr.at : body,
                                            .body_len = is_json ? asked->csr.len : body_len,
                                            .content_type = is_json ? "" : wishes->content_type,
-                                           .labels = asked->labels.v,
-                                           .n_labels = asked->labels.n,
                                            .visit = visit,
                                            .deadline_ms = cs_now_ms() + wait_of(api, wishes),
                                            .detach = wishes->respond_async && wishes->wait_s <= 0,

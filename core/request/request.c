@@ -19,8 +19,6 @@ struct request {
     char *front, *identity;
     uint8_t *der;
     size_t der_len;
-    char **labels; /* name, value, name, value …: kept with the request */
-    size_t n_labels;
     bool detach, respond_async, fresh;
     struct timer deadline;
     struct cs_error refused; /* for an answer that is sent later */
@@ -39,9 +37,6 @@ static void free_request(struct request *r)
     timer_clear(&r->deadline);
     free_look(r->look);
     visit_end(r->waiter.visit, VISIT_UNFINISHED, "");
-    for (size_t i = 0; i < 2 * r->n_labels; i++)
-        free(r->labels[i]);
-    free(r->labels);
     free(r->front);
     free(r->identity);
     free(r->der);
@@ -196,22 +191,6 @@ static void on_subject(void *arg, struct subject_row *row, const struct cs_error
 
 /* ---- From the bytes to the look-up ---- */
 
-static int copy_labels(struct request *r, const struct submission *s)
-{
-    bool ok = true;
-
-    r->labels = calloc(s->n_labels ? 2 * s->n_labels : 1, sizeof *r->labels);
-    if (!r->labels)
-        return -1;
-    r->n_labels = s->n_labels;
-    for (size_t i = 0; i < s->n_labels; i++) {
-        r->labels[2 * i] = text_copy(s->labels[i].name);
-        r->labels[2 * i + 1] = text_copy(s->labels[i].value);
-        ok &= r->labels[2 * i] && r->labels[2 * i + 1];
-    }
-    return ok ? 0 : -1;
-}
-
 static struct request *make(struct heart *heart, const struct submission *s, answer_fn *fn, void *arg)
 {
     struct request *r = calloc(1, sizeof *r);
@@ -227,7 +206,7 @@ static struct request *make(struct heart *heart, const struct submission *s, ans
     r->fresh = s->fresh;
     r->front = text_copy(s->front);
     r->identity = text_copy(s->identity);
-    if (r->front && r->identity && copy_labels(r, s) == 0)
+    if (r->front && r->identity)
         return r;
     free_request(r);
     return NULL;

@@ -18,8 +18,6 @@ struct submission {
     const void *body;         /* as posted */
     size_t body_len;
     const char *content_type; /* lower case, without parameters, or "" */
-    const struct visit_label *labels;
-    size_t n_labels;
     int64_t deadline_ms; /* on cs_now_ms(): answer by then, at the latest with a retryable problem and the job's place */
     bool detach;         /* do not wait: answer with the job's id as soon as it is stored (Prefer: respond-async) */
     bool respond_async;  /* the job's id is an answer, too, once the deadline has come */

@@ -53,8 +53,6 @@ static struct request *make(struct heart *heart, answer_fn *fn, void *arg)
 
 struct request *request_submit(struct heart *heart, const struct submission *s, answer_fn *fn, void *arg)
 {
-    size_t len = 0;
-
     assert(s->body_len < sizeof heart->body);
     heart->n_submitted++;
     memcpy(heart->body, s->body, s->body_len);
@@ -62,11 +60,6 @@ struct request *request_submit(struct heart *heart, const struct submission *s, 
     heart->body_len = s->body_len;
     snprintf(heart->content_type, sizeof heart->content_type, "%s", s->content_type);
     snprintf(heart->front, sizeof heart->front, "%s", s->front);
-    heart->labels[0] = '\0';
-    for (size_t i = 0; i < s->n_labels; i++)
-        len +=
-            (size_t)snprintf(heart->labels + len, sizeof heart->labels - len, "%s=%s;", s->labels[i].name, s->labels[i].value);
-    heart->n_labels = s->n_labels;
     heart->visit = s->visit;
     heart->deadline_ms = s->deadline_ms;
     heart->detach = s->detach;

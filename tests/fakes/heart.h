@@ -29,8 +29,6 @@ struct heart {
     char body[20000];
     size_t body_len;
     char content_type[100], front[20];
-    char labels[1000]; /* "name=value;" each */
-    size_t n_labels;
     struct visit *visit;
     int64_t deadline_ms;
     bool detach, fresh;

@@ -1,4 +1,4 @@
-"""Labels from what a client sends to what is counted: `countersign label`, `countersign sign --label`, header, query and JSON."""
+"""Labels from what a client sends to what is counted: `countersign label`, `countersign sign --label`, header, query, JSON."""
 import json
 import re
 import sqlite3

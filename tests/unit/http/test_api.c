@@ -76,7 +76,6 @@ static void a_csr_goes_in_and_a_chain_comes_out(void **state)
     assert_string_equal(rig.heart.body, "CSR");
     assert_string_equal(rig.heart.front, "http");
     assert_string_equal(rig.heart.content_type, "application/x-www-form-urlencoded");
-    assert_int_equal(rig.heart.n_labels, 0);
     assert_false(rig.heart.detach || rig.heart.fresh);
     assert_in_range(rig.heart.deadline_ms - cs_now_ms(), 290000, 300000);
 }
@@ -102,7 +101,6 @@ static void a_request_may_be_json(void **state)
     client_close(&c);
     assert_string_equal(rig.heart.body, "-----BEGIN CERTIFICATE REQUEST-----\nMA==\n-----END CERTIFICATE REQUEST-----\n");
     assert_string_equal(rig.heart.content_type, "");
-    assert_string_equal(rig.heart.labels, "a=b;c=d;");
     ask_once(SIGN("Content-Type: application/json\r\n", "3", "CSR"), &issued, " 400 Bad Request", "error:bad-json\"");
     ask_once(SIGN("Content-Type: application/json\r\n", "2", "{}"), &issued, " 400 Bad Request", "error:no-csr\"");
     assert_int_equal(rig.heart.n_submitted, 1);
@@ -238,13 +236,12 @@ static void nobody_waits_longer_than_the_server_allows(void **state)
     assert_false(rig.heart.detach);
 }
 
-static void labels_and_wishes_reach_the_heart(void **state)
+static void wishes_reach_the_heart(void **state)
 {
     (void)state;
-    ask_once("POST /v1/sign?label.a=b%20c HTTP/1.1\r\nHost: a\r\nX-Countersign-Label: d=e\r\nContent-Length: 1\r\n"
+    ask_once("POST /v1/sign HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n"
              "Content-Type: Application/PKCS10;x=y\r\nCache-Control: no-cache\r\n\r\nC",
              &issued, " 200 OK", CHAIN);
-    assert_string_equal(rig.heart.labels, "d=e;a=b c;");
     assert_string_equal(rig.heart.content_type, "application/pkcs10");
     assert_true(rig.heart.fresh);
 }
@@ -450,7 +447,7 @@ int main(void)
         TEST(a_client_may_ask_not_to_wait),
         TEST(a_client_may_wait_a_while_and_then_not),
         TEST(nobody_waits_longer_than_the_server_allows),
-        TEST(labels_and_wishes_reach_the_heart),
+        TEST(wishes_reach_the_heart),
         TEST(bad_labels_and_codings_never_reach_the_heart),
         TEST(a_body_of_many_bytes_is_one_submission),
         TEST(a_heart_without_memory_is_busy),

@@ -83,6 +83,17 @@ static void a_visit_begins_with_source_kind_of_client_and_labels(void **state)
     assert_false(visits.visit[0].ended); /* that is the heart's to do */
 }
 
+static void labels_of_header_and_query_are_the_visits(void **state)
+{
+    (void)state;
+    serve(NULL, 0, HTTP_PUBLIC);
+    ask("POST /v1/sign?label.a=b%20c&x=y HTTP/1.1\r\nHost: a\r\nX-Countersign-Label: d=e\r\nContent-Length: 1\r\n\r\nC",
+        " 200 OK");
+    ask(SIGN("", "3", "CSR"), " 200 OK");
+    assert_string_equal(visits.visit[0].labels, "d=e;a=b c;");
+    assert_string_equal(visits.visit[1].labels, "");
+}
+
 static void a_trusted_proxys_word_is_the_source(void **state)
 {
     static const char *const proxies[] = { "127.0.0.0/8" };
@@ -159,6 +170,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_visit_begins_with_source_kind_of_client_and_labels, begin, end),
+        cmocka_unit_test_setup_teardown(labels_of_header_and_query_are_the_visits, begin, end),
         cmocka_unit_test_setup_teardown(a_trusted_proxys_word_is_the_source, begin, end),
         cmocka_unit_test_setup_teardown(a_proxy_headers_client_is_the_source, begin, end),
         cmocka_unit_test_setup_teardown(what_the_front_refuses_is_a_visit_that_has_ended, begin, end),
