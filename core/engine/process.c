@@ -45,17 +45,22 @@ static int64_t us_of(clockid_t clock)
     return (int64_t)t.tv_sec * US + t.tv_nsec / 1000;
 }
 
+static int is_fd(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
 static int64_t count_fds(void)
 {
     struct dirent **entries = NULL;
-    const int n = scandir("/proc/self/fd", &entries, NULL, NULL);
+    const int n = scandir("/proc/self/fd", &entries, is_fd, alphasort);
 
     if (n < 0 || !entries)
         return -1;
     for (int i = 0; i < n; i++)
         free(entries[i]);
     free(entries);
-    return n - 3; /* not ".", "..", and the folder itself while it was read */
+    return n - 1; /* not the folder itself, while it was read */
 }
 
 void process_look(struct process_figures *out)
