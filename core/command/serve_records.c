@@ -63,8 +63,6 @@ static int open_visits(struct records *r, struct loop *loop, struct instance *pl
                                 .proxies = settings->proxies,
                                 .n_proxies = settings->n_proxies };
 
-    if (!settings->visits.enabled)
-        return 0;
     if (lacks) {
         log_line(CS_LOG_INFO, "visits", "", "no visits are recorded by this store: it has no function %s", lacks);
         return 0;

@@ -107,14 +107,14 @@ struct visit *visit_begin(struct visits *visits, const struct visit_arrival *arr
     struct visit_day *day;
     struct visit *visit;
 
-    if (!visits || visits->stopping)
+    if (!visits || visits->stopping || !visits->with.settings->enabled)
         return NULL;
     visit_days_look(visits);
     day = visits->days;
     day->received++;
     day->changed = true;
     visit_counter_put(visits->counter, day->day, day->received);
-    visit = make(visits, day, arrival);
+    visit = day->n_open < VISITS_MOST ? make(visits, day, arrival) : NULL;
     if (!visit) {
         visit_lost(visits);
         return NULL;
@@ -274,7 +274,7 @@ void visit_end(struct visit *visit, enum visit_outcome outcome, const char *erro
 
 void visits_latency(struct visits *visits, const char *role, const char *instance, int64_t ms)
 {
-    if (!visits || visits->stopping)
+    if (!visits || visits->stopping || !visits->with.settings->enabled)
         return;
     visit_latency_add(&visits->latencies, role, instance, ms);
     visit_batch_soon(visits);

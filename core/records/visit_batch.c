@@ -13,7 +13,6 @@
 #include "records/visit_parts.h"
 
 enum { BATCH_MOST = 1000, GATHER_MS = 1000, PAUSE_FIRST_MS = 1000, PAUSE_MOST_MS = 30000, LOST_LOG_MS = 60000 };
-enum { QUEUE_MOST = 100000 };
 
 /* What goes in one piece. While it is out, it belongs to the writer's thread; what it points to stays as it is. */
 struct visit_batch {
@@ -364,7 +363,7 @@ void visit_batch_task(struct visits *visits, struct visit_task *task)
 
 void visit_batch_add(struct visits *visits, struct visit_record *record)
 {
-    if (visits->n_queued + (visits->out ? visits->out->n : 0) >= QUEUE_MOST) {
+    if (visits->n_queued + (visits->out ? visits->out->n : 0) >= VISITS_MOST) {
         visit_record_free(record);
         visit_lost(visits);
         return;

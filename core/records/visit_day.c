@@ -61,6 +61,8 @@ static void open_key(struct visits *visits, struct visit_day *day)
     struct cs_error err;
     bool is_new = true;
 
+    if (!visits->with.settings->enabled)
+        return;
     look_at_place(visits);
     day->key = day_key_open(visits->with.runtime, visits->key_may_have_file, day->day, &is_new, &err);
     if (!day->key) {
@@ -258,14 +260,17 @@ static int read_days(const struct store_conn *c, void *arg, struct cs_error *err
     return found->failed ? cs_fail(err, CS_EINTERNAL, "no memory for the days of the visits") : 0;
 }
 
-/* Nobody has those keys in memory any more; a file of one is destroyed here. */
+/* Nobody has those keys in memory any more; a file of one is destroyed here. So is today's when nothing is recorded now. */
 static void close_earlier(struct visits *visits)
 {
+    const bool enabled = visits->with.settings->enabled;
     struct cs_error err;
     int n;
 
-    if (day_key_forget_stale(visits->with.runtime, INT64_MAX / 2, 0, visits->days->day, &n, &err) < 0)
+    if (day_key_forget_stale(visits->with.runtime, INT64_MAX / 2, 0, enabled ? visits->days->day : INT64_MIN, &n, &err) < 0)
         log_line(CS_LOG_ERROR, LOG_WHO, "", "%s", err.text);
+    if (!enabled && visits->days->keys && !visits->days->key_destroyed_ms)
+        note_destroyed(visits, visits->days);
     for (struct visit_day *day = visits->days->next; day; day = day->next) {
         day->state = DAY_CLOSES;
         if (!day->key_destroyed_ms)

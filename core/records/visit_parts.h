@@ -14,7 +14,7 @@
 #include "records/visit_zones.h"
 #include "records/visits.h"
 
-enum { VISIT_WORD = 64, VISIT_LABELS_MOST = 8 };
+enum { VISIT_WORD = 64, VISIT_LABELS_MOST = 8, VISITS_MOST = 100000 /* under way, and waiting to be written */ };
 
 /* What becomes of a visit: made with it, on its way to the store once it is over. */
 struct visit_record {

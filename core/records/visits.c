@@ -55,6 +55,36 @@ static int read_zones(const struct store_conn *c, void *arg, struct cs_error *er
     return reading.err.code == CS_OK ? 0 : -1;
 }
 
+/* New values of labels are limited by the day, and a day goes on after a restart. */
+static int take_label(void *arg, const char *zone, const struct cs_visit_label *label)
+{
+    const struct visits *visits = arg;
+
+    labels_known(visits->with.labels, zone, visits->days->day, label);
+    return 0;
+}
+
+static int read_labels(const struct store_conn *c, void *arg, struct cs_error *err)
+{
+    const struct visits *visits = arg;
+
+    return visits->with.labels ? c->ops->day_labels(c->conn, visits->days->day, take_label, arg, err) : 0;
+}
+
+static int start(struct visits *visits, struct cs_error *err)
+{
+    const struct visits_with *with = &visits->with;
+
+    if (store_with(with->plugin, CS_VISITS_READER, read_zones, visits, err) < 0)
+        return -1;
+    visits->store = store_open(with->loop, with->plugin, CS_VISITS_WRITER, CS_VISITS_READER, READERS, err);
+    if (!visits->store || visit_days_start(visits, err) < 0)
+        return -1;
+    if (store_with(with->plugin, CS_VISITS_READER, read_labels, visits, err) < 0)
+        return -1;
+    return visit_upkeep_start(visits, err);
+}
+
 static void free_visits(struct visits *visits)
 {
     visit_batch_drop(visits);
@@ -83,9 +113,7 @@ struct visits *visits_open(const struct visits_with *with, struct cs_error *err)
         cs_fail(err, CS_EINTERNAL, "no memory for the visits");
         return NULL;
     }
-    if (store_with(with->plugin, CS_VISITS_READER, read_zones, visits, err) == 0)
-        visits->store = store_open(with->loop, with->plugin, CS_VISITS_WRITER, CS_VISITS_READER, READERS, err);
-    if (!visits->store || visit_days_start(visits, err) < 0 || visit_upkeep_start(visits, err) < 0) {
+    if (start(visits, err) < 0) {
         visits_close(visits);
         return NULL;
     }

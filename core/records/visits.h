@@ -26,7 +26,8 @@ struct visits_with {
 /* Can the store record visits? NULL: yes; otherwise the function that it lacks. */
 const char *visits_lacks(const struct cs_store_ops *ops);
 
-/* Takes up the day, or begins it: reads the visits store and writes to it, in this thread, before loop_run(). Everything given
+/* With `enabled` false nothing is recorded and no key is made, but what was recorded before is forgotten in its time.
+ * Takes up the day, or begins it: reads the visits store and writes to it, in this thread, before loop_run(). Everything given
  * lives longer. NULL and *err. */
 struct visits *visits_open(const struct visits_with *with, struct cs_error *err);
 

@@ -63,6 +63,7 @@ struct job {
     bool fresh;                                     /* a stored chain will not do */
     struct job_waiter *first, *last;
     struct job_visit *visits; /* of those who were told that it is stored, and wait no more: they end with it */
+    size_t n_visits;
     size_t unseen;            /* challenge values that are not visible yet */
     bool challenge_seen;      /* all that the CA asked for were visible at once */
     int64_t signing_since_ms; /* on cs_now_ms(); 0: the call began with a later step */

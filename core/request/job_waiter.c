@@ -6,6 +6,8 @@
 
 #include "request/outcome.h"
 
+enum { VISITS_KEPT = 1000 }; /* of one job: nothing else limits how many may ask for a place in it */
+
 struct job_visit {
     struct job_visit *next;
     struct visit *visit;
@@ -39,12 +41,14 @@ void job_leave(struct job_waiter *waiter)
 
 void job_keep_visit(struct job *job, struct job_waiter *waiter)
 {
-    struct job_visit *kept = waiter->visit ? malloc(sizeof *kept) : NULL;
+    const bool has_room = waiter->visit && job->n_visits < VISITS_KEPT;
+    struct job_visit *kept = has_room ? malloc(sizeof *kept) : NULL;
 
     if (!kept)
         return; /* it ends with the answer */
     *kept = (struct job_visit){ .next = job->visits, .visit = waiter->visit };
     job->visits = kept;
+    job->n_visits++;
     waiter->visit = NULL;
 }
 
@@ -60,6 +64,7 @@ static void end_kept(struct job *job, const struct job_news *news)
             visit_end(kept->visit, VISIT_UNFINISHED, "");
         free(kept);
     }
+    job->n_visits = 0;
 }
 
 void job_drop_visits(struct job *job)

@@ -258,7 +258,8 @@ static int fake_day_close(void *conn, int64_t day, int64_t k, struct cs_error *e
 
 static int fake_day_labels(void *conn, int64_t day, cs_visit_label_fn *fn, void *arg, struct cs_error *err)
 {
-    (void)conn, (void)day, (void)fn, (void)arg;
+    (void)fn, (void)arg;
+    add_line(conn, "labels day=%" PRId64, day);
     return fails("day_labels", err);
 }
 
