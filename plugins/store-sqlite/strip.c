@@ -78,9 +78,9 @@ static bool is_label(const char *text, size_t len, const char *name, const char 
 {
     size_t name_len = strlen(name);
 
-    if (len <= name_len || memcmp(text, name, name_len) || text[name_len] != '=')
+    if (len <= name_len || memcmp(text, name, name_len) != 0 || text[name_len] != '=')
         return false;
-    return !value || (strlen(value) == len - name_len - 1 && !memcmp(value, text + name_len + 1, len - name_len - 1));
+    return !value || (strlen(value) == len - name_len - 1 && memcmp(value, text + name_len + 1, len - name_len - 1) == 0);
 }
 
 static int without(struct conn *c, struct stripped *one, const char *name, const char *value, struct cs_error *err)

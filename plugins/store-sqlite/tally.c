@@ -58,7 +58,7 @@ static size_t slot_of(const struct tally_key *key)
 
 static bool same(const struct tally_key *a, const struct tally_key *b)
 {
-    return a->kind == b->kind && a->day == b->day && !memcmp(a->id, b->id, sizeof a->id);
+    return a->kind == b->kind && a->day == b->day && memcmp(a->id, b->id, sizeof a->id) == 0;
 }
 
 int tally_make_room(struct conn *c, struct cs_error *err)

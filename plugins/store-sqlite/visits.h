@@ -37,7 +37,7 @@ int words_word(struct conn *c, const char *word, int64_t *id, struct cs_error *e
 int words_label(struct conn *c, const char *name, const char *value, int64_t *id, struct cs_error *err);
 int words_set(struct conn *c, const struct cs_visit_label *labels, size_t n, const struct label_set **set,
               struct cs_error *err);
-int words_set_of_text(struct conn *c, const char *text, size_t len, const struct label_set **set, struct cs_error *err);
+int words_set_of_text(struct conn *c, const char *text, size_t len, const struct label_set **out, struct cs_error *err);
 int words_set_by_id(struct conn *c, int64_t id, const struct label_set **set, struct cs_error *err);
 
 /* ---- tally.c: additions to the totals, added up in memory until the transaction needs them in the file */

@@ -90,7 +90,7 @@ static struct word *known(const struct words *words, enum kind kind, const char 
 {
     struct word *w = words->by_text[bucket_of_text(words, kind, text, len)];
 
-    while (w && (w->kind != kind || w->len != len || memcmp(w->text, text, len)))
+    while (w && (w->kind != kind || w->len != len || memcmp(w->text, text, len) != 0))
         w = w->next;
     return w;
 }
