@@ -13,9 +13,9 @@
 
 enum { VIEW_DAYS = 400 }; /* SQLite joins at most 500 SELECTs */
 
-static const char *const create[] = {
+static const char create[] = ""
 #include "visit-day.sql.h"
-};
+    ;
 
 static const char view_head[] = "CREATE VIEW visit (day, zone, src, labels, outcome, reached, error, alg, client, n) AS "
                                 "SELECT v.day, z.word, CASE v.src WHEN 0 THEN '' ELSE printf('%016x', v.src) END, "
@@ -176,7 +176,7 @@ static int drop_view(struct conn *c, struct cs_error *err)
 
 static int make_table(struct conn *c, int64_t day, struct cs_error *err)
 {
-    return drop_view(c, err) < 0 || day_run(c, create[0], day, NO_NUMBERS, err) < 0 ? -1 : make_view(c, err);
+    return drop_view(c, err) < 0 || day_run(c, create, day, NO_NUMBERS, err) < 0 ? -1 : make_view(c, err);
 }
 
 int day_table_drop(struct conn *c, int64_t day, struct cs_error *err)
@@ -189,7 +189,7 @@ int day_table_rebuild(struct conn *c, int64_t day, const char *insert, struct nu
 {
     day_tables_forget(c->visits);
     if (drop_view(c, err) < 0 || day_run(c, "ALTER TABLE visit_# RENAME TO visit_before", day, NO_NUMBERS, err) < 0 ||
-        day_run(c, create[0], day, NO_NUMBERS, err) < 0 || day_run(c, insert, day, values, err) < 0 ||
+        day_run(c, create, day, NO_NUMBERS, err) < 0 || day_run(c, insert, day, values, err) < 0 ||
         visits_run(c, "DROP TABLE visit_before", err) < 0)
         return -1;
     return make_view(c, err);

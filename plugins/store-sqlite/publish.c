@@ -17,10 +17,10 @@
 
 extern const struct cs_plugin cs_plugin; /* sqlite.c: for its version */
 
-static const char tables_and_views[] =
+static const char tables_and_views[] = ""
 #include "analytics.sql.h"
     ;
-static const char rows[] =
+static const char rows[] = ""
 #include "publish.sql.h"
     ;
 

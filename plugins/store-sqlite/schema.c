@@ -11,14 +11,16 @@
 #include <unistd.h>
 
 /* Each step sets user_version, which is undone with the rest when it fails. A step that was released never changes; a new
- * schema is a new file at the end. */
+ * schema is a new file at the end. The empty strings are for linters, which do not have the headers that are made of SQL. */
 static const char *const state_steps[] = {
+    ""
 #include "schema.sql.h"
-    ,
+    , ""
 #include "schema-2.sql.h"
 };
 
 static const char *const visits_steps[] = {
+    ""
 #include "visits.sql.h"
 };
 
