@@ -25,6 +25,6 @@ struct labels {
 int labels_read(struct labels *out, const struct message *m, struct cs_error *err);
 
 /* One more, under the same rules. */
-int labels_add(struct labels *labels, struct span name, struct span value, struct cs_error *err);
+int labels_add(struct labels *out, struct span name, struct span value, struct cs_error *err);
 
 #endif

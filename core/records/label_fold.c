@@ -68,12 +68,18 @@ size_t label_fold(const char *text, size_t len, char *out)
     return n;
 }
 
-static int hex(char c)
-{
-    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
-    const char *at = c ? strchr(digits, c) : NULL;
+static const char hex_digits[] = "0123456789abcdef0123456789ABCDEF";
 
-    return at ? (int)((at - digits) % 16) : -1;
+/* The value of "%XX", or -1. */
+static int coded(const char *text, size_t len)
+{
+    const char *high, *low;
+
+    if (len < 3 || text[0] != '%' || !text[1] || !text[2])
+        return -1;
+    high = strchr(hex_digits, text[1]);
+    low = strchr(hex_digits, text[2]);
+    return high && low ? (int)((high - hex_digits) % 16 * 16 + (low - hex_digits) % 16) : -1;
 }
 
 bool label_fold_percent(char *text, size_t *len)
@@ -82,11 +88,11 @@ bool label_fold_percent(char *text, size_t *len)
     bool found = false;
 
     for (size_t i = 0; i < *len; i++) {
-        bool is_coded = text[i] == '%' && *len - i >= 3 && hex(text[i + 1]) >= 0 && hex(text[i + 2]) >= 0;
+        int byte = coded(text + i, *len - i);
 
-        text[n++] = is_coded ? (char)(hex(text[i + 1]) << 4 | hex(text[i + 2])) : text[i];
-        i += is_coded ? 2 : 0;
-        found |= is_coded;
+        text[n++] = byte < 0 ? text[i] : (char)byte;
+        i += byte < 0 ? 0 : 2;
+        found |= byte >= 0;
     }
     *len = n;
     text[n] = '\0';

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 /* Two days are open at a time, around midnight. */
 enum { DAYS = 2 };
 
@@ -90,15 +92,10 @@ static struct zone *zone_of(struct day *day, const char *name)
 
 static char *join(const char *name, const char *value)
 {
-    size_t n = strlen(name), m = strlen(value);
-    char *text = malloc(n + m + 2);
+    struct text text = TEXT_MAX(1000);
 
-    if (!text)
-        return NULL;
-    memcpy(text, name, n);
-    text[n] = '=';
-    memcpy(text + n + 1, value, m + 1);
-    return text;
+    text_addf(&text, "%s=%s", name, value);
+    return text_take(&text);
 }
 
 /* Takes over `text`. */

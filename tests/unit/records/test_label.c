@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -213,7 +214,7 @@ static void a_change_of_the_table_is_seen(void **state)
     assert_string_equal(screen_one("b.example", "campaign", "b"), "campaign=b;");
 }
 
-static int n_lists;
+static atomic_int n_lists;
 static int (*list)(void *conn, cs_label_rule_fn *fn, void *arg, struct cs_error *err);
 
 static int counting_list(void *conn, cs_label_rule_fn *fn, void *arg, struct cs_error *err)
@@ -222,7 +223,7 @@ static int counting_list(void *conn, cs_label_rule_fn *fn, void *arg, struct cs_
     return list(conn, fn, arg, err);
 }
 
-static int n_versions;
+static atomic_int n_versions;
 static int (*version)(void *conn, int64_t *out, struct cs_error *err);
 
 static int counting_version(void *conn, int64_t *out, struct cs_error *err)
@@ -248,7 +249,7 @@ static void without_a_change_the_table_is_not_read_again(void **state)
     assert_in_range(n_lists, 1, 2); /* once for each reader's connection */
 }
 
-static bool is_failing;
+static atomic_bool is_failing;
 
 static int failing_version(void *conn, int64_t *out, struct cs_error *err)
 {
