@@ -4,7 +4,8 @@
  *     visits_driver FOLDER FIRST VISITS DAYS SEED BATCH
  *
  * FIRST is the first day, since 1970-01-01. The store's files are FOLDER/state.db, visits.db and analytics.db. Obeys what it
- * reads, a word a line, each answered by "ok MICROSECONDS":
+ * reads, a word a line, each answered by "ok MICROSECONDS", those of the clock and those of
+ * the CPU:
  *
  *     hour      the visits of the next hour, BATCH of them a transaction
  *     day       those of the rest of the day
@@ -27,13 +28,14 @@
 
 extern const struct cs_plugin cs_plugin;
 
-enum { K = 10, HOUR_MS = 3600 * 1000, DAYS_MOST = 366 };
+enum { FILES = 3, K = 10, HOUR_MS = 3600 * 1000, DAYS_MOST = 366 };
 
 struct driver {
     const char *folder;
     struct cs_instance in;
     const struct cs_store_ops *ops;
     void *self, *writer, *reader;
+    char *settings, paths[FILES][4096];
     size_t batch;
     struct months months;
     int64_t first, days; /* days begun */
@@ -54,29 +56,47 @@ static void must(int rc, const struct cs_error *err)
 
 /* ---- The store ---- */
 
+static void *setting(const struct driver *d, const char *name)
+{
+    const struct cs_option *o = cs_plugin.settings;
+
+    while (strcmp(o->name, name) != 0)
+        o++;
+    return d->settings + o->offset;
+}
+
 static void open_store(struct driver *d)
 {
-    static const char *const files[] = { "file",      "state.db",     "visits",          "visits.db",
-                                         "analytics", "analytics.db", "analytics_group", NULL };
-    char *settings = calloc(1, cs_plugin.settings_size);
+    static const char *const files[FILES][2] = { { "file", "state.db" },
+                                                 { "visits", "visits.db" },
+                                                 { "analytics", "analytics.db" } };
     struct cs_error err = { 0 };
 
-    for (const struct cs_option *o = cs_plugin.settings; settings && o->type != CS_OPTION_END; o++)
-        for (size_t i = 0; i < sizeof files / sizeof *files; i += 2)
-            if (strcmp(o->name, files[i]) == 0) {
-                char *path = NULL;
-
-                if (asprintf(&path, files[i + 1] ? "%s/%s" : "", d->folder, files[i + 1]) < 0)
-                    abort();
-                *(const char **)(void *)(settings + o->offset) = path;
-            } else if (strcmp(o->name, "busy_timeout") == 0) {
-                *(int64_t *)(void *)(settings + o->offset) = 5000;
-            }
-    must(cs_plugin.open(&d->in, settings, &d->self, &err), &err);
+    d->settings = calloc(1, cs_plugin.settings_size);
+    if (!d->settings)
+        abort();
+    for (size_t i = 0; i < FILES; i++) {
+        snprintf(d->paths[i], sizeof d->paths[i], "%s/%s", d->folder, files[i][1]);
+        *(const char **)setting(d, files[i][0]) = d->paths[i];
+    }
+    *(const char **)setting(d, "analytics_group") = "";
+    *(int64_t *)setting(d, "busy_timeout") = 5000;
+    must(cs_plugin.open(&d->in, d->settings, &d->self, &err), &err);
     d->ops = cs_plugin.store;
     must(d->ops->migrate(d->self, true, &err), &err);
     must(d->ops->connect(d->self, CS_VISITS_WRITER, &d->writer, &err), &err);
     must(d->ops->connect(d->self, CS_VISITS_READER, &d->reader, &err), &err);
+}
+
+static void close_store(struct driver *d)
+{
+    d->ops->disconnect(d->self, d->reader);
+    d->ops->disconnect(d->self, d->writer);
+    cs_plugin.close(d->self);
+    free(d->settings);
+    for (int64_t at = 0; at < d->days; at++)
+        free(d->day[at].visits);
+    months_close(&d->months);
 }
 
 static void note_day(struct driver *d, int64_t at, int64_t flags)
@@ -352,11 +372,11 @@ static int obey(struct driver *d, const char *word)
     return 0;
 }
 
-static int64_t now_us(void)
+static int64_t now_us(clockid_t clock)
 {
     struct timespec t;
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
@@ -385,18 +405,16 @@ int main(int argc, char **argv)
     open_store(&d);
     begin_day(&d);
     while (fgets(line, sizeof line, stdin)) {
-        int64_t start_us = now_us();
+        int64_t start_us = now_us(CLOCK_MONOTONIC), cpu_us = now_us(CLOCK_PROCESS_CPUTIME_ID);
 
         line[strcspn(line, "\n")] = '\0';
         if (obey(&d, line) < 0) {
             fprintf(stderr, "visits_driver: there is no command %s\n", line);
             return 2;
         }
-        printf("ok %" PRId64 "\n", now_us() - start_us);
+        printf("ok %" PRId64 " %" PRId64 "\n", now_us(CLOCK_MONOTONIC) - start_us, now_us(CLOCK_PROCESS_CPUTIME_ID) - cpu_us);
         fflush(stdout);
     }
-    d.ops->disconnect(d.self, d.reader);
-    d.ops->disconnect(d.self, d.writer);
-    cs_plugin.close(d.self);
+    close_store(&d);
     return 0;
 }

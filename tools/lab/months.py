@@ -9,12 +9,14 @@ from child import Failed
 
 
 class Months:
-    """`first` is the first day, since 1970-01-01. Each command returns how long it took, in seconds."""
+    """`first` is the first day, since 1970-01-01. Each command returns how long it took, in seconds; `cpu_s` is what its
+    CPU has cost since it was last set to 0."""
 
     def __init__(self, build, folder, visits, days=30, seed=1, batch=200, first=20758):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(exist_ok=True)
         self.first = first
+        self.cpu_s = 0
         self.visits, self.analytics = self.folder / "visits.db", self.folder / "analytics.db"
         program = pathlib.Path(build) / "tests/plugins/visits_driver"
         if not program.exists():
@@ -27,9 +29,11 @@ class Months:
 
     def __exit__(self, *_):
         self.child.stdin.close()
-        self.child.wait(timeout=60)
         self.child.stdout.close()
+        said = self.child.stderr.read()
         self.child.stderr.close()
+        if self.child.wait(timeout=60) != 0:
+            raise Failed("visits_driver ended badly", said)
 
     def do(self, command):
         self.child.stdin.write(command + "\n")
@@ -37,6 +41,7 @@ class Months:
         answer = self.child.stdout.readline()
         if not answer.startswith("ok "):
             raise Failed(f"visits_driver could not do `{command}`", self.child.stderr.read())
+        self.cpu_s += int(answer.split()[2]) / 1e6
         return int(answer.split()[1]) / 1e6
 
     def day(self):
