@@ -2,7 +2,7 @@
 
     tools/test [PART …]      all parts, or those named
 
-Two parts run at a time; each is told of when it has ended. Nothing is skipped in silence: a skipped test counts as failed, and
+Three parts run at a time; each is told of when it has ended. Nothing is skipped in silence: a skipped test counts as failed, and
 so does a part that could not run.
 """
 import argparse
@@ -275,8 +275,8 @@ WITH_ASAN = [*WITHOUT_VALGRIND, "--deselect=tests/peers/test_lab_dns.py", "--des
              "--interleavings=60", "-k", "not window and not moved_clock"]
 MANY_AT_ONCE = ["-k", "test_orders or test_stops or test_names and flood or test_issuance and exec and ten or "
                       "test_conformance and builtin", *WITHOUT_VALGRIND]
-# Two run at a time, begun in this order: one that mostly computes beside one that mostly waits for servers and clocks.
-AT_A_TIME = 2
+# Three run at a time, begun in this order: one that mostly computes beside one that mostly waits for servers and clocks.
+AT_A_TIME = 3
 PARTS = {
     "tools": tools,
     "lint": lint,
