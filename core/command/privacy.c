@@ -112,12 +112,23 @@ static void tell_unattributable(void)
            "recompute their pseudonyms (GDPR Article 11). There was nothing to erase.\n");
 }
 
+/* The exit code. The server tries again by itself, but of the visits only. */
+static int tell_pending(const struct privacy_options *o, const json_t *answer)
+{
+    if (!is_true(answer, "pending"))
+        return 0;
+    fprintf(stderr, "countersign privacy: somebody still reads the old data, so bytes of it are still in the files; %s\n",
+            o->spki_typed ? "run the same command again when he has finished"
+                          : "they are overwritten as soon as he has finished");
+    return PRIVACY_EXIT_LATER;
+}
+
 static int tell_erased(const struct privacy_options *o, const json_t *answer)
 {
-    const bool pending = is_true(answer, "pending");
-
     if (o->json) {
         print_json(answer);
+    } else if (o->spki_typed) {
+        printf("erased: %" PRId64 " jobs and certificates\n", number_of(answer, "rows"));
     } else if (o->address[0] && !is_true(answer, "attributable")) {
         tell_unattributable();
     } else {
@@ -126,46 +137,24 @@ static int tell_erased(const struct privacy_options *o, const json_t *answer)
         if (o->address[0])
             printf("Requests of the days before cannot be attributed to this address any more (GDPR Article 11).\n");
     }
-    if (!pending)
+    return tell_pending(o, answer);
+}
+
+static int erase_it(struct setup *setup, const struct privacy_options *o, json_t **answer, struct cs_error *err)
+{
+    if (o->spki_typed)
+        return privacy_erase_spki(setup, o->spki, answer, err);
+    if (ask(setup, "/v1/privacy/erase", o, answer, err) == 0)
         return 0;
-    fprintf(stderr, "countersign privacy: somebody still reads the old data, so bytes of it are still in the files; they are "
-                    "overwritten as soon as he has finished\n");
-    return PRIVACY_EXIT_LATER;
-}
-
-static int erase_visits(struct setup *setup, const struct command_line *line, const struct privacy_options *o)
-{
-    struct cs_error err = { 0 };
-    json_t *answer = NULL;
-    int code;
-
-    if (ask(setup, "/v1/privacy/erase", o, &answer, &err) == 0 ||
-        (err.code == CS_ENOTFOUND && privacy_erase_here(setup, o, &answer, &err) == 0))
-        code = tell_erased(o, answer);
-    else
-        code = fail(line, &err);
-    json_decref(answer);
-    return code;
-}
-
-static int erase_spki(struct setup *setup, const struct command_line *line, const struct privacy_options *o)
-{
-    struct cs_error err = { 0 };
-    int64_t n = 0;
-
-    if (privacy_erase_spki(setup, o->spki, &n, &err) < 0)
-        return fail(line, &err);
-    if (o->json)
-        printf("{\"rows\":%" PRId64 "}\n", n);
-    else
-        printf("erased: %" PRId64 " jobs and certificates\n", n);
-    return 0;
+    return err->code == CS_ENOTFOUND ? privacy_erase_here(setup, o, answer, err) : -1;
 }
 
 static int erase(const struct command_line *line, int argc, char **argv)
 {
+    struct cs_error err = { 0 };
     struct privacy_options o;
     struct setup setup;
+    json_t *answer = NULL;
     int code = privacy_options_read(&o, PRIVACY_ERASE, argc, argv);
 
     if (code >= 0)
@@ -176,7 +165,8 @@ static int erase(const struct command_line *line, int argc, char **argv)
     }
     if (setup_read(&setup, line->config_path) < 0)
         return 1;
-    code = o.spki_typed ? erase_spki(&setup, line, &o) : erase_visits(&setup, line, &o);
+    code = erase_it(&setup, &o, &answer, &err) == 0 ? tell_erased(&o, answer) : fail(line, &err);
+    json_decref(answer);
     setup_free(&setup);
     return code;
 }

@@ -137,14 +137,16 @@ static int erase_key(const struct store_conn *c, void *arg, struct cs_error *err
     return c->ops->spki_erase ? c->ops->spki_erase(c->conn, e->spki, &e->n, err) : lacks("spki_erase", err);
 }
 
-int privacy_erase_spki(struct setup *setup, const uint8_t spki[SPKI_HASH_LEN], int64_t *n, struct cs_error *err)
+int privacy_erase_spki(struct setup *setup, const uint8_t spki[SPKI_HASH_LEN], json_t **answer, struct cs_error *err)
 {
     struct spki_erasure e = { .spki = spki };
+    bool scrubbed = false;
 
-    if (setup_store(setup, err) < 0 || store_with(setup->store, CS_STATE_WRITER, erase_key, &e, err) < 0)
+    if (setup_store(setup, err) < 0 || store_with(setup->store, CS_STATE_WRITER, erase_key, &e, err) < 0 ||
+        store_with_alone(setup->store, CS_STATE_WRITER, scrub, &scrubbed, err) < 0)
         return -1;
-    *n = e.n;
-    return 0;
+    *answer = json_pack("{s:I, s:b}", "rows", (json_int_t)e.n, "pending", !scrubbed);
+    return *answer ? 0 : cs_fail(err, CS_EINTERNAL, "no memory");
 }
 
 /* ---- days ------------------------------------------------------------------------------------------------------------ */

@@ -11,8 +11,8 @@
 int privacy_erase_here(struct setup *setup, const struct privacy_options *o, json_t **answer, struct cs_error *err);
 int privacy_export_here(struct setup *setup, json_t **answer, struct cs_error *err);
 
-/* Forget the jobs and certificates with a key that are over; a server may run. *n: rows. */
-int privacy_erase_spki(struct setup *setup, const uint8_t spki[SPKI_HASH_LEN], int64_t *n, struct cs_error *err);
+/* Forget the jobs and certificates with a key that are over; a server may run. The answer: {"rows", "pending"}. */
+int privacy_erase_spki(struct setup *setup, const uint8_t spki[SPKI_HASH_LEN], json_t **answer, struct cs_error *err);
 
 /* The days that the visits store knows, oldest first: an array of {"day", "keys", "received", "recorded", "lost", "flags",
  * "key_destroyed"}. A server may run. */

@@ -13,8 +13,8 @@ int db_scrub(void *conn, bool *done, struct cs_error *err)
     int rc;
 
     *done = false;
-    if (!c->visits || !sqlite3_get_autocommit(c->sq))
-        return cs_fail(err, CS_EINTERNAL, "scrub is called on the writer's connection to the visits, outside of a transaction");
+    if ((!c->visits && !c->s.job_insert) || !sqlite3_get_autocommit(c->sq))
+        return cs_fail(err, CS_EINTERNAL, "scrub is called on a writer's connection, outside of a transaction");
     sqlite3_busy_timeout(c->sq, PATIENCE_MS);
     rc = sqlite3_wal_checkpoint_v2(c->sq, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     sqlite3_busy_timeout(c->sq, (int)c->db->conf->busy_timeout);

@@ -75,13 +75,15 @@ static int sqlite_open(struct cs_instance *in, const void *conf, void **self, st
     return 0;
 }
 
+#define CERTIFICATE_KEPT_MS (30 * 24 * 3600 * INT64_C(1000)) /* after its end, as the record of its issuance */
+
 /* Jobs first, then certificates, `most` of both together. */
 static int purge(void *conn, int64_t now_ms, int64_t most, int64_t *n, struct cs_error *err)
 {
     int64_t jobs, certificates;
 
     if (db_job_purge(conn, now_ms, most, &jobs, err) < 0 ||
-        db_certificate_purge(conn, now_ms, most - jobs, &certificates, err) < 0)
+        db_certificate_purge(conn, now_ms - CERTIFICATE_KEPT_MS, most - jobs, &certificates, err) < 0)
         return -1;
     *n = jobs + certificates;
     return 0;

@@ -158,9 +158,12 @@ def test_a_public_key_is_forgotten_with_its_certificates(scene):
     csr = visit(scene)
     path = scene.lab.folder / "certificate.pem"
     path.write_bytes(scene.server.sign(csr).body)
+    line = path.read_text().splitlines()[3].encode()
+    assert any(line in file.read_bytes() for file in scene.files() if "state.db" in file.name)
     done = privacy(scene.server, "erase", "--spki", path)
     assert re.match(r"erased: \d+ jobs and certificates\n", done.stdout) and not done.stdout.startswith("erased: 0")
     assert scene.server.sql("SELECT 1 FROM certificate UNION SELECT 1 FROM job") == []
+    assert not any(line in file.read_bytes() for file in scene.files() if "state.db" in file.name)
     assert privacy(scene.server, "erase", "--spki", path).stdout == "erased: 0 jobs and certificates\n"
 
 

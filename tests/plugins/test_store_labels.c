@@ -285,6 +285,49 @@ static void what_is_over_about_a_key_is_erased_and_nothing_else(void **state)
     assert_int_equal(n, 0);
 }
 
+/* How often a text stands in the database and its log. */
+static size_t in_files(const char *text)
+{
+    static const char *const ends[] = { "", "-wal" };
+    size_t found = 0;
+
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        static char bytes[1 << 22];
+        char path[300];
+        FILE *file;
+        size_t len;
+
+        snprintf(path, sizeof path, "%s%s", f.path, ends[i]);
+        file = fopen(path, "re");
+        len = file ? fread(bytes, 1, sizeof bytes, file) : 0;
+        for (const char *at = bytes; (at = memmem(at, len - (size_t)(at - bytes), text, strlen(text))); at++)
+            found++;
+        if (file)
+            fclose(file);
+    }
+    return found;
+}
+
+static void once_scrubbed_no_byte_of_an_erased_key_is_left(void **state)
+{
+    static const uint8_t key[32] = { 7 };
+    bool done = false;
+    int64_t n = 0;
+
+    (void)state;
+    store_file_sql(&f, JOB("done", KEY, "done") CERTIFICATE("done", KEY) CERTIFICATE("other", OTHER_KEY));
+    assert_true(in_files("PEM-done") > 0);
+    assert_int_equal(ops->begin(w, &err), 0);
+    assert_int_equal(ops->spki_erase(w, key, &n, &err), 0);
+    assert_int_equal(ops->commit(w, &err), 0);
+    assert_int_equal(n, 2);
+    assert_true(in_files("PEM-done") > 0); /* the log has what was there before */
+    assert_int_equal(ops->scrub(w, &done, &err), 0);
+    assert_true(done);
+    assert_int_equal(in_files("PEM-done"), 0);
+    assert_true(in_files("PEM-other") > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +337,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(labels_go_with_their_zone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_file_of_schema_1_is_brought_up_to_date, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_over_about_a_key_is_erased_and_nothing_else, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(once_scrubbed_no_byte_of_an_erased_key_is_left, set_up, tear_down),
     };
 
     return cmocka_run_group_tests_name("store_labels", tests, NULL, NULL);

@@ -179,7 +179,8 @@ struct cs_store_ops {
     int (*cursor_put)(void *conn, const char *sink, int64_t number, struct cs_error *err);
     int (*cursor_get)(void *conn, const char *sink, int64_t *number, struct cs_error *err); /* 0: none */
 
-    /* Forget jobs and certificates whose time has passed. `most` bounds one call; *n says how many went. */
+    /* Forget jobs whose time has passed (keep_until_ms), and certificates 30 days after their end. `most` bounds one call; *n
+     * says how many went. */
     int (*purge)(void *conn, int64_t now_ms, int64_t most, int64_t *n, struct cs_error *err);
 
     /* A named query for `countersign report`, on a CS_ANALYTICS_READER; CS_ENOTFOUND for an unknown name. Optional. */
@@ -218,7 +219,7 @@ struct cs_store_ops {
     /* *n: days whose table of visits went. */
     int (*visits_purge)(void *conn, const struct cs_visits_retention *keep, int64_t *n, struct cs_error *err);
     /* Outside a transaction: leave no byte of what was erased, purged or overwritten in any file. *done false: a reader still
-     * holds a snapshot; ask again later. Also at every start. */
+     * holds a snapshot; ask again later. Also at every start. On a state writer: of what spki_erase() erased. */
     int (*scrub)(void *conn, bool *done, struct cs_error *err);
 
     /* Outside a transaction, a reader's connection: write what analysts may read anew, as a whole. */
