@@ -45,7 +45,9 @@ void visit_lost(struct visits *visits)
         return;
     visits->lost_logged_ms = cs_now_ms();
     log_line(CS_LOG_WARN, "visits", "",
-             "visits could not be recorded: there is no memory, or their store cannot keep up lost=%" PRId64, visits->lost);
+             "visits could not be recorded: there is no memory, too many are under way, or their store cannot keep up "
+             "lost=%" PRId64,
+             visits->lost);
 }
 
 /* ---- making a batch ---------------------------------------------------------------------------------------------- */
@@ -266,6 +268,8 @@ static void note_written(struct visits *visits, struct visit_batch *batch)
         visit_zones_stored(visits->zones, batch->zones[i].name, batch->zones[i].id);
     for (size_t i = 0; i < batch->n; i++)
         free_written(batch->records[i]);
+    if (batch->n)
+        visit_upkeep_written(visits);
     batch->n = 0;
     for (size_t i = 0; i < batch->n_days; i++)
         if (batch->days[i].close)
@@ -318,7 +322,7 @@ static bool has_news(const struct visits *visits)
 
 static void send_batch(struct visits *visits)
 {
-    struct visit_batch *batch = visits->out || !has_news(visits) ? NULL : make_batch(visits);
+    struct visit_batch *batch = visits->out || visits->held || !has_news(visits) ? NULL : make_batch(visits);
 
     if (!batch)
         return;
@@ -338,7 +342,7 @@ static void on_due(void *arg)
 
 void visit_batch_soon(struct visits *visits)
 {
-    if (visits->out || !has_news(visits))
+    if (visits->out || visits->held || !has_news(visits))
         return;
     if (visits->n_queued >= BATCH_MOST && !visits->pause_ms)
         send_batch(visits);
@@ -349,6 +353,17 @@ void visit_batch_soon(struct visits *visits)
 void visit_batch_now(struct visits *visits)
 {
     send_batch(visits);
+}
+
+void visit_batch_hold(struct visits *visits)
+{
+    visits->held++;
+}
+
+void visit_batch_let_go(struct visits *visits)
+{
+    visits->held--;
+    visit_batch_soon(visits);
 }
 
 void visit_batch_task(struct visits *visits, struct visit_task *task)

@@ -234,12 +234,14 @@ static void on_erased(void *arg, const struct cs_error *err)
 {
     struct erasing *e = arg;
 
+    if (!err)
+        forget_zone(e);
+    visit_batch_let_go(e->visits);
     if (err) {
         end(e, err);
         return;
     }
     e->erased.requests += e->in_store;
-    forget_zone(e);
     e->task.run = on_scrubbed;
     visit_upkeep_scrub(e->visits, &e->task);
 }
@@ -258,6 +260,7 @@ static void start(struct visit_task *task)
     for (struct visit_day *day = e->visits->days; day; day = day->next)
         erase_open(e, day);
     erase_queued(e);
+    visit_batch_hold(e->visits);
     store_write(e->visits->store, erase_stored, e, on_erased, e);
 }
 

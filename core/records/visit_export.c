@@ -134,6 +134,7 @@ static int read_tags(const struct store_conn *c, void *arg, struct cs_error *err
 
 static void on_read(void *arg, const struct cs_error *err)
 {
+    visit_batch_let_go(((struct export *)arg)->visits);
     end(arg, err);
 }
 
@@ -147,6 +148,7 @@ static void start(struct visit_task *task)
         return;
     }
     count_memory(e);
+    visit_batch_hold(e->visits);
     store_read(e->visits->store, read_tags, e, on_read, e);
 }
 

@@ -76,10 +76,12 @@ struct visits {
     struct timer write; /* the next batch is due */
     int64_t lost, lost_logged_ms;
     struct visit_task *tasks, **last_task; /* wait until no batch is out */
+    size_t held;                           /* by so many tasks */
 
     /* visit_upkeep.c */
     struct timer upkeep, scrub, publish;
     int64_t scrub_pause_ms, recorded_ms, purged_ms, published_ms;
+    int64_t unscrubbed_ms; /* when the purge was whose bytes are not scrubbed yet; 0: there is none */
     bool purging, purge_again, scrubbing, scrub_again, publishing, publish_again;
     bool scrubbed, published; /* how the last ones went */
     bool must_confirm;
@@ -117,12 +119,17 @@ void visit_batch_drop(struct visits *visits);       /* the end: what could not b
 void visit_lost(struct visits *visits);
 /* As soon as no batch is out: then every record is in the store, or in the queue. */
 void visit_batch_task(struct visits *visits, struct visit_task *task);
+/* No batch goes out until it is let go as often: what a task found in the queue stays there while it looks into the store. */
+void visit_batch_hold(struct visits *visits);
+void visit_batch_let_go(struct visits *visits);
 
 /* ---- visit_upkeep.c ---- */
 int visit_upkeep_start(struct visits *visits, struct cs_error *err);
 void visit_upkeep_purge(struct visits *visits); /* a day was closed */
 /* `task` (may be NULL) runs when a scrubbing that began after this call has ended, well or not. */
 void visit_upkeep_scrub(struct visits *visits, struct visit_task *task);
+/* Visits were written: a store's log may have them in the order in which they came, so it is scrubbed before long. */
+void visit_upkeep_written(struct visits *visits);
 void visit_upkeep_publish(struct visits *visits, struct visit_task *task);
 void visit_upkeep_note_time(struct visits *visits);
 void visit_upkeep_stop(struct visits *visits);

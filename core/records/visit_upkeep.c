@@ -19,7 +19,7 @@
 #define NOTE_TIME_MS (3600 * 1000)
 #define HASH_HEX     64
 
-enum { SCRUB_FIRST_MS = 1000, SCRUB_MOST_MS = 10 * 60 * 1000 };
+enum { SCRUB_FIRST_MS = 1000, SCRUB_MOST_MS = 10 * 60 * 1000, SCRUB_WRITTEN_MS = 60 * 1000 };
 
 static void run_all(struct visit_task **tasks)
 {
@@ -116,6 +116,14 @@ void visit_upkeep_note_time(struct visits *visits)
         keep_time(visits, NULL, NULL);
 }
 
+bool visits_may_purge(struct visits *visits)
+{
+    if (!visits)
+        return true;
+    visit_upkeep_note_time(visits);
+    return !visits->must_confirm;
+}
+
 void visits_confirm(struct visits *visits, cs_done_fn *done, void *arg)
 {
     if (visits->must_confirm)
@@ -156,6 +164,16 @@ static void scrub_later(struct visits *visits, const struct cs_error *err)
         timer_set_in(visits->with.loop, &visits->scrub, visits->scrub_pause_ms, on_scrub_due, visits);
 }
 
+/* A purge is done when its bytes are gone, not before. */
+static void note_scrubbed(struct visits *visits)
+{
+    visits->scrubbed = true;
+    visits->scrub_pause_ms = 0;
+    if (visits->unscrubbed_ms)
+        visits->purged_ms = visits->unscrubbed_ms;
+    visits->unscrubbed_ms = 0;
+}
+
 static void on_scrubbed(void *arg, const struct cs_error *err)
 {
     struct scrub *s = arg;
@@ -163,11 +181,10 @@ static void on_scrubbed(void *arg, const struct cs_error *err)
 
     visits->scrubbing = false;
     visits->calls--;
-    visits->scrubbed = !err && s->done && !visits->scrub_again;
     if (visits->scrub_again) {
         start_scrub(visits);
-    } else if (visits->scrubbed) {
-        visits->scrub_pause_ms = 0;
+    } else if (!err && s->done) {
+        note_scrubbed(visits);
     } else {
         scrub_later(visits, err);
     }
@@ -204,6 +221,12 @@ void visit_upkeep_scrub(struct visits *visits, struct visit_task *task)
         visits->scrub_again = true;
     else
         start_scrub(visits);
+}
+
+void visit_upkeep_written(struct visits *visits)
+{
+    if (!visits->stopping && !visits->scrubbing && !timer_is_set(&visits->scrub))
+        timer_set_in(visits->with.loop, &visits->scrub, SCRUB_WRITTEN_MS, on_scrub_due, visits);
 }
 
 /* ---- publish ----------------------------------------------------------------------------------------------------- */
@@ -301,7 +324,7 @@ static void on_purged(void *arg, const struct cs_error *err)
     if (err) {
         log_line(CS_LOG_WARN, LOG_WHO, "", "what is over cannot be purged, trying again within the hour: %s", err->text);
     } else {
-        visits->purged_ms = cs_wall_ms();
+        visits->unscrubbed_ms = cs_wall_ms();
         log_line(CS_LOG_INFO, LOG_WHO, "", "purged days=%" PRId64, p->n);
         visit_upkeep_scrub(visits, NULL);
     }

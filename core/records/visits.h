@@ -31,6 +31,9 @@ const char *visits_lacks(const struct cs_store_ops *ops);
  * lives longer. NULL and *err. */
 struct visits *visits_open(const struct visits_with *with, struct cs_error *err);
 
+/* May anything be forgotten because its time has passed? Not while the clock is doubted: see must_confirm below. NULL: yes. */
+bool visits_may_purge(struct visits *visits);
+
 /* Before /metrics is written: their store's figures, and how many visits were lost. */
 void visits_measure(const struct visits *visits);
 

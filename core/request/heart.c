@@ -50,10 +50,15 @@ static void on_purged(void *arg, const struct cs_error *err)
         timer_set_in(whole->heart.loop, &whole->purge, whole->purged < PURGE_MOST ? PURGE_EVERY_MS : 1000, purge, whole);
 }
 
+/* A clock that jumped must not cost the records of years. */
 static void purge(void *arg)
 {
     struct whole_heart *whole = arg;
 
+    if (!visits_may_purge(whole->heart.visits)) {
+        timer_set_in(whole->heart.loop, &whole->purge, PURGE_EVERY_MS, purge, whole);
+        return;
+    }
     whole->purged = 0;
     whole->purging = true;
     store_write(whole->heart.store, purge_rows, whole, on_purged, whole);

@@ -111,10 +111,27 @@ static void a_store_that_cannot_be_read_says_why(void **state)
     assert_string_equal(rows, "");
 }
 
+static void what_waits_to_be_written_is_not_counted_twice(void **state)
+{
+    const struct source source = { SOURCE_IPV4, { 192, 0, 2, 1 } };
+
+    (void)state;
+    visits_rig_whole(&rig, 1, "a.example");
+    visits_export(rig.visits, &source, on_counted, NULL);
+    visit_batch_now(rig.visits);
+    assert_null(rig.visits->out); /* it is in the queue until the answer is there */
+    visits_rig_turn(&rig);
+    assert_int_equal(answers, 1);
+    assert_string_equal(rows, "20778 a.example issued 1;");
+    visits_rig_pass(&rig, 1000);
+    assert_int_equal(visit_store_count("visit "), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(visits_in_the_store_in_the_queue_and_under_way_are_counted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_waits_to_be_written_is_not_counted_twice, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_day_whose_key_is_gone_cannot_be_asked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_store_that_cannot_be_read_says_why, set_up, tear_down),
     };

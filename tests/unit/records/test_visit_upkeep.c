@@ -127,6 +127,36 @@ static void scrubbing_is_repeated_while_a_reader_holds_the_bytes(void **state)
     assert_int_equal(visit_store_count("scrub"), 4);
 }
 
+static void a_purge_is_done_when_its_bytes_are_gone(void **state)
+{
+    (void)state;
+    visit_store_scrub_slowly(1);
+    start();
+    assert_int_equal(visit_store_count("purge "), 1);
+    assert_int_equal(rig.visits->purged_ms, 0);
+    visits_rig_pass(&rig, 1000);
+    assert_true(rig.visits->scrubbed);
+    assert_int_equal(rig.visits->purged_ms, RIG_NOON_MS);
+}
+
+static void the_order_in_which_visits_were_written_is_scrubbed_within_a_minute(void **state)
+{
+    (void)state;
+    start();
+    visit_store_forget();
+    visits_rig_whole(&rig, 1, "a.example");
+    visits_rig_pass(&rig, 1000);
+    visits_rig_whole(&rig, 2, "a.example");
+    visits_rig_pass(&rig, 58 * 1000);
+    assert_int_equal(visit_store_count("visit "), 2);
+    assert_int_equal(visit_store_count("scrub"), 0);
+    visits_rig_pass(&rig, 2000);
+    assert_int_equal(visit_store_count("scrub"), 1);
+    assert_true(visit_store_place("scrub") > visit_store_place("visit "));
+    visits_rig_pass(&rig, HOUR_MS);
+    assert_int_equal(visit_store_count("scrub"), 1); /* nothing was written since */
+}
+
 /* ---- publish ---- */
 
 static void the_analysts_file_is_written_by_the_hour_and_at_the_stop(void **state)
@@ -153,6 +183,7 @@ static void a_clock_far_ahead_purges_nothing_until_it_is_confirmed(void **state)
     keep_clock(RIG_NOON_MS - 49 * HOUR_MS);
     start();
     assert_true(rig.visits->must_confirm);
+    assert_false(visits_may_purge(rig.visits)); /* nor does anybody else purge */
     assert_int_equal(visit_store_count("purge "), 0);
     assert_int_equal(visit_store_count("scrub"), 1);
     assert_int_equal(visit_store_count("keep clock"), 0); /* the next start has its doubts, too */
@@ -190,6 +221,19 @@ static void a_clock_that_jumps_while_the_server_runs_is_doubted_too(void **state
     visits_rig_pass(&rig, HOUR_MS);
     assert_true(rig.visits->must_confirm);
     assert_int_equal(visit_store_count("purge "), 0);
+}
+
+static void whoever_wants_to_purge_is_told_of_a_clock_that_has_just_jumped(void **state)
+{
+    (void)state;
+    start();
+    assert_true(visits_may_purge(rig.visits));
+    assert_true(visits_may_purge(NULL));
+    clock_step_wall(30 * DAY_MS);
+    assert_false(visits_may_purge(rig.visits));
+    visits_confirm(rig.visits, on_confirmed, NULL);
+    visits_rig_turn(&rig);
+    assert_true(visits_may_purge(rig.visits));
 }
 
 static void without_a_recorded_time_the_newest_earlier_day_says_it(void **state)
@@ -246,10 +290,13 @@ int main(void)
         TEST(no_day_that_is_open_is_purged),
         TEST(a_purge_that_failed_is_tried_again),
         TEST(scrubbing_is_repeated_while_a_reader_holds_the_bytes),
+        TEST(a_purge_is_done_when_its_bytes_are_gone),
+        TEST(the_order_in_which_visits_were_written_is_scrubbed_within_a_minute),
         TEST(the_analysts_file_is_written_by_the_hour_and_at_the_stop),
         TEST(a_clock_far_ahead_purges_nothing_until_it_is_confirmed),
         TEST(two_days_off_are_nothing_special),
         TEST(a_clock_that_jumps_while_the_server_runs_is_doubted_too),
+        TEST(whoever_wants_to_purge_is_told_of_a_clock_that_has_just_jumped),
         TEST(without_a_recorded_time_the_newest_earlier_day_says_it),
         TEST(the_time_is_kept_by_the_hour),
         TEST(another_list_of_proxies_flags_the_day),

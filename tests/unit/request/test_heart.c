@@ -11,6 +11,7 @@
 
 #include "engine/clock.h"
 #include "fakes/rig.h"
+#include "records/visit_parts.h"
 
 #define SUBJECT "CN=a.x.example"
 #define OWNER   "_acme-challenge.a.x.example."
@@ -116,6 +117,32 @@ static void a_job_goes_with_its_certificates_end_and_the_certificate_a_month_lat
     assert_int_equal(rows("job"), 0);
     purge_days_from_now(121);
     assert_int_equal(rows("certificate"), 0);
+    free(csr);
+}
+
+static void nothing_is_removed_while_the_clock_is_doubted(void **state)
+{
+    struct visits doubting = { .must_confirm = true };
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    count_purges();
+    subject("fail:10");
+    rig_post(&rig, csr, &one);
+    rig_until(&rig, &one.came);
+    rig_rest(&rig);
+    await_purge();
+    clock_step_wall(8 * INT64_C(24) * 3600 * 1000);
+    rig.heart->visits = &doubting;
+    purges = 0;
+    clock_move(rig.loop, 3600 * 1000);
+    rig_rest(&rig);
+    assert_int_equal(purges, 0);
+    assert_int_equal(rows("job"), 1);
+    rig.heart->visits = NULL;
+    await_purge();
+    clock_step_wall(-8 * INT64_C(24) * 3600 * 1000);
+    assert_int_equal(rows("job"), 0);
     free(csr);
 }
 
@@ -229,6 +256,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(old_rows_are_removed_in_the_background),
         TEST(a_job_goes_with_its_certificates_end_and_the_certificate_a_month_later),
+        TEST(nothing_is_removed_while_the_clock_is_doubted),
         TEST(a_stop_does_not_wait_for_a_dns_that_is_down),
         TEST(a_stop_finds_every_job_at_rest),
         TEST(a_stop_answers_those_who_are_being_looked_up),
