@@ -17,9 +17,9 @@ static int note_closed(struct conn *c, int64_t day, bool exact, struct cs_error 
                    day, NUMBERS(CS_DAY_CLOSED, exact ? CS_DAY_AT_LEAST : 0), err);
 }
 
-static int close_table(struct conn *c, int64_t day, int64_t flags, struct cs_error *err)
+static int close_table(struct conn *c, int64_t day, int64_t flags, bool *exact, struct cs_error *err)
 {
-    if ((flags & CS_DAY_AT_LEAST) && recount_day(c, day, err) < 0)
+    if ((flags & CS_DAY_AT_LEAST) && (recount_day(c, day, err) < 0 || recount_is_exact(c, day, exact, err) < 0))
         return -1;
     return day_table_rebuild(c, day, again, NO_NUMBERS, err);
 }
@@ -28,7 +28,7 @@ int db_day_close(void *conn, int64_t day, int64_t k, struct cs_error *err)
 {
     struct conn *c = conn;
     int64_t flags, folded;
-    bool table;
+    bool table, exact = false;
 
     if (visits_writer_ready(c, err) < 0 || day_check(day, err) < 0 || visits_writer_flush(c, err) < 0 ||
         day_table_exists(c, day, &table, err) < 0 ||
@@ -38,7 +38,7 @@ int db_day_close(void *conn, int64_t day, int64_t k, struct cs_error *err)
     if ((flags & CS_DAY_CLOSED) && folded >= k)
         return 0;
     day_tables_forget(c->visits);
-    if ((table && close_table(c, day, flags, err) < 0) || note_closed(c, day, table, err) < 0)
+    if ((table && close_table(c, day, flags, &exact, err) < 0) || note_closed(c, day, exact, err) < 0)
         return -1;
     return fold_sets(c, day, k, table, err) < 0 ? -1 : reorder_day(c, day, err);
 }

@@ -41,6 +41,7 @@ static int flag_erased(struct conn *c, int64_t day, bool exact, struct cs_error 
 static int erase_visits(struct conn *c, struct erasure *e, int64_t day, struct cs_error *err)
 {
     int64_t n, k;
+    bool exact;
 
     if (day_number(c, "SELECT coalesce(sum(n), 0) FROM visit_# WHERE " MATCHING, day, values_of(e), &n, err) < 0)
         return -1;
@@ -48,10 +49,11 @@ static int erase_visits(struct conn *c, struct erasure *e, int64_t day, struct c
         return 0;
     e->n += n;
     if (day_table_rebuild(c, day, e->what->label_name ? without_labels : without_visits, values_of(e), err) < 0 ||
-        recount_day(c, day, err) < 0 || day_number(c, "SELECT k FROM day_note WHERE day = #", day, NO_NUMBERS, &k, err) < 0 ||
+        recount_day(c, day, err) < 0 || recount_is_exact(c, day, &exact, err) < 0 ||
+        day_number(c, "SELECT k FROM day_note WHERE day = #", day, NO_NUMBERS, &k, err) < 0 ||
         (k && fold_sets(c, day, k, true, err) < 0))
         return -1;
-    return flag_erased(c, day, true, err);
+    return flag_erased(c, day, exact, err);
 }
 
 /* ---- a day with totals only */

@@ -57,3 +57,13 @@ int recount_day(struct conn *c, int64_t day, struct cs_error *err)
         return -1;
     return visits_run(c, "DROP TABLE temp.part", err);
 }
+
+int recount_is_exact(struct conn *c, int64_t day, bool *exact, struct cs_error *err)
+{
+    int64_t unknown;
+
+    if (day_number(c, "SELECT EXISTS (SELECT 1 FROM visit_# WHERE src = 0)", day, NO_NUMBERS, &unknown, err) < 0)
+        return -1;
+    *exact = !unknown;
+    return 0;
+}

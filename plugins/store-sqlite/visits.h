@@ -129,6 +129,8 @@ int day_table_drop(struct conn *c, int64_t day, struct cs_error *err);
 
 /* Totals of a day once more from its table, exactly; sets are as they came. Hours, which no visit has, shrink in proportion. */
 int recount_day(struct conn *c, int64_t day, struct cs_error *err);
+/* Is what was counted from the day's table exact? Not with visits whose source nobody knows. */
+int recount_is_exact(struct conn *c, int64_t day, bool *exact, struct cs_error *err);
 
 /* The places of rows in the file tell no longer in which order the day's totals, and words, came. */
 int reorder_day(struct conn *c, int64_t day, struct cs_error *err);

@@ -313,7 +313,7 @@ static void latencies_and_days_add_up(void **state)
     assert_int_equal(ops->day_put(w, &day, &err), 0);
     assert_int_equal(ops->visit_add(w, &visit, &err), 0);
     assert_int_equal(ops->day_list(w, row_of_day, row, &err), 0);
-    assert_string_equal(row, "20778|1|7|1|2|0");
+    assert_string_equal(row, "20778|1|7|1|3|0");
     visits_file_commit(&v);
     store_file_sql_on(v.f.visits, "UPDATE day_note SET flags = flags | 1 | 16 | 32");
     day.flags = CS_DAY_PROXIES;

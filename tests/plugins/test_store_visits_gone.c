@@ -90,6 +90,22 @@ static void closing_makes_counts_exact_that_were_not(void **state)
     visits_file_agree(&v, 0);
 }
 
+static void without_their_sources_counts_stay_lower_bounds(void **state)
+{
+    const struct cs_day day = { .size = sizeof day, .day = DAY, .flags = CS_DAY_AT_LEAST };
+    struct cs_visit visit = visits_file_one();
+
+    (void)state;
+    visits_file_begin(&v);
+    assert_int_equal(v.ops->visit_add(v.w, &visit, &v.err), 0);
+    visit.has_src = false;
+    assert_int_equal(v.ops->visit_add(v.w, &visit, &v.err), 0);
+    assert_int_equal(v.ops->day_put(v.w, &day, &v.err), 0);
+    visits_file_commit(&v);
+    close_day(DAY, 2);
+    assert_int_equal(number("SELECT flags FROM day_note"), CS_DAY_CLOSED | CS_DAY_AT_LEAST);
+}
+
 /* ---- erasing ---- */
 
 static void a_source_is_erased_of_a_day_and_zone(void **state)
@@ -283,6 +299,7 @@ int main(void)
         TEST(closing_folds_sets_of_few_sources),
         TEST(a_day_without_visits_closes_too),
         TEST(closing_makes_counts_exact_that_were_not),
+        TEST(without_their_sources_counts_stay_lower_bounds),
         TEST(a_source_is_erased_of_a_day_and_zone),
         TEST(the_unknown_are_no_source),
         TEST(a_zone_goes_with_its_id_and_releases),
