@@ -19,6 +19,7 @@
 #include "request/turn.h"
 
 #define PURGE_EVERY_MS (3600 * 1000)
+#define PURGE_DOUBT_MS 5000 /* somebody may have confirmed the clock */
 #define PURGE_MOST     1000 /* rows in one transaction */
 
 struct whole_heart {
@@ -56,7 +57,7 @@ static void purge(void *arg)
     struct whole_heart *whole = arg;
 
     if (!visits_may_purge(whole->heart.visits)) {
-        timer_set_in(whole->heart.loop, &whole->purge, PURGE_EVERY_MS, purge, whole);
+        timer_set_in(whole->heart.loop, &whole->purge, PURGE_DOUBT_MS, purge, whole);
         return;
     }
     whole->purged = 0;
