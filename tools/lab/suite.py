@@ -2,8 +2,8 @@
 
     tools/test [PART …]      all parts, or those named
 
-Three parts run at a time; each is told of when it has ended. Nothing is skipped in silence: a skipped test counts as failed, and
-so does a part that could not run.
+Three parts run at a time; each is told of when it has ended. Nothing is skipped in silence: a skipped test counts as failed,
+and so does a part that could not run.
 """
 import argparse
 import contextlib
