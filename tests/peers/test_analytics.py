@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from months import Months, reading
+from simulation import Months, reading
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PAGE = (ROOT / "docs/analytics.md").read_text()

@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 
 import matching
-from months import Months, reading
+from simulation import Months, reading
 
 LARGE, MIDDLE, SMALL = 1_000_000, 30_000, 3_000
 
