@@ -132,12 +132,14 @@ static int destroy_file(int folder, const char *name, struct cs_error *err)
     return overwritten ? 0 : cs_fail(err, CS_EINTERNAL, "the key file %s was removed, but not overwritten", name);
 }
 
-static void destroy_file_or_log(int folder, const char *name)
+static bool destroy_file_or_log(int folder, const char *name)
 {
     struct cs_error err;
 
-    if (destroy_file(folder, name, &err) < 0)
-        log_line(CS_LOG_ERROR, LOG_WHO, "", "%s", err.text);
+    if (destroy_file(folder, name, &err) == 0)
+        return true;
+    log_line(CS_LOG_ERROR, LOG_WHO, "", "%s", err.text);
+    return false;
 }
 
 static bool is_as_we_write_it(const struct stat *st)
@@ -243,13 +245,15 @@ bool day_key_has_file(const struct day_key *key)
     return key->folder >= 0;
 }
 
-void day_key_destroy(struct day_key *key)
+bool day_key_destroy(struct day_key *key)
 {
+    bool is_gone;
+
     if (!key)
-        return;
-    if (key->folder >= 0)
-        destroy_file_or_log(key->folder, key->name);
+        return true;
+    is_gone = key->folder < 0 || destroy_file_or_log(key->folder, key->name);
     free_key(key);
+    return is_gone;
 }
 
 void day_key_put_away(struct day_key *key)

@@ -12,7 +12,7 @@
 #include "records/label_rules.h"
 #include "records/label_values.h"
 
-enum { LOOK_EVERY_MS = 2000, MOST_SEEN = 64 };
+enum { LOOK_EVERY_MS = 2000, HOUR_MS = 3600 * 1000, MOST_SEEN = 64 };
 
 /* What a connection said its version was when it was last asked. */
 struct seen {
@@ -28,6 +28,8 @@ struct look {
     struct label_rules *rules; /* that were read, or NULL: nothing has changed */
 };
 
+enum fate { KEPT = 0, NO_ZONE, UNDECLARED, PERSONAL, NOT_ALLOWED, TOO_MANY, FATES };
+
 struct labels_declared {
     struct loop *loop;
     struct store *state;
@@ -36,10 +38,31 @@ struct labels_declared {
     void *ready_arg;
     struct look *look;
     bool is_out, is_failing;
-    struct timer next;
+    struct timer next, hour;
+    int64_t counted[FATES]; /* in this hour */
     struct label_rules *rules;
     struct label_values *values;
 };
+
+/* ---- counting ---- */
+
+/* Once an hour: who polls the page would see when a request with so many labels came, and certificates' times are public. */
+static void tell_counts(void *arg)
+{
+    static const char *const words[FATES] = {
+        [KEPT] = "result=\"kept\"",         [NO_ZONE] = "result=\"no-zone\"",         [UNDECLARED] = "result=\"undeclared\"",
+        [PERSONAL] = "result=\"personal\"", [NOT_ALLOWED] = "result=\"not-allowed\"", [TOO_MANY] = "result=\"too-many\"",
+    };
+    struct labels_declared *labels = arg;
+
+    for (size_t i = 0; i < FATES; i++) {
+        if (labels->counted[i])
+            metrics_count(labels->metrics, "countersign_labels_total", "Labels that clients gave, by what became of them.",
+                          words[i], labels->counted[i]);
+        labels->counted[i] = 0;
+    }
+    timer_set_in(labels->loop, &labels->hour, HOUR_MS, tell_counts, labels);
+}
 
 /* ---- looking, in a reader's thread ---- */
 
@@ -153,6 +176,7 @@ struct labels_declared *labels_open(struct loop *loop, struct store *state, stru
     }
     labels->look->labels = labels;
     send_look(labels);
+    tell_counts(labels);
     return labels;
 }
 
@@ -161,6 +185,7 @@ void labels_close(struct labels_declared *labels)
     if (!labels)
         return;
     timer_clear(&labels->next);
+    timer_clear(&labels->hour);
     if (labels->is_out)
         labels->look->labels = NULL;
     else if (labels->look)
@@ -171,19 +196,6 @@ void labels_close(struct labels_declared *labels)
 }
 
 /* ---- screening ---- */
-
-enum fate { KEPT, NO_ZONE, UNDECLARED, PERSONAL, NOT_ALLOWED, TOO_MANY };
-
-static void count(struct labels_declared *labels, enum fate fate)
-{
-    static const char *const words[] = {
-        [KEPT] = "result=\"kept\"",         [NO_ZONE] = "result=\"no-zone\"",         [UNDECLARED] = "result=\"undeclared\"",
-        [PERSONAL] = "result=\"personal\"", [NOT_ALLOWED] = "result=\"not-allowed\"", [TOO_MANY] = "result=\"too-many\"",
-    };
-
-    metrics_count(labels->metrics, "countersign_labels_total", "Labels that clients gave, by what became of them.", words[fate],
-                  1);
-}
 
 static enum fate judge(struct labels_declared *labels, const struct label_rule *rule, int64_t day, const char *value)
 {
@@ -214,7 +226,7 @@ size_t labels_screen(struct labels_declared *labels, const char *zone, int64_t d
         const struct label_rule *rule = labels->rules ? label_rules_find(labels->rules, zone, in[i].name) : NULL;
         enum fate fate = rule ? judge(labels, rule, day, in[i].value) : zone[0] ? UNDECLARED : NO_ZONE;
 
-        count(labels, fate);
+        labels->counted[fate]++;
         if (!rule)
             continue;
         out[n_out] = (struct cs_visit_label){ .name = rule->name, .value = fate == KEPT ? in[i].value : LABEL_OTHER };

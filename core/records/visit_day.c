@@ -100,13 +100,16 @@ static void note_destroyed(struct visits *visits, struct visit_day *day)
     tell_ledger(visits, text);
 }
 
+/* What could not be destroyed is not noted: the next start, and the timer of the service, try it again. */
 static void destroy_key(struct visits *visits, struct visit_day *day)
 {
-    if (!day->key)
+    struct day_key *key = day->key;
+
+    if (!key)
         return;
-    day_key_destroy(day->key);
     day->key = NULL;
-    note_destroyed(visits, day);
+    if (day_key_destroy(key))
+        note_destroyed(visits, day);
 }
 
 /* ---- beginning and ending ---------------------------------------------------------------------------------------- */
@@ -264,16 +267,19 @@ static int read_days(const struct store_conn *c, void *arg, struct cs_error *err
 static void close_earlier(struct visits *visits)
 {
     const bool enabled = visits->with.settings->enabled;
+    const int64_t but_day = enabled ? visits->days->day : INT64_MIN;
     struct cs_error err;
+    bool are_gone;
     int n;
 
-    if (day_key_forget_stale(visits->with.runtime, INT64_MAX / 2, 0, enabled ? visits->days->day : INT64_MIN, &n, &err) < 0)
+    are_gone = day_key_forget_stale(visits->with.runtime, INT64_MAX / 2, 0, but_day, &n, &err) == 0;
+    if (!are_gone)
         log_line(CS_LOG_ERROR, LOG_WHO, "", "%s", err.text);
-    if (!enabled && visits->days->keys && !visits->days->key_destroyed_ms)
+    if (are_gone && !enabled && visits->days->keys && !visits->days->key_destroyed_ms)
         note_destroyed(visits, visits->days);
     for (struct visit_day *day = visits->days->next; day; day = day->next) {
         day->state = DAY_CLOSES;
-        if (!day->key_destroyed_ms)
+        if (are_gone && !day->key_destroyed_ms)
             note_destroyed(visits, day);
     }
 }

@@ -25,12 +25,13 @@ static const char *const visits_steps[] = {
 };
 
 /* The application ids are set by the SQL: they tell file(1) and us that the database is Countersign's, and which one.
- * State: a chain leaves the server only after its commit, so a commit must survive a power cut. Visits: nobody waits for a
- * commit; what is deleted must be gone; a day's rows come in no order, so that a large cache and rare checkpoints count. */
+ * State: a chain leaves the server only after its commit, so a commit must survive a power cut; what a purge or
+ * `privacy erase` deletes must be gone. Visits: the same, but nobody waits for a commit; a day's rows come in no order, so that a
+ * large cache and rare checkpoints count. */
 const struct file_kind file_state = {
     .setting = "file",
     .what = "state database",
-    .pragmas = "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216;",
+    .pragmas = "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA journal_size_limit = 16777216;",
     .application_id = 1131627618, /* "CsDb" */
     .steps = state_steps,
     .known = sizeof state_steps / sizeof *state_steps,

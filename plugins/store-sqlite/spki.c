@@ -15,28 +15,15 @@ static int run(struct conn *c, sqlite3_stmt *how, const uint8_t spki_sha256[32],
     return 0;
 }
 
-/* What is deleted is overwritten, which costs too much to do it always. */
-static int overwrite(struct conn *c, bool on, struct cs_error *err)
-{
-    int rc = sqlite3_exec(c->sq, on ? "PRAGMA secure_delete = ON" : "PRAGMA secure_delete = OFF", NULL, NULL, NULL);
-
-    return rc == SQLITE_OK ? 0 : db_fail(c->file, c->sq, rc, err);
-}
-
 /* Events first: they are found by the ids of the rows that go after them. */
 int db_spki_erase(void *conn, const uint8_t spki_sha256[32], int64_t *n, struct cs_error *err)
 {
     struct conn *c = conn;
     int64_t events = 0;
-    int rc;
 
     *n = 0;
-    if (overwrite(c, true, err) < 0)
+    if (run(c, c->s.spki_erase_events, spki_sha256, &events, err) < 0 ||
+        run(c, c->s.spki_erase_certificates, spki_sha256, n, err) < 0)
         return -1;
-    rc = run(c, c->s.spki_erase_events, spki_sha256, &events, err);
-    if (rc == 0)
-        rc = run(c, c->s.spki_erase_certificates, spki_sha256, n, err);
-    if (rc == 0)
-        rc = run(c, c->s.spki_erase_jobs, spki_sha256, n, err);
-    return overwrite(c, false, rc == 0 ? err : NULL) < 0 ? -1 : rc;
+    return run(c, c->s.spki_erase_jobs, spki_sha256, n, err);
 }

@@ -81,10 +81,27 @@ static void assert_counted(const char *line)
     char wanted[200];
 
     snprintf(wanted, sizeof wanted, "countersign_labels_total{result=%s\n", line);
+    clock_move(s.loop, 3600 * 1000);
+    loop_run_once(s.loop, 0);
     metrics_write(metrics, &page);
     if (!strstr(text_of(&page), wanted))
         fail_msg("no %s in:\n%s", wanted, text_of(&page));
     text_free(&page);
+}
+
+static void what_became_of_labels_is_told_by_the_hour(void **state)
+{
+    struct text page = TEXT_MAX(100000);
+
+    (void)state;
+    open_labels();
+    assert_string_equal(screen_one("lab.example", "campaign", "spring"), "campaign=spring;");
+    clock_move(s.loop, 3599 * 1000);
+    loop_run_once(s.loop, 0);
+    metrics_write(metrics, &page);
+    assert_null(strstr(text_of(&page), "countersign_labels_total"));
+    text_free(&page);
+    assert_counted("\"kept\"} 1");
 }
 
 static void what_is_declared_and_allowed_is_kept(void **state)
@@ -329,6 +346,7 @@ static void closing_while_a_look_is_out_is_harmless(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_became_of_labels_is_told_by_the_hour, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_declared_and_allowed_is_kept, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_not_declared_is_dropped_and_counted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(other_values_become_other, set_up, tear_down),

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../../fakes/visits_rig.h"
@@ -120,6 +121,24 @@ static void after_the_grace_nothing_of_the_key_is_left(void **state)
     assert_int_equal(memory_search(&needle), 0);
     assert_int_not_equal(access(path, F_OK), 0);
     assert_int_equal(access(visits_rig_key(&rig, RIG_DAY + 1), F_OK) == 0, keys_have_files());
+}
+
+static void a_file_that_cannot_be_removed_is_not_noted_as_gone(void **state)
+{
+    char path[128];
+
+    (void)state;
+    start();
+    visits_rig_whole(&rig, 1, "a.example");
+    snprintf(path, sizeof path, "%s", visits_rig_key(&rig, RIG_DAY));
+    unlink(path);
+    if (keys_have_files())
+        assert_int_equal(mkdir(path, 0700), 0);
+    visits_rig_pass(&rig, TO_MIDNIGHT_MS);
+    visits_rig_pass(&rig, GRACE_MS);
+    visits_rig_pass(&rig, 1000);
+    assert_int_equal(strstr(visit_store_lines("day day=20778"), "destroyed=1") == NULL, keys_have_files());
+    rmdir(path);
 }
 
 static void a_store_that_is_down_keeps_no_key_alive(void **state)
@@ -328,6 +347,7 @@ int main(void)
         TEST(a_visit_belongs_to_the_day_it_came_in),
         TEST(at_the_end_of_the_grace_open_visits_are_unfinished_and_the_day_is_closed),
         TEST(after_the_grace_nothing_of_the_key_is_left),
+        TEST(a_file_that_cannot_be_removed_is_not_noted_as_gone),
         TEST(a_store_that_is_down_keeps_no_key_alive),
         TEST(a_day_is_closed_behind_its_last_visit),
         TEST(the_day_never_goes_back),
