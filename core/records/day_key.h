@@ -25,7 +25,7 @@ const uint8_t *day_key_bytes(const struct day_key *key);
 int64_t day_key_made_ms(const struct day_key *key);
 bool day_key_has_file(const struct day_key *key);
 
-/* Overwritten in memory and in its file, which is removed. NULL is allowed. False: the file may be there still, which is logged. */
+/* Overwritten in memory and in its file, which is removed. NULL is allowed. False: its file may be there still (logged). */
 bool day_key_destroy(struct day_key *key);
 /* Overwritten in memory only: its file, if any, waits for the next start. NULL is allowed. */
 void day_key_put_away(struct day_key *key);

@@ -81,8 +81,9 @@ CREATE VIEW hours (day, zone, hour, requests) AS
 
 -- A source may come on several days of a week: the largest day is the least, the sum is the most.
 CREATE VIEW weeks (week, monday, days, zone, label, value, requests, at_least, at_most) AS
-    SELECT d.week, d.monday, count(*), z.word, l.name, l.value, sum(t.requests), max(t.at_least), sum(t.at_most)
-    FROM base_day AS d JOIN base_total AS t ON t.day = d.day JOIN base_word AS z ON z.id = t.zone
+    SELECT d.week, d.monday, w.days, z.word, l.name, l.value, sum(t.requests), max(t.at_least), sum(t.at_most)
+    FROM base_day AS d JOIN (SELECT week, count(*) AS days FROM base_day WHERE closed GROUP BY week) AS w ON w.week = d.week
+    JOIN base_total AS t ON t.day = d.day JOIN base_word AS z ON z.id = t.zone
     JOIN base_label AS l ON l.id = t.label
     WHERE t.outcome = 0 AND d.closed
     GROUP BY d.week, d.monday, z.word, l.name, l.value;

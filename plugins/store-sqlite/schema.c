@@ -26,8 +26,8 @@ static const char *const visits_steps[] = {
 
 /* The application ids are set by the SQL: they tell file(1) and us that the database is Countersign's, and which one.
  * State: a chain leaves the server only after its commit, so a commit must survive a power cut; what a purge or
- * `privacy erase` deletes must be gone. Visits: the same, but nobody waits for a commit; a day's rows come in no order, so that a
- * large cache and rare checkpoints count. */
+ * `privacy erase` deletes must be gone. Visits: the same, but nobody waits for a commit; a day's rows come in no order, so that
+ * a large cache and rare checkpoints count. */
 const struct file_kind file_state = {
     .setting = "file",
     .what = "state database",

@@ -187,8 +187,8 @@ static void a_report_is_a_view_cut_down_to_what_was_asked_for(void **state)
                   "2026-11-21|lab.example|||1|1|1\n2026-11-22|lab.example|||1|1|1\n2026-11-23|shop.example|||1|1|1\n");
     assert_report("hours", "until", "2026-11-21", "2026-11-21|lab.example|0|1\n");
     assert_report("weeks", "since", "2026-11-22",
-                  "2026-W47|2026-11-16|2|lab.example|||2|1|2\n2026-W47|2026-11-16|1|lab.example|campaign|autumn=2|1|1|1\n"
-                  "2026-W47|2026-11-16|1|lab.example|campaign|spring|1|1|1\n2026-W48|2026-11-23|1|shop.example|||1|1|1\n");
+                  "2026-W47|2026-11-16|2|lab.example|||2|1|2\n2026-W47|2026-11-16|2|lab.example|campaign|autumn=2|1|1|1\n"
+                  "2026-W47|2026-11-16|2|lab.example|campaign|spring|1|1|1\n2026-W48|2026-11-23|1|shop.example|||1|1|1\n");
     assert_report("weeks", "since", "2026-11-23", "2026-W48|2026-11-23|1|shop.example|||1|1|1\n");
     report_rows[0] = '\0';
     assert_int_equal(p.ops->report(a, "requests", both, 2, on_row, &(int){ 1 }, &p.err), 0);
