@@ -144,8 +144,9 @@ static json_t *row_of(const json_t *day)
     json_t *row;
     size_t i;
 
-    json_array_foreach(at(day, "flags"), i, flag)
+    json_array_foreach(at(day, "flags"), i, flag) {
         text_addf(&flags, "%s%s", i ? " " : "", json_string_value(flag));
+    }
     row = json_pack("{s:s, s:I, s:I, s:I, s:I, s:s, s:s}", "day", words(day, "day"), "received",
                     (json_int_t)number(day, "received"), "recorded", (json_int_t)number(day, "recorded"), "missing",
                     (json_int_t)number(day, "missing"), "keys", (json_int_t)number(day, "keys"), "key_destroyed",
@@ -164,8 +165,9 @@ static void print_days(const json_t *days, FILE *to)
     if (json_array_size(days) == 0)
         return;
     columns_open(&columns, names);
-    json_array_foreach(days, i, day)
+    json_array_foreach(days, i, day) {
         columns_add(&columns, row_of(day));
+    }
     fputc('\n', to);
     columns_print(&columns, false, to);
     columns_close(&columns);
