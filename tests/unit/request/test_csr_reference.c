@@ -141,8 +141,7 @@ static void both_say_the_same_of_every_changed_key(void **state)
         change_and_sign(&tally, &m, &m.spki, kinds[i]);
     }
     assert_int_equal(tally.accepted, 0);
-    assert_true(tally.bad_signature > 3); /* few changed moduli lack a small factor: by chance of the key, some dozens */
-    assert_true(tally.bad_key > 300);
+    assert_true(tally.bad_key > 300); /* how many changed moduli lack a small factor, and get further, is up to chance */
 }
 
 /* x or y is the field's prime or more; RFC 5480 2.2 and SEC 1 2.3.4 know no such point. */
