@@ -161,17 +161,20 @@ static void a_store_that_is_down_keeps_no_key_alive(void **state)
 
 static void a_day_is_closed_behind_its_last_visit(void **state)
 {
+    struct visit *open;
+
     (void)state;
     start();
     for (int i = 0; i < 1500; i++)
         visits_rig_whole(&rig, (uint8_t)i, "a.example");
-    visits_rig_begin(&rig, 1);
+    open = visits_rig_begin(&rig, 1);
     visits_rig_pass(&rig, TO_MIDNIGHT_MS);
     visits_rig_pass(&rig, GRACE_MS);
     visits_rig_pass(&rig, 5000);
     assert_int_equal(visit_store_count("visit day=20778"), 1501);
     assert_int_equal(visit_store_count("close day=20778"), 1);
     assert_true(visit_store_place("close day=20778") > visit_store_place("visit day=20778"));
+    visit_end(open, VISIT_ISSUED, "");
 }
 
 /* ---- clocks ---- */
