@@ -27,7 +27,8 @@ static inline void needle_take(struct needle *needle, const volatile unsigned ch
         needle->masked[i] = (unsigned char)(secret[i] ^ NEEDLE_MASK);
 }
 
-UNSANITIZED static inline bool is_half(const unsigned char *at, const struct needle *needle, int half, unsigned char pad, int turn)
+UNSANITIZED static inline bool is_half(const unsigned char *at, const struct needle *needle, int half, unsigned char pad,
+                                       int turn)
 {
     const unsigned char mask = (unsigned char)(NEEDLE_MASK ^ pad);
 
@@ -67,8 +68,8 @@ static inline size_t count_here(const unsigned char *at, const struct needle *ne
     return n;
 }
 
-UNSANITIZED static inline size_t
-count_in(const unsigned char *at, size_t len, const struct needle *needle, const struct beginnings *b)
+UNSANITIZED static inline size_t count_in(const unsigned char *at, size_t len, const struct needle *needle,
+                                          const struct beginnings *b)
 {
     size_t n = 0;
 
