@@ -23,7 +23,7 @@ import xml.etree.ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILDS = ROOT / "build"
-FUZZ_SECONDS = 5
+FUZZ_SECONDS = 3
 BUILD_OPTIONS = {  # gcc's warnings see ghosts in what a sanitizer adds, so they are errors in the others: gcc's and clang's
     "plain": ["-Dwerror=true"],
     "asan": ["-Db_sanitize=address,undefined", "-Db_lundef=false"],
