@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The length (1 to 4) of the character at the front of `len` bytes, *code set; 0: none is there, or it is not UTF-8 (overlong,
- * surrogate, cut, over U+10FFFF). */
-size_t utf8_read(const char *at, size_t len, uint32_t *code);
+/* The length (1 to 4) of the character at the front of `available` bytes, *code set; 0: none is there, or it is not UTF-8
+ * (overlong, surrogate, cut, over U+10FFFF). */
+size_t utf8_read(const char *at, size_t available, uint32_t *code);
 
 #endif

@@ -16,8 +16,8 @@ struct http_url {
     char host[300]; /* with the port if there is one: for errors */
 };
 
-/* As http_url_check(), and tells what it saw. *parts: the URL as curl wants it, the caller's after 0; NULL: not wanted. */
-int http_url_read(const char *url, bool insecure, struct http_url *out, CURLU **parts, struct cs_error *err);
+/* As http_url_check(), and tells what it saw. *kept: the URL as curl wants it, the caller's after 0; NULL: not wanted. */
+int http_url_read(const char *url, bool insecure, struct http_url *out, CURLU **kept, struct cs_error *err);
 
 /* An answer while it comes in, and after. */
 struct http_answer {

@@ -218,7 +218,7 @@ static void take_word(char out[VISIT_WORD + 1], const char *text)
 {
     size_t n = 0;
 
-    for (; text[n] && n < VISIT_WORD; n++) {
+    for (; n < VISIT_WORD && text[n]; n++) {
         const char c = text[n];
 
         if (c >= 'A' && c <= 'Z')

@@ -105,7 +105,7 @@ void visit_record_free(struct visit_record *record);
 int visit_days_start(struct visits *visits, struct cs_error *err);
 void visit_days_look(struct visits *visits); /* what time is it? Ends days, and begins the next */
 void visit_days_stop(struct visits *visits); /* the server stops: every day's open visits are ended, its key goes */
-struct visit_day *visit_day_find(struct visits *visits, int64_t day);
+struct visit_day *visit_day_find(struct visits *visits, int64_t number);
 void visit_day_flag(struct visit_day *day, enum cs_day_flag flag);
 void visit_days_free(struct visits *visits);
 void visit_day_closed(struct visits *visits, struct visit_day *day); /* the store has closed it: it is freed */

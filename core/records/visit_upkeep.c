@@ -392,7 +392,7 @@ static int hash_proxies(const struct visits *visits, char out[HASH_HEX + 1])
 {
     static const char digits[] = "0123456789abcdef";
     struct text all = TEXT_MAX(1 << 20);
-    unsigned char hash[HASH_HEX / 2];
+    unsigned char hash[HASH_HEX / 2] = { 0 };
     int ok;
 
     for (size_t i = 0; i < visits->with.n_proxies; i++)
