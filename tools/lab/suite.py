@@ -2,7 +2,7 @@
 
     tools/test [PART …]      all parts, or those named
 
-Three parts run at a time; each is told of when it has ended. Nothing is skipped in silence: a skipped test counts as failed,
+Two parts run at a time; each is told of when it has ended. Nothing is skipped in silence: a skipped test counts as failed,
 and so does a part that could not run.
 """
 import argparse
@@ -168,7 +168,7 @@ def unit(name):
             slow = {"plain": 1, "asan": 3, "tsan": 5}[name]
             log = folder / "meson-logs/testlog.json"
             log.unlink(missing_ok=True)
-            code, output = run(["meson", "test", "-C", folder, "--no-rebuild", "-t", str(slow)], 600)
+            code, output = run(["meson", "test", "-C", folder, "--no-rebuild", "-t", str(slow)], 1200)
             if log.exists():
                 meson_results(folder, result)
             if code != 0 and not result.failures:
@@ -208,7 +208,7 @@ def peers(name, *options):
     def part():
         folder, output = build(name)
         if folder:
-            return pytest(["tests/peers", f"--build={folder}", *options], 900)
+            return pytest(["tests/peers", f"--build={folder}", *options], 1800)
         result = Result()
         result.fail(f"the {name} build", output)
         return result
@@ -234,7 +234,7 @@ def lint():
     if folder and made:
         folder, output = build("fuzz", made)
     if folder:
-        code, output = run([ROOT / "tools/lint"], 900)
+        code, output = run([ROOT / "tools/lint"], 1800)
     if folder and code == 0:
         result.passed += 1
     else:
@@ -275,8 +275,8 @@ WITH_ASAN = [*WITHOUT_VALGRIND, "--deselect=tests/peers/test_lab_dns.py", "--des
              "--interleavings=60", "-k", "not window and not moved_clock"]
 MANY_AT_ONCE = ["-k", "test_orders or test_stops or test_names and flood or test_issuance and exec and ten or "
                       "test_conformance and builtin", *WITHOUT_VALGRIND]
-# Three run at a time, begun in this order: one that mostly computes beside one that mostly waits for servers and clocks.
-AT_A_TIME = 3
+# Two run at a time, begun in this order: one that mostly computes beside one that mostly waits for servers and clocks.
+AT_A_TIME = 2
 PARTS = {
     "tools": tools,
     "lint": lint,
