@@ -56,7 +56,10 @@ def test_fifty_posts_over_five_zones_all_succeed_one_order_at_a_time_in_each_zon
 
 def test_a_zone_may_allow_several_orders_at_once(lab):
     server, pebble = five_zones(lab, parallel=3)
-    csrs = [lab.csr(f"www.{ZONES[0]}") for _ in range(9)]
+    names = [f"h{number}.{ZONES[0]}" for number in range(9)]  # those for the same names go one at a time in any case
+    for name in names:
+        server.add_subject(f"CN={name}", ZONES[0])
+    csrs = [lab.csr(name) for name in names]
     for csr, answer in zip(csrs, together([lambda csr=csr: server.sign(csr) for csr in csrs])):
         check_chain(answer, csr, pebble)
     assert 1 < most_at_once(orders_of_log(server.log()), ZONES[0]) <= 3

@@ -18,7 +18,7 @@ from ports import free_port
 from scene import NAME, ZONE, World
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-HEADERS = ["plugin", "ca", "dns", "store", "audit", "http"]
+HEADERS = ["plugin", "ca", "dns", "store", "audit", "http", "visit"]
 KINDS = [("dns", ()), ("dns", ("--async",)), ("ca", ()), ("ca", ("--async",)), ("audit", ())]
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror"]
 
