@@ -167,7 +167,7 @@ static void begin_day(struct visits *visits, int64_t number)
     open_key(visits, day);
     day->changed = true;
     visit_batch_soon(visits);
-    visit_upkeep_note_time(visits);
+    visit_kept_note_time(visits);
 }
 
 /* Two graces do not overlap: with the clock set forward by days, the one before ends at once. */

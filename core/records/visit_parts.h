@@ -1,7 +1,7 @@
 /*
  * What the files of the visits share. visit.c has one visit's life, visit_day.c the days and their keys, visit_batch.c the way
- * to the store, visit_upkeep.c what is forgotten and published, visit_erase.c what is erased and told on demand, visits.c the
- * start and the stop of it all.
+ * to the store, visit_upkeep.c what is forgotten and published, visit_kept.c what the next start must know, visit_erase.c and
+ * visit_export.c what is erased and told on demand, visits.c the start and the stop of it all.
  */
 #ifndef RECORDS_VISIT_PARTS_H
 #define RECORDS_VISIT_PARTS_H
@@ -123,6 +123,12 @@ void visit_batch_task(struct visits *visits, struct visit_task *task);
 void visit_batch_hold(struct visits *visits);
 void visit_batch_let_go(struct visits *visits);
 
+/* ---- visit_kept.c ---- */
+/* What the last run left; flags the day when it trusted other proxies. *err: it cannot be read. */
+int visit_kept_start(struct visits *visits, struct cs_error *err);
+/* The server runs now. Not while the clock is doubted: the next start must doubt it, too. */
+void visit_kept_note_time(struct visits *visits);
+
 /* ---- visit_upkeep.c ---- */
 int visit_upkeep_start(struct visits *visits, struct cs_error *err);
 void visit_upkeep_purge(struct visits *visits); /* a day was closed */
@@ -131,7 +137,6 @@ void visit_upkeep_scrub(struct visits *visits, struct visit_task *task);
 /* Visits were written: a store's log may have them in the order in which they came, so it is scrubbed before long. */
 void visit_upkeep_written(struct visits *visits);
 void visit_upkeep_publish(struct visits *visits, struct visit_task *task);
-void visit_upkeep_note_time(struct visits *visits);
 void visit_upkeep_stop(struct visits *visits);
 
 #endif

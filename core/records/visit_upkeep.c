@@ -1,25 +1,16 @@
 /*
  * What happens by itself: visits, labels and totals are forgotten when their time has passed, the files are scrubbed of them,
- * and the analysts' file is written. Also what a restart must know: when the server last ran, and which proxies it trusted. See
- * visit_parts.h.
+ * and the analysts' file is written. See visit_parts.h.
  */
 #include <inttypes.h>
-#include <openssl/evp.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/text.h"
 #include "engine/log.h"
 #include "records/visit_parts.h"
 
-#define LOG_WHO      "visits"
-#define KEPT_BY      "core", "visits"
-#define TRUSTED_MS   (48 * 3600 * INT64_C(1000)) /* a clock that is so far ahead of the last recorded time is not trusted */
-#define NOTE_TIME_MS (3600 * 1000)
-#define HASH_HEX     64
+#define LOG_WHO "visits"
 
-enum { SCRUB_FIRST_MS = 1000, SCRUB_MOST_MS = 10 * 60 * 1000, SCRUB_WRITTEN_MS = 60 * 1000 };
+enum { SCRUB_FIRST_MS = 1000, SCRUB_MOST_MS = 10 * 60 * 1000, SCRUB_WRITTEN_MS = 60 * 1000, NOTE_TIME_MS = 3600 * 1000 };
 
 static void run_all(struct visit_task **tasks)
 {
@@ -30,107 +21,6 @@ static void run_all(struct visit_task **tasks)
         next = task->next;
         task->run(task);
     }
-}
-
-/* ---- what is kept in the state ----------------------------------------------------------------------------------- */
-
-struct note {
-    struct visits *visits;
-    const char *key;
-    char value[HASH_HEX + 1];
-    cs_done_fn *done;
-    void *arg;
-};
-
-static int write_note(const struct store_conn *c, void *arg, struct cs_error *err)
-{
-    const struct note *note = arg;
-
-    return c->ops->keep_put(c->conn, KEPT_BY, note->key, note->value, strlen(note->value), err);
-}
-
-static void on_noted(void *arg, const struct cs_error *err)
-{
-    struct note *note = arg;
-
-    note->visits->calls--;
-    if (note->done)
-        note->done(note->arg, err);
-    free(note);
-}
-
-static void keep(struct visits *visits, const char *key, const char *value, cs_done_fn *done, void *arg)
-{
-    struct note *note = calloc(1, sizeof *note);
-
-    if (!note) {
-        if (done)
-            done(arg, &(struct cs_error){ .code = CS_EINTERNAL, .text = "out of memory" });
-        return;
-    }
-    *note = (struct note){ .visits = visits, .key = key, .done = done, .arg = arg };
-    snprintf(note->value, sizeof note->value, "%s", value);
-    visits->calls++;
-    if (done)
-        store_write(visits->with.state, write_note, note, on_noted, note);
-    else
-        store_write_lazily(visits->with.state, write_note, note, on_noted, note);
-}
-
-/* ---- the clock --------------------------------------------------------------------------------------------------- */
-
-static void keep_time(struct visits *visits, cs_done_fn *done, void *arg)
-{
-    char text[32];
-
-    visits->recorded_ms = cs_wall_ms();
-    snprintf(text, sizeof text, "%" PRId64, visits->recorded_ms);
-    keep(visits, "clock", text, done, arg);
-}
-
-/* A clock that is behind is no danger: nothing is purged too early. */
-static bool is_far_ahead(const struct visits *visits)
-{
-    return visits->recorded_ms && cs_wall_ms() > visits->recorded_ms + TRUSTED_MS;
-}
-
-static void doubt_clock(struct visits *visits)
-{
-    char text[DAY_TEXT];
-
-    visits->must_confirm = true;
-    day_text(text, day_of_ms(visits->recorded_ms));
-    log_line(
-        CS_LOG_WARN, LOG_WHO, "",
-        "the clock is more than 48 h ahead of the time that was recorded last, on %s: nothing is purged until somebody who has "
-        "looked at the clock runs `countersign privacy confirm`",
-        text);
-}
-
-/* Not while the clock is doubted: the next start must doubt it, too. */
-void visit_upkeep_note_time(struct visits *visits)
-{
-    if (!visits->must_confirm && is_far_ahead(visits))
-        doubt_clock(visits);
-    if (!visits->must_confirm)
-        keep_time(visits, NULL, NULL);
-}
-
-bool visits_may_purge(struct visits *visits)
-{
-    if (!visits)
-        return true;
-    visit_upkeep_note_time(visits);
-    return !visits->must_confirm;
-}
-
-void visits_confirm(struct visits *visits, cs_done_fn *done, void *arg)
-{
-    if (visits->must_confirm)
-        log_line(CS_LOG_INFO, LOG_WHO, "", "the clock was confirmed: purging goes on");
-    visits->must_confirm = false;
-    keep_time(visits, done, arg);
-    visit_upkeep_purge(visits);
 }
 
 /* ---- scrub ------------------------------------------------------------------------------------------------------- */
@@ -380,98 +270,18 @@ static void on_upkeep_due(void *arg)
 {
     struct visits *visits = arg;
 
-    visit_upkeep_note_time(visits);
+    visit_kept_note_time(visits);
     if (is_purge_due(visits))
         visit_upkeep_purge(visits);
     timer_set_in(visits->with.loop, &visits->upkeep, NOTE_TIME_MS, on_upkeep_due, visits);
 }
 
-/* ---- the proxies ------------------------------------------------------------------------------------------------- */
-
-static int hash_proxies(const struct visits *visits, char out[HASH_HEX + 1])
-{
-    static const char digits[] = "0123456789abcdef";
-    struct text all = TEXT_MAX(1 << 20);
-    unsigned char hash[HASH_HEX / 2] = { 0 };
-    int ok;
-
-    for (size_t i = 0; i < visits->with.n_proxies; i++)
-        text_addf(&all, "%s\n", visits->with.proxies[i]);
-    ok = !text_failed(&all) && EVP_Digest(text_of(&all), all.len, hash, NULL, EVP_sha256(), NULL) == 1;
-    text_free(&all);
-    for (size_t i = 0; i < sizeof hash; i++) {
-        out[2 * i] = digits[hash[i] >> 4];
-        out[2 * i + 1] = digits[hash[i] & 15];
-    }
-    out[HASH_HEX] = '\0';
-    return ok ? 0 : -1;
-}
-
-/* Behind another list the same client may be another address. */
-static void look_at_proxies(struct visits *visits, const char *kept)
-{
-    char now[HASH_HEX + 1];
-
-    if (hash_proxies(visits, now) < 0 || strcmp(now, kept) == 0)
-        return;
-    if (*kept)
-        visit_day_flag(visits->days, CS_DAY_PROXIES);
-    keep(visits, "proxies", now, NULL, NULL);
-    visit_batch_soon(visits);
-}
-
 /* ---- the start --------------------------------------------------------------------------------------------------- */
-
-struct kept {
-    char clock[32], proxies[HASH_HEX + 1];
-};
-
-struct place {
-    char *at;
-    size_t room;
-};
-
-static int take_text(void *arg, const void *data, size_t len)
-{
-    const struct place *place = arg;
-
-    if (len < place->room)
-        memcpy(place->at, data, len);
-    return 1;
-}
-
-static int read_kept(const struct store_conn *c, void *arg, struct cs_error *err)
-{
-    struct kept *kept = arg;
-    struct place clock = { kept->clock, sizeof kept->clock }, proxies = { kept->proxies, sizeof kept->proxies };
-
-    if (c->ops->keep_get(c->conn, KEPT_BY, "clock", take_text, &clock, err) < 0)
-        return -1;
-    return c->ops->keep_get(c->conn, KEPT_BY, "proxies", take_text, &proxies, err);
-}
-
-/* The beginning of the newest earlier day says something, too, should the state have been replaced. */
-static void take_clock(struct visits *visits, const char *clock)
-{
-    const struct visit_day *earlier = visits->days->next;
-    char *end;
-
-    visits->recorded_ms = strtoll(clock, &end, 10);
-    if (!*clock || *end)
-        visits->recorded_ms = 0;
-    if (earlier && day_start_ms(earlier->day) > visits->recorded_ms)
-        visits->recorded_ms = day_start_ms(earlier->day);
-}
 
 int visit_upkeep_start(struct visits *visits, struct cs_error *err)
 {
-    struct kept kept = { 0 };
-
-    if (store_with(visits->with.plugin, CS_STATE_READER, read_kept, &kept, err) < 0)
+    if (visit_kept_start(visits, err) < 0)
         return -1;
-    take_clock(visits, kept.clock);
-    visit_upkeep_note_time(visits);
-    look_at_proxies(visits, kept.proxies);
     visit_upkeep_purge(visits);
     if (visits->must_confirm)
         visit_upkeep_scrub(visits, NULL); /* what an earlier run did not get done */
@@ -485,5 +295,5 @@ void visit_upkeep_stop(struct visits *visits)
     timer_clear(&visits->upkeep);
     timer_clear(&visits->scrub);
     timer_clear(&visits->publish);
-    visit_upkeep_note_time(visits);
+    visit_kept_note_time(visits);
 }
