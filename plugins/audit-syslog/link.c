@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <linux/sockios.h>
-#include <netdb.h>
 #include <openssl/err.h>
 #include <poll.h>
 #include <string.h>
@@ -116,13 +115,13 @@ static int open_one_of(struct link *link, const struct addrinfo *first, int64_t 
 
 static int open_host(struct link *link, int64_t deadline_ms, struct cs_error *err)
 {
-    const struct addrinfo hints = { .ai_socktype = link->server->kind == SERVER_UDP ? SOCK_DGRAM : SOCK_STREAM };
-    const int on = 1;
+    const int type = link->server->kind == SERVER_UDP ? SOCK_DGRAM : SOCK_STREAM, on = 1;
     struct addrinfo *found = NULL;
-    int rc = getaddrinfo(link->server->host, link->server->port, &hints, &found);
+    const char *why;
+    int rc;
 
-    if (rc != 0)
-        return fail(link, "find", rc == EAI_SYSTEM ? strerrordesc_np(errno) : gai_strerror(rc), err);
+    if (lookup_host(&link->lookup, link->server->host, link->server->port, type, deadline_ms, &found, &why) < 0)
+        return fail(link, "find", why, err);
     link->stream = link->server->kind != SERVER_UDP;
     rc = open_one_of(link, found, deadline_ms, err);
     freeaddrinfo(found);

@@ -8,12 +8,14 @@
 #include <openssl/ssl.h>
 
 #include "base/text.h"
+#include "lookup.h"
 #include "server.h"
 
 struct link {
     const struct server *server;
     SSL_CTX *tls;     /* SERVER_TLS only */
     const char *name; /* that the server's certificate must have */
+    struct lookup *lookup; /* NULL: none is under way; who ends the link frees it */
     int fd;           /* -1: not open */
     bool stream;      /* messages need frames */
     SSL *ssl;

@@ -147,6 +147,7 @@ static void syslog_close(void *self)
     struct sink *sink = self;
 
     link_close(&sink->link);
+    lookup_free(sink->link.lookup);
     SSL_CTX_free(sink->link.tls);
     text_free(&sink->link.frame);
     text_free(&sink->message);
