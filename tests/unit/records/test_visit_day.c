@@ -252,24 +252,23 @@ static void a_restart_goes_on_with_the_day_and_makes_a_second_key(void **state)
 static void a_key_that_was_kept_is_the_same_after_the_restart(void **state)
 {
     const struct cs_day today = stored(RIG_DAY, 1, 0, 0);
+    const bool kept = keys_have_files(); /* otherwise it is a second key */
     char before[32];
 
     (void)state;
-    if (!keys_have_files())
-        skip();
     setenv("RUNTIME_DIRECTORY", rig.runtime, 1);
     start();
     snprintf(before, sizeof before, "%s", visits_rig_src(&rig, RIG_DAY, 1, ""));
     visit_end(visits_rig_begin(&rig, 1), VISIT_REFUSED, "");
     visits_rig_stop(&rig);
-    assert_int_equal(access(visits_rig_key(&rig, RIG_DAY), F_OK), 0);
+    assert_int_equal(access(visits_rig_key(&rig, RIG_DAY), F_OK) == 0, kept);
     assert_non_null(strstr(visit_store_lines("visit "), before));
     visit_store_add_day(&today);
     visit_store_add_zone("", strtoull(strstr(visit_store_lines("zone zone= id="), "id=") + 3, NULL, 16));
     start();
-    assert_string_equal(visits_rig_src(&rig, RIG_DAY, 1, ""), before);
-    assert_int_equal(rig.visits->days->keys, 1);
-    assert_int_equal(flags(), 0);
+    assert_int_equal(strcmp(visits_rig_src(&rig, RIG_DAY, 1, ""), before) == 0, kept);
+    assert_int_equal(rig.visits->days->keys, kept ? 1 : 2);
+    assert_int_equal(flags(), kept ? 0 : CS_DAY_TWO_KEYS);
 }
 
 static void a_stop_destroys_the_key_where_nobody_else_decides(void **state)
