@@ -206,6 +206,13 @@ static int erase_stored(const struct store_conn *c, void *arg, struct cs_error *
 
 /* ---- one after the other ----------------------------------------------------------------------------------------- */
 
+static void erase_in_memory(struct erasing *e)
+{
+    for (struct visit_day *day = e->visits->days; day; day = day->next)
+        erase_open(e, day);
+    erase_queued(e);
+}
+
 static void on_published(struct visit_task *task)
 {
     struct erasing *e = (struct erasing *)task;
@@ -223,11 +230,14 @@ static void on_scrubbed(struct visit_task *task)
     visit_upkeep_publish(e->visits, &e->task);
 }
 
-/* A zone whose visits are all gone has another id from now on. */
-static void forget_zone(const struct erasing *e)
+/* A zone whose visits are all gone has another id from now on. Those that came in while the store was at it have the old one,
+ * which nobody would find again: they go, too. */
+static void forget_zone(struct erasing *e)
 {
-    if (e->what.zone && !e->what.has_source && !e->what.label_name && !e->what.before_day)
-        visit_zones_forget(e->visits->zones, e->what.zone);
+    if (!e->what.zone || e->what.has_source || e->what.label_name || e->what.before_day)
+        return;
+    erase_in_memory(e);
+    visit_zones_forget(e->visits->zones, e->what.zone);
 }
 
 static void on_erased(void *arg, const struct cs_error *err)
@@ -257,9 +267,7 @@ static void start(struct visit_task *task)
     }
     memcpy(e->erased.days, e->tags.days, sizeof e->erased.days);
     e->erased.n_days = e->tags.n_days;
-    for (struct visit_day *day = e->visits->days; day; day = day->next)
-        erase_open(e, day);
-    erase_queued(e);
+    erase_in_memory(e);
     visit_batch_hold(e->visits);
     store_write(e->visits->store, erase_stored, e, on_erased, e);
 }

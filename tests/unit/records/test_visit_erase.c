@@ -184,6 +184,27 @@ static void a_zone_gets_another_id_once_its_visits_are_erased(void **state)
     assert_string_not_equal(visits_rig_src(&rig, RIG_DAY, 1, "a.example"), before);
 }
 
+static void what_comes_in_meanwhile_goes_with_its_zone(void **state)
+{
+    const struct visits_what what = { .zone = "a.example" };
+    struct visit *open;
+
+    (void)state;
+    visits_rig_whole(&rig, 1, "a.example");
+    visits_erase(rig.visits, &what, on_erased, NULL);
+    open = visits_rig_begin(&rig, 3);
+    visit_zone(open, "a.example");
+    visits_rig_whole(&rig, 4, "a.example");
+    visits_rig_whole(&rig, 4, "b.example");
+    visits_rig_turn(&rig);
+    assert_int_equal(answers, 1);
+    answers = 0;
+    assert_int_equal(erased.requests, 4); /* with what the fake store says */
+    visit_end(open, VISIT_ISSUED, "");
+    visits_rig_pass(&rig, 1000);
+    assert_int_equal(visit_store_count("visit "), 1);
+}
+
 static void days_before_one_are_erased(void **state)
 {
     const struct visits_what what = { .before_day = RIG_DAY };
@@ -247,6 +268,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(within_the_grace_yesterday_is_looked_through_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(no_key_is_made_and_no_zone_for_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_zone_gets_another_id_once_its_visits_are_erased, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_comes_in_meanwhile_goes_with_its_zone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(days_before_one_are_erased, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_label_goes_and_its_visit_stays, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_store_that_cannot_erase_says_why, set_up, tear_down),
