@@ -5,7 +5,7 @@
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 
 -- times: as how many sources one and the same may have been counted.
-CREATE TABLE base_day (day INTEGER PRIMARY KEY, date TEXT UNIQUE, week TEXT, monday TEXT, closed INTEGER, keys INTEGER,
+CREATE TABLE base_day (day INTEGER PRIMARY KEY, date TEXT NOT NULL UNIQUE, week TEXT, monday TEXT, closed INTEGER, keys INTEGER,
     times INTEGER, received INTEGER, recorded INTEGER, flags INTEGER, k INTEGER, key_destroyed_ms INTEGER);
 CREATE TABLE base_word (id INTEGER PRIMARY KEY, word TEXT UNIQUE);
 CREATE TABLE base_label (id INTEGER PRIMARY KEY, name TEXT, value TEXT, UNIQUE (name, value));
@@ -48,14 +48,19 @@ CREATE VIEW set_sources (day, zone, labels, requests, at_least, at_most) AS
     JOIN base_label_set AS s ON s.id = t.labels
     WHERE t.outcome = 0;
 
--- Who reached a step has passed all those before it.
+-- Who reached a step has passed all those before it. Where they stayed (8 posted, 9 subject, 10 csr, 1 issued: visits.sql) is added
+-- up in the order of the key before any name is looked up: by name, all would have to be sorted.
 CREATE VIEW funnel (day, zone, label, value, posted, subject, csr, challenge, issued) AS
-    SELECT d.date, z.word, l.name, l.value, sum(t.requests), sum(t.requests * (r.word <> 'posted')),
-           sum(t.requests * (r.word IN ('csr', 'challenge', 'issued'))),
-           sum(t.requests * (r.word IN ('challenge', 'issued'))), sum(t.requests * (r.word = 'issued'))
-    FROM base_day AS d JOIN base_step_total AS t ON t.day = d.day JOIN base_word AS z ON z.id = t.zone
-    JOIN base_label AS l ON l.id = t.label JOIN base_word AS r ON r.id = t.reached
-    GROUP BY d.date, z.word, l.name, l.value;
+    SELECT f.date, z.word, l.name, l.value, f.posted, f.posted - f.first, f.posted - f.first - f.second,
+           f.posted - f.first - f.second - f.third, f.issued
+    FROM (
+        SELECT d.date, t.zone, t.label, sum(t.requests) AS posted,
+               coalesce(sum(t.requests) FILTER (WHERE t.reached = 8), 0) AS first,
+               coalesce(sum(t.requests) FILTER (WHERE t.reached = 9), 0) AS second,
+               coalesce(sum(t.requests) FILTER (WHERE t.reached = 10), 0) AS third,
+               coalesce(sum(t.requests) FILTER (WHERE t.reached = 1), 0) AS issued
+        FROM base_day AS d CROSS JOIN base_step_total AS t ON t.day = d.day GROUP BY d.date, t.zone, t.label
+    ) AS f JOIN base_word AS z ON z.id = f.zone JOIN base_label AS l ON l.id = f.label;
 
 CREATE VIEW failures (day, zone, label, value, outcome, reached, reason, requests) AS
     SELECT d.date, z.word, l.name, l.value, o.word, r.word, e.word, t.requests

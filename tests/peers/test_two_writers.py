@@ -216,14 +216,15 @@ def test_through_the_api_none_of_ours_stays_lost_and_only_the_window_can_cost_a_
 
 
 @pytest.mark.parametrize("filler", [0, 10000])
-def test_the_window_between_get_and_patch_is_as_small_as_the_server_lets_it_be(lab, say, slow, filler):
-    """From PowerDNS's being asked to its confirmation: the most that it can be."""
+def test_the_window_between_get_and_patch_is_as_small_as_the_server_lets_it_be(lab, say, filler):
+    """From PowerDNS's being asked to its confirmation: the most that it can be. What the server takes for it is not ours."""
     api = Api(lab, filler=filler)
     in_parallel(lab, api.instance(), 1, range(50), lambda steps, number: steps.set(owner_at(number), ["value"]))
-    windows = []
+    windows, ours = [], []
     for number in range(50):
         get, patch = api.relay.seen[owner_at(number)][:2]
         assert (get.method, get.status, patch.method, patch.status) == ("GET", 200, "PATCH", 204)
         windows.append((patch.ended - get.began) * 1000)
+        ours.append((patch.began - get.ended) * 1000)
     say(f"window with {filler} other names in the zone: median {statistics.median(windows):.1f} ms, most {max(windows):.1f} ms")
-    assert statistics.median(windows) < 200 * slow
+    assert statistics.median(ours) < statistics.median(windows) / 2
