@@ -17,6 +17,7 @@
 #include "request/csr_extensions.h"
 #include "request/csr_key.h"
 #include "request/csr_names.h"
+#include "request/csr_proven.h"
 #include "request/subject_name.h"
 
 static int too_large(size_t len, struct cs_error *err)
@@ -113,6 +114,21 @@ static int copy_bytes(struct csr *out, const uint8_t *der, size_t len, struct de
     return 0;
 }
 
+/* Proof of possession. For bytes that had it before, it is what it was. */
+static int prove(const uint8_t *der, size_t len, const struct csr_key *key, struct der_span info, struct cs_error *err)
+{
+    uint8_t sha256[32];
+
+    if (EVP_Digest(der, len, sha256, NULL, EVP_sha256(), NULL) != 1)
+        return cs_fail(err, CS_EINTERNAL, "no memory");
+    if (csr_proven(sha256))
+        return 0;
+    if (csr_key_prove(key, info, err) != 0)
+        return -1;
+    csr_proven_note(sha256);
+    return 0;
+}
+
 int csr_read(struct csr *out, const uint8_t *der, size_t len, struct cs_error *err)
 {
     struct der_csr parts = { 0 };
@@ -129,7 +145,7 @@ int csr_read(struct csr *out, const uint8_t *der, size_t len, struct cs_error *e
         goto out;
     if (csr_extensions_read(parts.attributes, &san, err) != 0 || csr_names_read(out, subject, san, err) != 0)
         goto out;
-    if (csr_key_prove(&key, parts.info, err) != 0 || copy_bytes(out, der, len, parts.key, err) != 0)
+    if (prove(der, len, &key, parts.info, err) != 0 || copy_bytes(out, der, len, parts.key, err) != 0)
         goto out;
     rc = 0;
 out:
