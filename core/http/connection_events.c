@@ -279,8 +279,9 @@ void connection_on_deadline(void *arg)
     connection_leave(c);
 }
 
+/* To enable writing, as it is from the start, would wake the loop for a socket that takes what nobody has to say yet. */
 void connection_start(struct connection *c)
 {
     bufferevent_setcb(c->bev, on_read, on_written, on_event, c);
-    bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+    bufferevent_enable(c->bev, EV_READ);
 }
