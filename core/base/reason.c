@@ -37,6 +37,8 @@ static const struct {
     { "bad-json",               "The body is not the JSON that is needed"           },
     { "no-such-request",        "There is no such request"                          },
     { "still-running",          "The certificate is not ready yet"                  },
+    { "storage-unavailable",    "The server cannot write orders down"               },
+    { "storage-damaged",        "The server's database is damaged"                  },
     { "queue-timed-out",        "The zone's queue is too long"                      },
     { "no-dns-instance",        "The zone's DNS instance is missing"                },
     { "not-visible",            "The challenge did not become visible in time"      },

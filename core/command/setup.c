@@ -115,6 +115,7 @@ void setup_process(void)
 {
     umask(077);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file at its size limit is a full disk, and no reason to die */
     raise_file_limit();
     setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* a program that takes core dumps from the kernel is not held by that limit */

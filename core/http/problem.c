@@ -70,8 +70,17 @@ static bool is_slug(const char *s)
     return s[0] && !s[strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-")];
 }
 
+/* Paths and disks are the operator's business. */
+static bool is_storage(const struct cs_error *err)
+{
+    return strcmp(err->reason, "storage-unavailable") == 0 || strcmp(err->reason, "storage-damaged") == 0;
+}
+
 static const char *detail_of(const struct cs_error *err)
 {
+    if (is_storage(err))
+        return "The server cannot read or write its records now, so it takes no orders; try again later. "
+               "Its operator finds the reason in the server's log.";
     if (err->code == CS_ECONFIG)
         return "The server is not set up for this request. Its operator finds the reason in the server's log.";
     if (problem_is_internal(err))

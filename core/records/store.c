@@ -13,10 +13,12 @@
 
 #include "engine/log.h"
 #include "engine/timer.h"
+#include "records/health.h"
 #include "records/queue.h"
 
-/* A write that failed as a whole is tried again this often with a harmless row, so that /readyz heals without a client. */
-enum { PROBE_MS = 2000 };
+/* A write that failed as a whole is tried again this often with a harmless row, and a disk without room is looked at, so that
+ * the server heals without a client; a disk that is well is looked at more rarely. */
+enum { PROBE_MS = 1000, LOOK_MS = 10000 };
 /* No piece waits longer for its turn, whatever the disk does. */
 enum { WAIT_MOST_MS = 10000 };
 enum { MOST_READERS = 64 };
@@ -43,9 +45,7 @@ struct store {
     atomic_int_fast64_t commits;
     struct histogram commit_times;
     atomic_bool audited;
-    pthread_mutex_t trouble_lock;
-    struct cs_error trouble; /* code CS_OK: there is none */
-    char trouble_shown[sizeof((struct cs_error *)0)->text];
+    struct health health;
     size_t n_readers;
     struct reader readers[];
 };
@@ -79,45 +79,30 @@ static void tell(struct loop *loop, struct piece *first)
 
 static void note_end(struct store *store, enum batch_end end, const struct cs_error *err)
 {
-    bool was;
-
     if (end == BATCH_EMPTY)
         return;
     if (end == BATCH_COMMITTED)
         atomic_fetch_add(&store->commits, 1);
-    pthread_mutex_lock(&store->trouble_lock);
-    was = store->trouble.code != CS_OK;
-    store->trouble = end == BATCH_LOST ? *err : (struct cs_error){ 0 };
-    pthread_mutex_unlock(&store->trouble_lock);
-    if (end == BATCH_LOST && !was)
-        log_line(CS_LOG_ERROR, "store", "", "%s cannot be written: %s", is_state(store) ? "records" : "visits", err->text);
-    if (end == BATCH_COMMITTED && was)
-        log_line(CS_LOG_INFO, "store", "", "%s can be written again", is_state(store) ? "records" : "visits");
+    health_note(&store->health, HEALTH_WRITING, end == BATCH_LOST ? err : NULL);
 }
 
-static bool in_trouble(struct store *store)
+static bool has_room_to_tell(const struct store *store)
 {
-    bool is;
+    return is_state(store) && store->writer.ops->room;
+}
 
-    pthread_mutex_lock(&store->trouble_lock);
-    is = store->trouble.code != CS_OK;
-    pthread_mutex_unlock(&store->trouble_lock);
-    return is;
+/* Each new order asks for itself; this is for the log, /readyz and /metrics. */
+static void look_for_room(struct store *store)
+{
+    struct cs_error err = { 0 };
+
+    if (has_room_to_tell(store))
+        health_note(&store->health, HEALTH_ROOM, store->writer.ops->room(store->writer.conn, &err) < 0 ? &err : NULL);
 }
 
 const char *store_trouble(const struct store *store)
 {
-    struct store *s = (struct store *)store;
-    const char *text = NULL;
-
-    assert(on_loop_thread());
-    pthread_mutex_lock(&s->trouble_lock);
-    if (s->trouble.code != CS_OK) {
-        memcpy(s->trouble_shown, s->trouble.text, sizeof s->trouble_shown);
-        text = s->trouble_shown;
-    }
-    pthread_mutex_unlock(&s->trouble_lock);
-    return text;
+    return health_text(&((struct store *)store)->health);
 }
 
 void store_want_events(struct store *store, bool wanted)
@@ -148,8 +133,7 @@ void store_measure(const struct store *store, struct metrics *metrics, const cha
                   store_commits(store));
     metrics_histogram(metrics, "countersign_store_commit_seconds", "How long transactions took that were committed.", labels,
                       &store->commit_times);
-    metrics_gauge(metrics, "countersign_store_failing", "1: what was written last could not be committed.", labels,
-                  in_trouble((struct store *)store));
+    health_measure(&((struct store *)store)->health, metrics, labels);
     measure_queue(&store->writes, metrics, records, "write");
     measure_queue(&store->reads, metrics, records, "read");
 }
@@ -223,9 +207,21 @@ static void write_probe(struct store *store)
 {
     struct piece piece = { .fn = probe };
     struct cs_error err = { 0 };
-    enum batch_end end = batch_write(&store->writer, &piece, &err);
+    enum batch_end end;
 
+    if (!health_is_bad(&store->health, HEALTH_WRITING))
+        return;
+    end = batch_write(&store->writer, &piece, &err);
     note_end(store, end == BATCH_EMPTY ? BATCH_LOST : end, end == BATCH_EMPTY ? &piece.err : &err);
+}
+
+static int64_t patience_ms(struct store *store)
+{
+    if (!is_state(store))
+        return -1; /* visits are tried again by whoever has them */
+    if (health_is_bad(&store->health, HEALTH_WRITING) || health_is_bad(&store->health, HEALTH_ROOM))
+        return PROBE_MS;
+    return has_room_to_tell(store) ? LOOK_MS : -1;
 }
 
 static void *write_all(void *arg)
@@ -233,14 +229,17 @@ static void *write_all(void *arg)
     struct store *store = arg;
     struct piece *first;
 
+    look_for_room(store);
     pthread_setname_np(pthread_self(), is_state(store) ? "store writer" : "visits writer");
     for (;;) {
-        switch (queue_take(&store->writes, false, is_state(store) && in_trouble(store) ? PROBE_MS : -1, &first)) {
+        switch (queue_take(&store->writes, false, patience_ms(store), &first)) {
         case QUEUE_PIECES:
             write_batch(store, first);
+            look_for_room(store);
             break;
         case QUEUE_TIMED_OUT:
             write_probe(store);
+            look_for_room(store);
             break;
         case QUEUE_CLOSED:
             return NULL;
@@ -402,7 +401,7 @@ struct store *store_open(struct loop *loop, struct instance *instance, enum cs_s
     store->use = writer;
     store->n_readers = readers;
     store->commit_times.scale = &histogram_disk;
-    pthread_mutex_init(&store->trouble_lock, NULL);
+    health_open(&store->health, is_state(store) ? "records" : "visits");
     if (connect_all(store, reader, err) < 0 || start_threads(store, err) < 0) {
         store_close(store);
         return NULL;
@@ -433,7 +432,7 @@ void store_close(struct store *store)
     disconnect(store, &store->writer);
     queue_free(&store->writes);
     queue_free(&store->reads);
-    pthread_mutex_destroy(&store->trouble_lock);
+    health_close(&store->health);
     free(store);
 }
 

@@ -49,7 +49,7 @@ void store_read_alone(struct store *store, store_fn *fn, void *arg, cs_done_fn *
 /* Called by outbox_open(): are there audit sinks? */
 void store_want_events(struct store *store, bool wanted);
 
-/* Has the last write failed (disk full, locked)? NULL: all is well. For /readyz. */
+/* Has the last write failed (disk full, locked), is there no room for another order? NULL: all is well. For /readyz. */
 const char *store_trouble(const struct store *store);
 /* Commits so far, for the tests and the bench. */
 int64_t store_commits(const struct store *store);

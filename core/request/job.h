@@ -74,6 +74,7 @@ struct job {
     bool op_is_out;        /* the plugin has not finished yet */
     int writes;            /* on their way */
     struct save *postponed; /* the last step that nobody waits for, while it waits to be tried again */
+    bool told_unsaved;     /* the log knows that the store takes nothing of it now */
     cs_done_fn *unsaved;   /* whom to tell that there was no memory for a write */
     struct certificate certificate;
     char *url;             /* where the CA serves the chain */
@@ -118,6 +119,7 @@ void job_save_done(struct job *job, cs_done_fn *done);   /* chain, job and event
 void job_save_failed(struct job *job, cs_done_fn *done);
 /* What is written next must not become durable before the steps that were saved: one that the store did not take goes first. */
 void job_save_postponed(struct job *job);
+void job_log_unsaved(struct job *job, enum cs_log_level level, const char *what, const char *name, const struct cs_error *err);
 /* The stored form of how a job failed, and back. */
 char *job_problem_write(const struct cs_error *err, const char *upstream);
 void job_problem_read(const char *json, struct cs_error *err, char **upstream);

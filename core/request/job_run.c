@@ -76,7 +76,7 @@ static void on_done_saved(void *arg, const struct cs_error *err)
     const bool is_late = job->phase == JOB_ENDED;
 
     if (err && !job->heart->stopping) {
-        log_line(CS_LOG_ERROR, LOG_WHO, job->id, "a chain is here but cannot be stored, trying again: %s", err->text);
+        job_log_unsaved(job, CS_LOG_ERROR, "serial", job->certificate.serial, err);
         store_end_again(job, "storing");
         return;
     }
@@ -152,7 +152,7 @@ static void on_failed_saved(void *arg, const struct cs_error *err)
     }
     job_tell(job, &(struct job_news){ .err = &job->error, .problem = job->problem });
     if (err) {
-        log_line(CS_LOG_ERROR, LOG_WHO, job->id, "how the order failed cannot be stored, trying again: %s", err->text);
+        job_log_unsaved(job, CS_LOG_ERROR, "failure", error_reason(&job->error), err);
         store_end_again(job, error_reason(&job->error));
         return;
     }

@@ -162,6 +162,8 @@ static int write_down(const struct store_conn *c, void *arg, struct cs_error *er
 {
     struct save *save = arg;
 
+    if (save->expected_version == 0 && c->ops->room && c->ops->room(c->conn, err) < 0)
+        return -1; /* a new order: better none than one that cannot end */
     if (put_row(c, save, err) < 0)
         return -1;
     if (save->with_certificate && put_certificate(c, save, err) < 0)
@@ -183,6 +185,14 @@ static void tell_plugin(struct save *save, const struct cs_error *err)
     job_release(job);
 }
 
+/* Once for each order: what is wrong with the store is the store's to say. */
+void job_log_unsaved(struct job *job, enum cs_log_level level, const char *what, const char *name, const struct cs_error *err)
+{
+    if (!job->told_unsaved)
+        log_line(level, "job", job->id, "the store takes nothing of this order, trying again %s=%s: %s", what, name, err->text);
+    job->told_unsaved = true;
+}
+
 static void save_again(void *arg);
 
 /* While the order is under way it waits for a store that is locked or full; its own deadline bounds that. */
@@ -199,7 +209,7 @@ static void on_step_written(struct save *save, const struct cs_error *err)
         tell_plugin(save, err);
         return;
     }
-    log_line(CS_LOG_WARN, "job", job->id, "step cannot be saved, trying again step=%s: %s", save->step, err->text);
+    job_log_unsaved(job, CS_LOG_WARN, "step", save->step, err);
     save->refused = *err;
     job->writes++;
     if (!save->plugin_done)
@@ -218,6 +228,7 @@ static void on_written(void *arg, const struct cs_error *err)
         job->version--;
     else if (save->was_changed)
         job->version = save->found_version + 1;
+    job->told_unsaved &= err != NULL;
     if (!save->done) {
         on_step_written(save, err);
         return;

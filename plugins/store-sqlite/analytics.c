@@ -28,7 +28,7 @@ static int one_number(struct conn *c, const char *sql, int64_t *number, struct c
     if (rc == SQLITE_ROW)
         *number = sqlite3_column_int64(s, 0);
     else
-        db_fail(c->file, c->sq, rc, err);
+        conn_fail(c, rc, err);
     sqlite3_finalize(s);
     return rc == SQLITE_ROW ? 0 : -1;
 }

@@ -1,11 +1,13 @@
 /*
- * A connection: one for each thread of the core. Opened, hardened, its statements prepared. Called through the ops, and by
- * schema.c for the migration.
+ * A connection: one for each thread of the core. Opened, hardened, its statements prepared; opened anew when the disk has
+ * failed it. Called through the ops, by query.c and transaction.c, and by schema.c for the migration.
  */
 #include "db.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "analytics.h"
 #include "visits.h"
@@ -33,6 +35,14 @@ static int harden(sqlite3 *sq)
     return SQLITE_OK;
 }
 
+/* SQLite opens the file for reading only then, without a word. */
+static bool is_on_read_only(const struct file *file, struct cs_error *err)
+{
+    struct statvfs fs;
+
+    return statvfs(file->path, &fs) == 0 && (fs.f_flag & ST_RDONLY) && db_fail_io(file, EROFS, err) < 0;
+}
+
 int db_open_file(const struct file *file, bool writer, sqlite3 **sq, struct cs_error *err)
 {
     int way = file->kind->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
@@ -49,16 +59,17 @@ int db_open_file(const struct file *file, bool writer, sqlite3 **sq, struct cs_e
     if (rc == SQLITE_OK && !writer)
         rc = sqlite3_exec(*sq, "PRAGMA query_only = ON", NULL, NULL, NULL);
     if (rc == SQLITE_OK && sqlite3_db_readonly(*sq, "main") == 1 && !file->kind->read_only)
-        rc = SQLITE_READONLY;
+        rc = SQLITE_PERM;
     if (rc == SQLITE_OK)
         return 0;
-    db_fail(file, *sq, rc, err);
+    if (file->kind->read_only || !is_on_read_only(file, err))
+        db_fail(file, *sq, rc, err);
     sqlite3_close(*sq);
     *sq = NULL;
     return -1;
 }
 
-static const struct file *file_of(const struct db *db, enum cs_store_use use)
+static struct file *file_of(struct db *db, enum cs_store_use use)
 {
     switch (use) {
     case CS_STATE_WRITER:
@@ -73,21 +84,28 @@ static const struct file *file_of(const struct db *db, enum cs_store_use use)
     return NULL;
 }
 
-static int open_for(struct conn *c, enum cs_store_use use, struct cs_error *err)
+static int open_it(struct conn *c, struct cs_error *err)
 {
-    bool writer = use == CS_STATE_WRITER || use == CS_VISITS_WRITER;
+    bool writer = c->use == CS_STATE_WRITER || c->use == CS_VISITS_WRITER;
 
-    if (use == CS_ANALYTICS_READER)
+    if (c->use == CS_ANALYTICS_READER)
         return analytics_open(c, err);
     if (db_open_file(c->file, writer, &c->sq, err) < 0 || statements_prepare(c, writer, err) < 0)
         return -1;
-    return use == CS_VISITS_WRITER ? visits_writer_open(c, err) : 0;
+    return c->use == CS_VISITS_WRITER ? visits_writer_open(c, err) : 0;
+}
+
+static void close_it(struct conn *c)
+{
+    visits_writer_close(c);
+    statements_finalize(c);
+    sqlite3_close(c->sq);
 }
 
 int db_connect(void *self, enum cs_store_use use, void **conn, struct cs_error *err)
 {
     struct db *db = self;
-    const struct file *file = file_of(db, use);
+    struct file *file = file_of(db, use);
     struct conn *c;
 
     if (!file)
@@ -97,10 +115,13 @@ int db_connect(void *self, enum cs_store_use use, void **conn, struct cs_error *
         return cs_fail(err, CS_EINTERNAL, "no memory");
     c->db = db;
     c->file = file;
-    if (open_for(c, use, err) < 0) {
+    c->use = use;
+    if (open_it(c, err) < 0) {
         db_disconnect(db, c);
         return -1;
     }
+    if (use == CS_STATE_WRITER)
+        room_watch(c);
     *conn = c;
     return 0;
 }
@@ -112,8 +133,62 @@ void db_disconnect(void *self, void *conn)
     (void)self;
     if (!c)
         return;
-    visits_writer_close(c);
-    statements_finalize(c);
-    sqlite3_close(c->sq);
+    close_it(c);
     free(c);
+}
+
+/* ---- after trouble ------------------------------------------------------------------------------------------------ */
+
+/* A failed fsync may have lost pages that the kernel and SQLite take for written: what is in memory is believed no more. */
+void conn_note_failure(struct conn *c, int rc)
+{
+    switch (rc & 0xff) {
+    case SQLITE_IOERR:
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+        c->broken = true;
+        break;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        c->broken = true;
+        integrity_suspect(c->file);
+        break;
+    default:
+        break;
+    }
+}
+
+int conn_fail(struct conn *c, int rc, struct cs_error *err)
+{
+    db_fail(c->file, c->sq, rc, err);
+    conn_note_failure(c, rc);
+    return -1;
+}
+
+/* The new one is opened beside the old one, so that there always is one. Why it could not be opened may pass as well. */
+int conn_renew(struct conn *c, struct cs_error *err)
+{
+    struct conn now = { .db = c->db, .file = c->file, .use = c->use, .renewed = c->renewed + 1, .unproved = true };
+    struct cs_error why = { 0 };
+
+    if (open_it(&now, &why) < 0) {
+        close_it(&now);
+        cs_fail_as(err, CS_EBUSY, STORAGE_UNAVAILABLE, "%s", why.text);
+        if (err)
+            err->retry_after_ms = why.retry_after_ms;
+        return -1;
+    }
+    now.room = c->room;
+    close_it(c);
+    *c = now;
+    if (c->use == CS_STATE_WRITER)
+        room_watch(c);
+    return 0;
+}
+
+void conn_prove(struct conn *c)
+{
+    c->unproved = false;
+    if (integrity_check_small(c->file, c->sq, NULL) < 0)
+        integrity_suspect(c->file);
 }

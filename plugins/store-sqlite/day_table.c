@@ -57,7 +57,7 @@ int day_prepare(struct conn *c, const char *sql, int64_t day, sqlite3_stmt **s, 
     if (text_failed(&text))
         cs_fail(err, CS_EINTERNAL, "no memory");
     else if ((rc = sqlite3_prepare_v2(c->sq, text_of(&text), -1, s, NULL)) != SQLITE_OK)
-        rc = db_fail(c->file, c->sq, rc, err);
+        rc = conn_fail(c, rc, err);
     text_free(&text);
     return rc;
 }
@@ -90,7 +90,7 @@ int visits_run(struct conn *c, const char *sql, struct cs_error *err)
 {
     int rc = sqlite3_exec(c->sq, sql, NULL, NULL, NULL);
 
-    return rc == SQLITE_OK ? 0 : db_fail(c->file, c->sq, rc, err);
+    return rc == SQLITE_OK ? 0 : conn_fail(c, rc, err);
 }
 
 /* ---- which there are */

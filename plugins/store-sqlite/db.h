@@ -10,11 +10,13 @@
 
 #include <countersign/store.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <sys/types.h>
 
 struct settings {
     const char *file, *visits, *analytics, *analytics_group;
     int64_t busy_timeout; /* ms */
+    int64_t reserve;      /* bytes */
 };
 
 /* What there is to know about one of the database files; the constants are in schema.c. */
@@ -35,6 +37,7 @@ struct file {
     const struct db *db;
     const struct file_kind *kind;
     char *path;
+    atomic_bool suspect; /* SQLite found it damaged while the server ran */
 };
 
 struct db {
@@ -70,10 +73,23 @@ struct visits_statements {
 
 struct visits_writer;
 
+/* What room.c knows of the log, on a writer's connection on the state. */
+struct room {
+    int64_t page, frames; /* size of a page; pages in the log that are in use */
+    int64_t promised;     /* pages that this transaction will add */
+    bool refused, no_reserve, checkpoint_failed;
+    struct cs_error why; /* the checkpoint */
+};
+
 struct conn {
     const struct db *db;
-    const struct file *file;
+    struct file *file;
+    enum cs_store_use use;
     sqlite3 *sq;
+    bool broken;     /* a call failed in a way after which SQLite must not go on with what it remembers */
+    bool unproved;   /* opened anew because of that, and nothing was committed since */
+    int64_t renewed; /* how often */
+    struct room room;
     struct statements s;
     struct visits_statements v;
     struct visits_writer *visits; /* visits.h; NULL on other connections */
@@ -125,9 +141,17 @@ int64_t row_int(const struct query *q, int column);
 /* A hash of 32 bytes; -1 and CS_ECONFIG when the file holds something else. */
 int row_hash(const struct query *q, int column, uint8_t hash[32], struct cs_error *err);
 
-/* ---- failure.c: put what SQLite says in words that tell the operator what to do; returns -1 */
+/* ---- failure.c: put what SQLite, or the system, says in words that tell the operator what to do; returns -1 */
+
+/* The reason of all that is the disk's fault while the server runs, with CS_EBUSY: it may pass. */
+#define STORAGE_UNAVAILABLE "storage-unavailable"
+
+/* The reason of a file that is damaged, beyond doubt. */
+#define STORAGE_DAMAGED "storage-damaged"
 
 int db_fail(const struct file *file, sqlite3 *sq, int rc, struct cs_error *err);
+int db_fail_damaged(const struct file *file, const char *how, struct cs_error *err);
+int db_fail_io(const struct file *file, int error_number, struct cs_error *err);
 
 /* ---- connection.c */
 
@@ -135,6 +159,30 @@ int db_fail(const struct file *file, sqlite3 *sq, int rc, struct cs_error *err);
 int db_open_file(const struct file *file, bool writer, sqlite3 **sq, struct cs_error *err);
 int db_connect(void *self, enum cs_store_use use, void **conn, struct cs_error *err);
 void db_disconnect(void *self, void *conn);
+/* After a call that failed with `rc`: must the connection be opened anew, is the file damaged? The second one also says why, as
+ * db_fail() does. */
+void conn_note_failure(struct conn *c, int rc);
+int conn_fail(struct conn *c, int rc, struct cs_error *err);
+/* Open it anew, before a transaction; -1: it stays as it is, and is tried again with the next. */
+int conn_renew(struct conn *c, struct cs_error *err);
+/* After a commit on a connection that was opened anew: is the file whole? Otherwise it is suspect. */
+void conn_prove(struct conn *c);
+
+/* ---- integrity.c: is a file whole? */
+
+/* Every page and row (PRAGMA quick_check). -1: *err as db_fail_damaged() or, when it could not be told, as db_fail(). */
+int integrity_check(const struct file *file, sqlite3 *sq, struct cs_error *err);
+/* The same, unless the file is so large that it would take long; 0 then. */
+int integrity_check_small(const struct file *file, sqlite3 *sq, struct cs_error *err);
+/* It was found damaged while the server runs: said once, and looked at in full with the next start. */
+void integrity_suspect(struct file *file);
+bool integrity_is_suspect(const struct file *file); /* that was said, in an earlier run at least */
+void integrity_trust(const struct file *file);      /* it is whole after all, or was put aside: forget that */
+
+/* ---- room.c */
+
+void room_watch(struct conn *c); /* of a writer of the state, when it has been opened */
+int db_room(void *conn, struct cs_error *err);
 
 /* ---- transaction.c */
 

@@ -4,6 +4,7 @@
 #include "db.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <limits.h>
 #include <string.h>
 
@@ -55,12 +56,13 @@ int query_next(struct query *q, struct cs_error *err)
         return cs_fail(err, CS_EINTERNAL, "a connection was asked what it cannot: it only reads, or is on another file");
     if (rc == SQLITE_MISUSE)
         return cs_fail(err, CS_EINTERNAL, "a row function asked the question that it is a part of");
+    errno = 0;
     if (rc == SQLITE_OK)
         rc = sqlite3_step(q->s);
     if (rc == SQLITE_ROW)
         return 1;
     if (rc != SQLITE_DONE)
-        db_fail(q->c->file, q->c->sq, rc, err);
+        conn_fail(q->c, rc, err);
     query_end(q);
     return rc == SQLITE_DONE ? 0 : -1;
 }

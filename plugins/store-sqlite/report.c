@@ -96,14 +96,14 @@ static int prepare(struct conn *c, const struct view *view, const char *const gi
     if (!text_failed(&sql))
         rc = sqlite3_prepare_v2(c->sq, text_of(&sql), -1, s, NULL);
     text_free(&sql);
-    return rc == SQLITE_OK ? 0 : db_fail(c->file, c->sq, rc, err);
+    return rc == SQLITE_OK ? 0 : conn_fail(c, rc, err);
 }
 
 static int bind(struct conn *c, sqlite3_stmt *s, int place, const char *text, size_t len, struct cs_error *err)
 {
     int rc = sqlite3_bind_text64(s, place, text, len, SQLITE_STATIC, SQLITE_UTF8);
 
-    return rc == SQLITE_OK ? 0 : db_fail(c->file, c->sq, rc, err);
+    return rc == SQLITE_OK ? 0 : conn_fail(c, rc, err);
 }
 
 static int bind_all(struct conn *c, sqlite3_stmt *s, const char *const given[N_ARGUMENTS], struct cs_error *err)
@@ -131,7 +131,7 @@ static int hand_over(struct conn *c, sqlite3_stmt *s, cs_report_fn *fn, void *ar
         if (fn(arg, values, (size_t)n))
             return 0;
     }
-    return rc == SQLITE_DONE ? 0 : db_fail(c->file, c->sq, rc, err);
+    return rc == SQLITE_DONE ? 0 : conn_fail(c, rc, err);
 }
 
 static const struct view *find_view(const char *name)

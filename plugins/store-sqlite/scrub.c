@@ -19,5 +19,5 @@ int db_scrub(void *conn, bool *done, struct cs_error *err)
     rc = sqlite3_wal_checkpoint_v2(c->sq, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     sqlite3_busy_timeout(c->sq, (int)c->db->conf->busy_timeout);
     *done = rc == SQLITE_OK;
-    return rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY ? 0 : db_fail(c->file, c->sq, rc, err);
+    return rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY ? 0 : conn_fail(c, rc, err);
 }

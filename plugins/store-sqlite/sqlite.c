@@ -20,6 +20,8 @@ static const struct cs_option settings[] = {
                "the group whose members may read it; the server's user is one of them"),
     CS_SETTING_RANGE(SECONDS, struct settings, busy_timeout, "5s", 10, 60000,
                      "how long to wait for another process that holds the database"),
+    CS_SETTING_RANGE(SIZE, struct settings, reserve, "8M", 1 << 20, 1 << 30,
+                     "room on the disk for orders under way: without it new ones are refused"),
     CS_SETTINGS_END,
 };
 
@@ -133,6 +135,7 @@ static const struct cs_store_ops store = {
     .label_remove = db_label_remove,
     .label_list = db_label_list,
     .spki_erase = db_spki_erase,
+    .room = db_room,
     .zone_id_put = db_zone_id_put,
     .zone_id_list = db_zone_id_list,
     .visit_add = db_visit_add,

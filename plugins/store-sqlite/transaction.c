@@ -14,6 +14,8 @@ int db_begin(void *conn, struct cs_error *err)
 {
     struct conn *c = conn;
 
+    if (c->broken && conn_renew(c, err) < 0)
+        return -1;
     if (run(c, c->s.begin_writer ? c->s.begin_writer : c->s.begin_reader, err) < 0)
         return -1;
     if (visits_writer_began(c, err) == 0)
@@ -34,7 +36,11 @@ int db_commit(void *conn, struct cs_error *err)
 {
     struct conn *c = conn;
 
-    return still_there(c, err) < 0 || visits_writer_flush(c, err) < 0 ? -1 : run(c, c->s.commit, err);
+    if (still_there(c, err) < 0 || visits_writer_flush(c, err) < 0 || run(c, c->s.commit, err) < 0)
+        return -1;
+    if (c->unproved)
+        conn_prove(c);
+    return 0;
 }
 
 void db_rollback(void *conn)
@@ -42,6 +48,7 @@ void db_rollback(void *conn)
     struct conn *c = conn;
 
     visits_writer_forget(c);
+    c->room.promised = 0;
     if (!sqlite3_get_autocommit(c->sq))
         run(c, c->s.rollback, NULL);
 }
@@ -70,7 +77,7 @@ int db_savepoint(void *conn, enum cs_savepoint what, struct cs_error *err)
 }
 
 /* data_version changes when another connection committed. A reader never writes, so on a reader it tells of every change: those
- * of the server's own writer and those of other processes. */
+ * of the server's own writer and those of other processes. A connection that was opened anew counts from the beginning. */
 int db_version(void *conn, int64_t *version, struct cs_error *err)
 {
     struct conn *c = conn;
@@ -78,7 +85,7 @@ int db_version(void *conn, int64_t *version, struct cs_error *err)
 
     if (query_next(&q, err) != 1)
         return -1;
-    *version = row_int(&q, 0);
+    *version = row_int(&q, 0) + (c->renewed << 32);
     query_end(&q);
     return 0;
 }

@@ -48,6 +48,7 @@ void store_file_open(struct store_file *f, int64_t busy_timeout_ms)
     *(const char **)field(f, "analytics") = f->analytics;
     *(const char **)field(f, "analytics_group") = "";
     *(int64_t *)field(f, "busy_timeout") = busy_timeout_ms;
+    *(int64_t *)field(f, "reserve") = 1 << 20;
     must(cs_plugin.open(f->in, f->settings, &f->self, &err) == 0, err.text);
     f->ops = cs_plugin.store;
 }

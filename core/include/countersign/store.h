@@ -233,6 +233,10 @@ struct cs_store_ops {
 
     /* What is held about a key, on a state connection: forget the jobs and certificates with it that are over. */
     int (*spki_erase)(void *conn, const uint8_t spki_sha256[32], int64_t *n, struct cs_error *err);
+
+    /* Is there room for what one more order will write until its end, beside those under way? Asked before an order is taken,
+     * on a state writer, inside a transaction or outside. CS_EBUSY with "storage-unavailable" when there is none. */
+    int (*room)(void *conn, struct cs_error *err);
 };
 
 #ifdef __cplusplus

@@ -55,6 +55,24 @@ static void an_error_becomes_a_document(void **state)
     json_decref(json);
 }
 
+/* The words are for the operator's log. */
+static void what_is_wrong_with_a_disk_is_not_told_to_clients(void **state)
+{
+    struct cs_error err;
+    struct problem problem;
+    json_t *json;
+
+    (void)state;
+    cs_fail_as(&err, CS_EBUSY, "storage-unavailable", "the disk of /var/lib/countersign/store.main/state.db is full");
+    err.retry_after_ms = 5000;
+    problem = problem_of_error(&err, "", NULL, false);
+    json = document_of(&problem);
+    check_text(json, "type", "urn:countersign:error:storage-unavailable");
+    assert_null(strstr(json_string_value(json_object_get(json, "detail")), "/var/lib"));
+    assert_int_equal(json_integer_value(json_object_get(json, "status")), 503);
+    json_decref(json);
+}
+
 static void a_reason_nobody_named_has_the_title_of_its_code(void **state)
 {
     struct cs_error err;
@@ -197,6 +215,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_error_becomes_a_document),
+        cmocka_unit_test(what_is_wrong_with_a_disk_is_not_told_to_clients),
         cmocka_unit_test(a_reason_nobody_named_has_the_title_of_its_code),
         cmocka_unit_test(the_ca_s_own_words_are_kept),
         cmocka_unit_test(faults_of_the_server_are_not_explained_to_clients),

@@ -43,6 +43,38 @@ static void subject(const char *profile)
     rig_subject(&rig, SUBJECT, "x.example", ".x.example a.x.example", profile);
 }
 
+static int no_room(void *conn, struct cs_error *err)
+{
+    (void)conn;
+    return cs_fail_as(err, CS_EBUSY, "storage-unavailable", "the disk is full");
+}
+
+/* What is under way goes on, what is new is refused, and the CA never hears of it. */
+static void a_store_without_room_takes_no_new_order_and_ends_those_it_has(void **state)
+{
+    struct cs_store_ops *ops = &instances_at(rig.instances, ROLE_STORE, 0)->plugin.store;
+    char *csr = rig_csr("a.x.example"), *other = rig_csr("b.x.example");
+
+    (void)state;
+    subject("gate:go+save:order+ok");
+    rig_subject(&rig, "CN=b.x.example", "x.example", "b.x.example", "ok");
+    rig_post(&rig, csr, &one);
+    rig_until_true(&rig, rig_at_step(&rig, "gate:go") == 1);
+    ops->room = no_room;
+    rig_post(&rig, other, &two);
+    rig_hurry(&rig, 5, &two.came);
+    assert_int_equal(two.code, CS_EBUSY);
+    assert_string_equal(two.reason, "storage-unavailable");
+    assert_int_equal(rig_count(&rig, "job"), 1);
+    rig_open_gate(&rig, "go");
+    rig_hurry(&rig, 500, &one.came);
+    assert_int_equal(one.code, CS_OK);
+    assert_non_null(one.chain);
+    rig_assert_calls(&rig, 1);
+    free(csr);
+    free(other);
+}
+
 static void a_step_waits_for_a_store_that_is_locked(void **state)
 {
     char *csr = rig_csr("a.x.example");
@@ -388,6 +420,7 @@ static void a_late_chain_waits_for_a_store_that_is_locked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_store_without_room_takes_no_new_order_and_ends_those_it_has),
         TEST(a_step_waits_for_a_store_that_is_locked),
         TEST(a_step_that_nobody_waits_for_is_committed_with_the_challenge),
         TEST(a_step_that_nobody_waits_for_is_there_after_a_stop),
