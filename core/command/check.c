@@ -8,6 +8,7 @@
 #include "command/check_tls.h"
 #include "command/command.h"
 #include "command/setup.h"
+#include "request/blocked_keys.h"
 
 /* ---- Addresses ---- */
 
@@ -49,6 +50,17 @@ static void check_certificates(struct config *config, const struct settings *set
     for (size_t i = 0; i < settings->n_listen; i++)
         check_tls(config, &settings->listen[i]);
     check_tls(config, &settings->admin);
+}
+
+static void check_blocked_keys(struct config *config, const struct settings *settings)
+{
+    struct cs_error err = { 0 };
+    struct blocked_keys *keys =
+        blocked_keys_read_wait((const char *const *)settings->blocked_keys, settings->n_blocked_keys, &err);
+
+    if (!keys)
+        config_complain(config, config_find(config, config_root(config), "blocked_keys"), "%s", err.text);
+    blocked_keys_free(keys);
 }
 
 static void check_plugins(struct setup *setup, struct instances **instances)
@@ -115,6 +127,7 @@ int command_check(const struct command_line *line)
         config_complain(setup.config, NULL, "%s; its files and plugins were not looked at", err.text);
     } else {
         check_certificates(setup.config, &setup.settings);
+        check_blocked_keys(setup.config, &setup.settings);
         check_plugins(&setup, &instances);
     }
     faults = config_complaint_count(setup.config);

@@ -17,6 +17,7 @@
 #include "command/command.h"
 #include "command/gauges.h"
 #include "command/serve_control.h"
+#include "command/serve_keys.h"
 #include "command/serve_records.h"
 #include "command/setup.h"
 #include "engine/http_client.h"
@@ -40,6 +41,7 @@ struct server {
     struct instances *instances;
     struct records records;
     struct metrics *metrics;
+    struct serve_keys *blocked_keys;
     struct heart *heart;
     struct http_server *http;
     int *listen_fds; /* bound, one for each `listen` */
@@ -140,7 +142,10 @@ static int read_keys(struct server *s, struct cs_error *err)
     for (size_t i = 0; i < settings->n_listen; i++)
         if (read_key(&settings->listen[i], &s->tls[i], err) < 0)
             return -1;
-    return read_key(&settings->admin, &s->tls[settings->n_listen], err);
+    if (read_key(&settings->admin, &s->tls[settings->n_listen], err) < 0)
+        return -1;
+    s->blocked_keys = serve_keys_open(s->loop, settings, err);
+    return s->blocked_keys ? 0 : -1;
 }
 
 static int load_plugins(struct server *s, struct cs_error *err)
@@ -167,6 +172,7 @@ static int open_heart(struct server *s, struct cs_error *err)
         .visits = s->records.visits,
         .metrics = s->metrics,
         .settings = &s->setup.settings,
+        .blocked_keys = serve_keys_list(s->blocked_keys),
     };
 
     if (instances_open(s->instances, ROLE_DNS, err) < 0 || instances_open(s->instances, ROLE_CA, err) < 0)
@@ -365,7 +371,8 @@ static void on_hangup(evutil_socket_t number, short events, void *arg)
 
     (void)number, (void)events;
     log_line(CS_LOG_INFO, LOG_WHO, "",
-             "SIGHUP: audit sinks open their files anew; the configuration is read at the start only");
+             "SIGHUP: audit sinks open their files anew, blocked keys are read; the configuration is read at the start only");
+    serve_keys_reload(s->blocked_keys);
     outbox_reopen(s->records.outbox);
     ledger_reopen(s->records.ledger);
 }
@@ -399,6 +406,7 @@ static void close_all(struct server *s)
     if (s->instances)
         instances_free(s->instances);
     heart_free(s->heart);
+    serve_keys_free(s->blocked_keys);
     records_free(&s->records);
     metrics_free(s->metrics);
     for (size_t i = 0; i < sizeof s->signals / sizeof *s->signals; i++)

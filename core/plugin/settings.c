@@ -14,7 +14,7 @@
 enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE, HTTPS_PORT = 8443, ADMIN_PORT = 9180 };
 
 static const char *const known_keys[] = {
-    "user", "state", "runtime", "plugin_dir", "log_level", "listen", "admin", "proxies", "resolvers", "wait",
+    "user", "state", "runtime", "plugin_dir", "log_level", "listen", "admin", "proxies", "blocked_keys", "resolvers", "wait",
     "job_deadline", "stop", "visible", "max_in_flight", "max_connections", "outbox_max", "visits", "ca", "dns", "store",
     "audit",
 };
@@ -189,6 +189,7 @@ int settings_read(struct config *config, struct settings *out)
     read_listen(config, out);
     read_admin(config, out);
     read_proxies(config, out);
+    config_strings(config, root, "blocked_keys", &out->blocked_keys, &out->n_blocked_keys);
     config_strings(config, root, "resolvers", &out->resolvers, &out->n_resolvers);
     read_numbers(config, out);
     settings_visits_read(config, &out->visits);
@@ -204,6 +205,7 @@ void settings_free(struct settings *settings)
         free(settings->listen[i].bracketed);
     free(settings->admin.bracketed);
     free(settings->listen);
+    free(settings->blocked_keys);
     free(settings->resolvers);
     free(settings->proxies);
     *settings = (struct settings){ 0 };

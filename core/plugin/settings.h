@@ -56,6 +56,8 @@ struct settings {
     struct listen_settings admin; /* address NULL: no admin listener */
     const char **proxies;         /* networks, or "unix": whose Forwarded and X-Forwarded-For are believed */
     size_t n_proxies;
+    const char **blocked_keys;    /* files of hashes of keys that are refused (request/blocked_keys.h) */
+    size_t n_blocked_keys;
     const char **resolvers;       /* recursive resolvers for the NS walk; none: those of /etc/resolv.conf */
     size_t n_resolvers;
     int64_t wait_ms;              /* how long a client may wait at most; default 300 s */

@@ -104,17 +104,19 @@ static int check_bytes(const uint8_t *der, size_t len, struct der_csr *parts, st
     return csr_key_check_algorithm(key, parts->algorithm, parts->signature, err);
 }
 
-static int copy_bytes(struct csr *out, const uint8_t *der, size_t len, struct der_span spki, struct cs_error *err)
+static int copy_bytes(struct csr *out, const uint8_t *der, size_t len, struct der_span spki, const struct csr_key *key,
+                      struct cs_error *err)
 {
     out->der = malloc(len);
-    if (!out->der || EVP_Digest(spki.at, spki.len, out->spki_sha256, NULL, EVP_sha256(), NULL) != 1)
+    if (!out->der || EVP_Digest(spki.at, spki.len, out->spki_sha256, NULL, EVP_sha256(), NULL) != 1 ||
+        csr_key_hash(key, out->number_sha256) < 0)
         return cs_fail(err, CS_EINTERNAL, "no memory");
     memcpy(out->der, der, len);
     out->len = len;
     return 0;
 }
 
-/* Proof of possession. For bytes that had it before, it is what it was. */
+/* Is the key a secret, and the sender's? For bytes that had a yes before, it is what it was. */
 static int prove(const uint8_t *der, size_t len, const struct csr_key *key, struct der_span info, struct cs_error *err)
 {
     uint8_t sha256[32];
@@ -123,7 +125,7 @@ static int prove(const uint8_t *der, size_t len, const struct csr_key *key, stru
         return cs_fail(err, CS_EINTERNAL, "no memory");
     if (csr_proven(sha256))
         return 0;
-    if (csr_key_prove(key, info, err) != 0)
+    if (csr_key_examine(key, err) != 0 || csr_key_prove(key, info, err) != 0)
         return -1;
     csr_proven_note(sha256);
     return 0;
@@ -145,7 +147,7 @@ int csr_read(struct csr *out, const uint8_t *der, size_t len, struct cs_error *e
         goto out;
     if (csr_extensions_read(parts.attributes, &san, err) != 0 || csr_names_read(out, subject, san, err) != 0)
         goto out;
-    if (prove(der, len, &key, parts.info, err) != 0 || copy_bytes(out, der, len, parts.key, err) != 0)
+    if (prove(der, len, &key, parts.info, err) != 0 || copy_bytes(out, der, len, parts.key, &key, err) != 0)
         goto out;
     rc = 0;
 out:

@@ -23,6 +23,7 @@ struct csr {
     bool cn_only;   /* there is no SAN extension */
     const char *key_type; /* "rsa2048", "p256", …: static string */
     uint8_t spki_sha256[32];
+    uint8_t number_sha256[32]; /* csr_key_hash() */
 };
 
 /* The DER of the one CSR in a body: PEM in any shape, or DER when `content_type` is application/pkcs10. `der` has
@@ -33,8 +34,9 @@ int csr_decode(const void *body, size_t len, const char *content_type, uint8_t *
 char *csr_outline(const uint8_t *der, size_t len, struct cs_error *err);
 
 /* Everything else, the cheap first, proof of possession last. Copies `der`. CS_EINPUT with a reason each, which docs/csr.md
- * explains: "csr-too-large", "bad-der", "csr-version", "bad-subject", "key-type", "weak-key", "signature-algorithm",
- * "bad-attribute", "extension", "san-type", "bad-name", "no-names", "too-many-names", "bad-signature". */
+ * explains: "csr-too-large", "bad-der", "csr-version", "bad-subject", "key-type", "weak-key", "rsa-exponent",
+ * "signature-algorithm", "bad-attribute", "extension", "san-type", "bad-name", "no-names", "too-many-names",
+ * "rsa-small-factor", "rsa-pattern", "rsa-roca", "rsa-power", "rsa-close-primes", "ec-point", "bad-signature". */
 int csr_read(struct csr *out, const uint8_t *der, size_t len, struct cs_error *err);
 void csr_free(struct csr *csr);
 

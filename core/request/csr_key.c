@@ -14,8 +14,11 @@
 #include <openssl/err.h>
 #include <openssl/params.h>
 
+#include "request/rsa_modulus.h"
+
 #define RSA_MOST_BYTES (4096 / 8)
 #define ALLOWED "use RSA with 2048, 3072 or 4096 bits, or EC on P-256 or P-384"
+#define NEW_KEY "make a new one with a current openssl, and destroy this one"
 
 enum { INTEGER = 0x02, BIT_STRING = 0x03, OBJECT = 0x06, SEQUENCE = 0x30 };
 
@@ -32,11 +35,6 @@ static const uint8_t p384_key[] = { SEQUENCE, 0x10, EC_OID, P384_OID };
 static int bad_type(struct cs_error *err, const char *fault)
 {
     return cs_fail_as(err, CS_EINPUT, "key-type", "%s: " ALLOWED, fault);
-}
-
-static int weak(struct cs_error *err, const char *fault)
-{
-    return cs_fail_as(err, CS_EINPUT, "weak-key", "%s: " ALLOWED, fault);
 }
 
 static int bad_der(struct cs_error *err, const char *fault)
@@ -78,18 +76,6 @@ static size_t count_bits(struct der_span number)
     return bits;
 }
 
-/* Has it a factor up to 751, as SP 800-89 5.3.3 asks? -1: no memory. */
-static int has_small_factor(struct der_span modulus)
-{
-    BIGNUM *n = BN_bin2bn(modulus.at, (int)modulus.len, NULL);
-    int found = n ? 0 : -1;
-
-    for (BN_ULONG factor = 2; found == 0 && factor <= 751; factor += factor == 2 ? 1 : 2)
-        found = BN_mod_word(n, factor) == 0;
-    BN_free(n);
-    return found;
-}
-
 static int check_rsa(struct csr_key *out, struct der_span key, struct cs_error *err)
 {
     static const struct {
@@ -111,16 +97,9 @@ static int check_rsa(struct csr_key *out, struct der_span key, struct cs_error *
     if (!out->type)
         return cs_fail_as(err, CS_EINPUT, bits < 2048 ? "weak-key" : "key-type", "the RSA key has %zu bits: " ALLOWED, bits);
     if (!is(e, f4, sizeof f4))
-        return weak(err, "the RSA key's public exponent is not 65537");
+        return cs_fail_as(err, CS_EINPUT, "rsa-exponent", "the RSA key's public exponent is not 65537: " NEW_KEY);
     out->number = n;
-    switch (has_small_factor(n)) {
-    case 0:
-        return 0;
-    case 1:
-        return weak(err, "the RSA key's modulus has a small factor");
-    default:
-        return cs_fail(err, CS_EINTERNAL, "no memory");
-    }
+    return 0;
 }
 
 static int check_ec(struct csr_key *out, const char *type, struct der_span point, size_t field_bytes, struct cs_error *err)
@@ -204,6 +183,52 @@ int csr_key_check_algorithm(struct csr_key *key, struct der_span algorithm, stru
     key->digest = digests[which];
     return 0;
 }
+
+/* ---- What the key's numbers give away --------------------------------------------------------------------------------- */
+
+static int refuse_modulus(struct cs_error *err, const char *reason, const char *fault)
+{
+    return cs_fail_as(err, CS_EINPUT, reason, "the RSA key's modulus %s, so anybody can find the private key: " NEW_KEY, fault);
+}
+
+int csr_key_examine(const struct csr_key *key, struct cs_error *err)
+{
+    if (!is_rsa(key))
+        return 0;
+    switch (rsa_modulus_check(key->number.at, key->number.len)) {
+    case RSA_SOUND:
+        return 0;
+    case RSA_SMALL_FACTOR:
+        return refuse_modulus(err, "rsa-small-factor", "can be divided by a prime up to 751");
+    case RSA_PATTERN:
+        return refuse_modulus(err, "rsa-pattern", "follows a pattern instead of being the product of two random primes");
+    case RSA_ROCA:
+        return refuse_modulus(err, "rsa-roca",
+                              "has the form that chips and TPMs with Infineon's old library give it (ROCA, CVE-2017-15361)");
+    case RSA_POWER:
+        return refuse_modulus(err, "rsa-power", "is a square or a higher power of one number");
+    case RSA_CLOSE_PRIMES:
+        return refuse_modulus(err, "rsa-close-primes", "is the product of two primes that lie close together (Fermat)");
+    case RSA_NO_MEMORY:
+        break;
+    }
+    return cs_fail(err, CS_EINTERNAL, "no memory");
+}
+
+int csr_key_hash(const struct csr_key *key, uint8_t sha256[32])
+{
+    struct der_span number = key->number;
+
+    if (!is_rsa(key)) /* 4, x, y */
+        number = (struct der_span){ number.at + 1, number.len / 2 };
+    while (number.len && number.at[0] == 0) {
+        number.at++;
+        number.len--;
+    }
+    return EVP_Digest(number.at, number.len, sha256, NULL, EVP_sha256(), NULL) == 1 ? 0 : -1;
+}
+
+/* ---- Proof of possession ---------------------------------------------------------------------------------------------- */
 
 static EVP_PKEY *key_from(const char *algorithm, int what, OSSL_PARAM *params)
 {
@@ -295,9 +320,10 @@ int csr_key_prove(const struct csr_key *key, struct der_span info, struct cs_err
     int rc = 0;
 
     if (!pkey)
-        rc = weak(err, "the key is not a valid one: an EC point that is not on its curve, for example");
+        rc = is_rsa(key) ? cs_fail(err, CS_EINTERNAL, "no memory") :
+                           cs_fail_as(err, CS_EINPUT, "ec-point", "the EC key's point is not on its curve: " NEW_KEY);
     else if (!is_rsa(key) && !is_point_of_group(pkey))
-        rc = weak(err, "the EC key's point is not a valid one of its group");
+        rc = cs_fail_as(err, CS_EINPUT, "ec-point", "the EC key's point is not one of its curve's group: " NEW_KEY);
     else if (!has_signed(key, pkey, info))
         rc = cs_fail_as(err, CS_EINPUT, "bad-signature",
                         "the CSR's signature was not made with its key: was it changed after it was signed?");

@@ -17,6 +17,7 @@ struct heart {
     struct visits *visits; /* NULL: none are recorded */
     struct metrics *metrics;
     const struct settings *settings;
+    const struct blocked_keys *const *blocked_keys; /* where the list of now is; NULL: there is none */
     /* ours */
     struct visible *visible;
     struct subjects *subjects;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "request/blocked_keys.h"
 #include "request/counts.h"
 #include "request/outcome.h"
 
@@ -160,6 +161,10 @@ static int read_csr(struct request *r, const struct subject_row *row, struct csr
     visit_reached(r->waiter.visit, VISIT_SUBJECT);
     if (csr_read(csr, r->der, r->der_len, err) < 0)
         return -1;
+    if (r->heart->blocked_keys && blocked_keys_check(*r->heart->blocked_keys, csr, err) < 0) {
+        csr_free(csr);
+        return -1;
+    }
     visit_alg(r->waiter.visit, outcome_alg(csr->key_type));
     free(r->der);
     r->der = NULL;

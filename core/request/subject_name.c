@@ -21,6 +21,13 @@ static bool is_control(unsigned long c)
     return c < 0x20 || (c >= 0x7f && c < 0xa0);
 }
 
+/* X.680 41.4, and the two characters beyond it that CAs forgive (Go's encoding/asn1). */
+static bool is_printable(unsigned long c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (c && c < 0x80 && strchr(" '()+,-./:=?*&", (int)c));
+}
+
 static int check_value(const ASN1_STRING *value, struct cs_error *err)
 {
     const unsigned char *at = ASN1_STRING_get0_data(value);
@@ -35,6 +42,8 @@ static int check_value(const ASN1_STRING *value, struct cs_error *err)
         used = UTF8_getc(at, left, &c);
         if (used <= 0 || (c >= 0x80 && type != V_ASN1_UTF8STRING))
             return bad(err, "the subject has text that is not valid in its string type");
+        if (type == V_ASN1_PRINTABLESTRING && c >= ' ' && c < 0x7f && !is_printable(c))
+            return bad(err, "the subject has a PrintableString with a character that such cannot have: use UTF8String");
         if (is_control(c))
             return bad(err, "the subject has a control character or NUL");
         blank &= c == ' ';

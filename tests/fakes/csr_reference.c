@@ -91,7 +91,7 @@ static bool same_names(X509_REQ *request, const struct csr *csr)
 /* What reads the bytes has changed hands here: decoding, making the key, verifying. */
 static bool is_ours(const struct cs_error *refused)
 {
-    return strcmp(refused->reason, "bad-signature") != 0 && !strstr(refused->text, "not a valid one") &&
+    return strcmp(refused->reason, "bad-signature") != 0 && strcmp(refused->reason, "ec-point") != 0 &&
            !strstr(refused->text, "an attribute that is not one");
 }
 
@@ -103,7 +103,7 @@ static bool agrees(X509_REQ *request, enum verdict verdict, const struct csr *cs
         return true;
     if (strcmp(refused->reason, "bad-signature") == 0)
         return verdict == BAD_SIGNATURE;
-    return verdict == (strcmp(refused->reason, "weak-key") == 0 ? BAD_KEY : UNREADABLE);
+    return verdict == (strcmp(refused->reason, "ec-point") == 0 ? BAD_KEY : UNREADABLE);
 }
 
 bool csr_reference_agrees(const uint8_t *der, size_t len, const struct csr *csr, const struct cs_error *refused)

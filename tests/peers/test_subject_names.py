@@ -24,7 +24,9 @@ def attribute(dice, kind):
     text = value(dice)
     how = _ASN1Type.UTF8String
     if text.isascii() and dice.random() < 0.3:
-        how = dice.choice([_ASN1Type.PrintableString, _ASN1Type.IA5String])
+        how = _ASN1Type.IA5String
+        if all(c.isalnum() or c in " '()+,-./:=?*&" for c in text):
+            how = dice.choice([_ASN1Type.PrintableString, _ASN1Type.IA5String])
     return x509.NameAttribute(kind, text, _type=how)
 
 

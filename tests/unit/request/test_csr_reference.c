@@ -29,7 +29,7 @@ static void compare(struct tally *tally, const struct bytes *der, const char *wh
     tally->accepted += accepted;
     tally->refused += !accepted;
     tally->bad_signature += !accepted && strcmp(err.reason, "bad-signature") == 0;
-    tally->bad_key += !accepted && strstr(err.text, "not a valid one") != NULL;
+    tally->bad_key += !accepted && strcmp(err.reason, "ec-point") == 0;
     tally->bad_attribute += !accepted && strstr(err.text, "an attribute that is not one") != NULL;
     if (accepted)
         csr_free(&csr);

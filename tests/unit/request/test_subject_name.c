@@ -132,6 +132,9 @@ static void what_could_be_misread_is_refused(void **state)
     refuses(PARTS({ NID_commonName, V_ASN1_UTF8STRING, "\xc0\x80" }), "not valid");
     refuses(PARTS({ NID_commonName, V_ASN1_UTF8STRING, "\xed\xa0\x80" }), "not valid");
     refuses(PARTS({ NID_commonName, V_ASN1_PRINTABLESTRING, "\xe9" }), "not valid");
+    refuses(PARTS({ NID_organizationName, V_ASN1_PRINTABLESTRING, "a@b" }), "PrintableString with a character");
+    refuses(PARTS({ NID_organizationName, V_ASN1_PRINTABLESTRING, "a_b" }), "PrintableString with a character");
+    renders(PARTS({ NID_organizationName, V_ASN1_PRINTABLESTRING, "Az09 '()-./:?*&" }), "O=Az09 '()-./:?*&");
     refuses(PARTS({ NID_commonName, V_ASN1_IA5STRING, "\xc3\xa9" }), "not valid");
     refuses(PARTS(CN(" ")), "empty value");
     refuses(PARTS(CN("a"), CN("b")), "more than one CN");

@@ -1,0 +1,82 @@
+"""Every class of bad CSR gets the answer that docs/csr.md has for it, from the real server; and good ones beside them pass."""
+import hashlib
+import json
+import pathlib
+import re
+import signal
+
+import pytest
+
+import bad_csr_shapes
+import bad_csrs
+from bad_csrs import DER, SUBJECTS, ZONE
+from csr_parts import key, make, public
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+CLASSES = {**bad_csrs.CLASSES, **bad_csr_shapes.CLASSES}
+GOOD = {**bad_csrs.GOOD, **bad_csr_shapes.GOOD}
+
+
+def page():
+    """The table "Every class" of docs/csr.md: class and answer."""
+    text = (ROOT / "docs/csr.md").read_text().partition("## Every class")[2]
+    return dict(re.findall(r"^\| `([a-z0-9-]+)` \| [^|]+ \| (\d+ `[a-z-]+`) \|$", text, re.M))
+
+
+def post(server, made):
+    body, headers = made if isinstance(made, tuple) else (made, DER)
+    return server.ask("POST", "/v1/sign", body, {"Accept": "application/problem+json", **headers})
+
+
+def said(answer):
+    assert answer.headers["content-type"] == "application/problem+json", answer
+    problem = json.loads(answer.body)
+    assert problem["status"] == answer.status and len(problem["detail"]) > 20, answer
+    return f"{answer.status} `{problem['type'].removeprefix('urn:countersign:error:')}`"
+
+
+def spki_hash(one):
+    return hashlib.sha256(public(one)).hexdigest()
+
+
+@pytest.fixture
+def server(lab):
+    server = lab.server()
+    server.config["ca"]["local"] = {"plugin": "ca-local"}
+    server.blocked = lab.place("blocked")
+    server.blocked.write_text(f"# leaked\n{spki_hash(key('p256', 'blocked'))}  -\n")
+    server.config["blocked_keys"] = [server.blocked]
+    server.start()
+    server.add_zone(ZONE)
+    for subject, names in SUBJECTS.items():
+        server.add_subject(subject, ZONE, "--names", names)
+    return server
+
+
+def test_the_page_has_every_class():
+    assert len(CLASSES) >= 60
+    assert set(page()) == set(CLASSES)
+
+
+def test_every_bad_csr_gets_its_documented_answer(server, say):
+    seen = {name: said(post(server, made())) for name, made in CLASSES.items()}
+    say(f"bad CSRs: {len(seen)} classes, {len(set(seen.values()))} different answers")
+    assert {name: answer for name, answer in seen.items() if page().get(name) != answer} == {}
+    assert not server.metric("countersign_orders_total")
+    assert {name: answer.status for name, made in GOOD.items() if (answer := post(server, made())).status != 200} == {}
+
+
+def test_the_list_of_blocked_keys_is_read_anew_on_sighup(server):
+    one, other = (make(bad_csrs.ME, [bad_csrs.san(bad_csrs.NAME)], signer=key("p256", which)) for which in ("blocked", "other"))
+    assert said(post(server, one)) == "400 `compromised-key`"
+    server.blocked.write_text(spki_hash(key("p256", "other")))
+    server.child.signal(signal.SIGHUP)
+    server.child.wait_for_log("blocked keys read keys=1 files=1\n", 10)
+    server.child.wait_until(lambda: post(server, other).status == 400, 10, "the key was refused")
+    assert post(server, one).status == 200
+    server.blocked.write_text("# nothing\nabc\n")
+    server.child.signal(signal.SIGHUP)
+    server.child.wait_for_log(f"the blocked keys stay as they were: {server.blocked}:2: ", 10)
+    assert said(post(server, other)) == "400 `compromised-key`"
+    checked = server.command("check", check=False)
+    assert checked.returncode == 1 and f"{server.blocked}:2: a hash has 64" in checked.stderr, checked
