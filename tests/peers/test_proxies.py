@@ -135,9 +135,13 @@ http {
 """
 
 
+def nginx_user():
+    return "user root;" if os.geteuid() == 0 else ""
+
+
 def nginx(start, target, header):
-    user = "user root;" if os.geteuid() == 0 else ""
-    return start("nginx", ["nginx", "-c"], NGINX.replace("TARGET", target).replace("HEADER", header).replace("USER", user))
+    text = NGINX.replace("TARGET", target).replace("HEADER", header).replace("USER", nginx_user())
+    return start("nginx", ["nginx", "-c"], text)
 
 
 def test_haproxys_header_says_who_the_client_is(proxied, start):
