@@ -3,6 +3,7 @@
  */
 #include "base/error.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -49,6 +50,13 @@ int cs_fail_in(struct cs_error *err, const char *format, ...)
     memcpy(text, err->text, sizeof text);
     snprintf(err->text, sizeof err->text, "%s: %.*s", context, (int)(sizeof text - sizeof context - 3), text);
     return -1;
+}
+
+int error_blame_memory(struct cs_error *err)
+{
+    if (errno != ENOMEM)
+        return -1;
+    return cs_fail(err, CS_EBUSY, "the server is short of memory; try again in a moment");
 }
 
 static const struct error_kind kinds[] = {

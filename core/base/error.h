@@ -21,4 +21,9 @@ const struct error_kind *error_kind(enum cs_code code);
 /* err->reason, or the slug of its code. */
 const char *error_reason(const struct cs_error *err);
 
+/* What judges bytes from outside with the help of libraries has failed: was it for want of memory? Then that is no fault of the
+ * bytes, and *err says so. Whoever asks has set errno to 0 before the judging; allocators leave ENOMEM there, whichever library
+ * called them. Always -1. */
+int error_blame_memory(struct cs_error *err);
+
 #endif

@@ -200,7 +200,7 @@ static int give_certificate(const struct block *block, int (*fn)(void *, const u
     int rc;
 
     if (!der)
-        return cs_fail(err, CS_EINTERNAL, "no memory");
+        return cs_fail(err, CS_EBUSY, "no memory");
     if (decode_body(block->body, der, &der_len) != 0)
         rc = bad_chain(err, "a certificate of the chain is not base 64");
     else

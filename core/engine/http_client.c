@@ -142,7 +142,7 @@ static void start(struct cs_http *http)
     timer_clear(&http->timer);
     http->easy = take_handle(client);
     if (!http->easy)
-        cs_fail(&http->err, CS_EINTERNAL, "no memory for a request");
+        cs_fail(&http->err, CS_EBUSY, "no memory for a request");
     else if (http_request_prepare(http, http->easy, client->user_agent, &http->err) == 0 &&
              curl_multi_add_handle(client->multi, http->easy))
         cs_fail(&http->err, CS_EINTERNAL, "libcurl does not take a request");
@@ -303,7 +303,7 @@ struct http_client *http_client_new(struct loop *loop, const char *user_agent, s
 
     assert(on_loop_thread() && most > 0 && most < INT32_MAX);
     if (!client) {
-        cs_fail(err, CS_EINTERNAL, "no memory for the http client");
+        cs_fail(err, CS_EBUSY, "no memory for the http client");
         return NULL;
     }
     client->loop = loop;
@@ -312,7 +312,7 @@ struct http_client *http_client_new(struct loop *loop, const char *user_agent, s
     client->multi = curl_multi_init();
     if (!client->user_agent || !client->multi || !prepare_multi(client)) {
         http_client_free(client);
-        cs_fail(err, CS_EINTERNAL, "cannot start libcurl: no memory, or older than 7.88");
+        cs_fail(err, CS_EBUSY, "cannot start libcurl: no memory, or older than 7.88");
         return NULL;
     }
     return client;

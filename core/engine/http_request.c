@@ -33,7 +33,7 @@ static int add_header(struct cs_http *http, const char *header, struct cs_error 
         return cs_fail(err, CS_EINTERNAL, "a request header is not \"Name: value\"");
     longer = curl_slist_append(http->headers, header);
     if (!longer)
-        return cs_fail(err, CS_EINTERNAL, "no memory for a request");
+        return cs_fail(err, CS_EBUSY, "no memory for a request");
     http->headers = longer;
     return 0;
 }
@@ -66,7 +66,7 @@ static int copy_body(struct cs_http *http, const struct cs_http_request *request
     http->body_len = request->body_len;
     http->body = malloc(request->body_len + 1);
     if (!http->body)
-        return cs_fail(err, CS_EINTERNAL, "no memory for a request");
+        return cs_fail(err, CS_EBUSY, "no memory for a request");
     if (request->body_len)
         memcpy(http->body, request->body, request->body_len);
     return 0;
@@ -88,7 +88,7 @@ static int copy_all(struct cs_http *http, const struct cs_http_request *request,
     http->ca_file = text_copy(request->ca_file ? request->ca_file : "");
     if (!http_answer_new(&http->answer, most < REPLY_MAX_BYTES ? most : REPLY_MAX_BYTES) || !http->method || !http->url ||
         !http->ca_file)
-        return cs_fail(err, CS_EINTERNAL, "no memory for a request");
+        return cs_fail(err, CS_EBUSY, "no memory for a request");
     if (request->body && copy_body(http, request, err) < 0)
         return -1;
     return copy_headers(http, request, err);
@@ -255,7 +255,7 @@ void http_request_failed(struct cs_http *http, CURLcode code)
     else if (code == CURLE_OUT_OF_MEMORY && http->answer->in_headers) /* so libcurl says that a line goes on and on */
         cs_fail(&http->err, CS_EUPSTREAM, "%s: a header of its answer is too long", host);
     else if (code == CURLE_OUT_OF_MEMORY)
-        cs_fail(&http->err, CS_EINTERNAL, "%s: no memory for a request", host);
+        cs_fail(&http->err, CS_EBUSY, "%s: no memory for a request", host);
     else
         cs_fail(&http->err, CS_EUPSTREAM, "%s: %s", host, why);
 }

@@ -2,11 +2,13 @@
  * Which URLs may be called at all. Used by plugin/options.c for settings and by http_request.c for every request.
  */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/error.h"
 #include "engine/http_parts.h"
 
 #define URL_MAX_BYTES 4096
@@ -79,7 +81,8 @@ int http_url_read(const char *url, bool insecure, struct http_url *out, CURLU **
         return cs_fail(err, CS_ECONFIG, "not a URL: it must begin with https:// and a host");
     parts = curl_url();
     if (!parts)
-        return cs_fail(err, CS_EINTERNAL, "no memory for a URL");
+        return cs_fail(err, CS_EBUSY, "no memory for a URL");
+    errno = 0;
     code = curl_url_set(parts, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME | CURLU_DISALLOW_USER | CURLU_PATH_AS_IS);
     if (code == CURLUE_USER_NOT_ALLOWED)
         cs_fail(err, CS_ECONFIG, "the URL holds a user name or password: give it in a setting of its own");
@@ -87,6 +90,8 @@ int http_url_read(const char *url, bool insecure, struct http_url *out, CURLU **
         cs_fail(err, CS_ECONFIG, "not a URL: %s", curl_url_strerror(code));
     else
         rc = read_parts(parts, insecure, out, err);
+    if (rc < 0)
+        error_blame_memory(err);
     if (rc == 0 && kept)
         *kept = parts;
     else

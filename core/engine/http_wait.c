@@ -55,7 +55,7 @@ int cs_http_send_wait(struct cs_instance *in, const struct cs_http_request *requ
     int rc;
 
     if (!errand)
-        return cs_fail(err, CS_EINTERNAL, "no memory for a request");
+        return cs_fail(err, CS_EBUSY, "no memory for a request");
     *errand = (struct errand){ .refs = 2, .in = in, .request = request };
     rc = wait_for(in->loop, NULL, start, errand, errand_drop, err);
     if (rc == 0)

@@ -128,10 +128,10 @@ static int open_base(struct loop *loop, struct cs_error *err)
         return cs_fail(err, CS_EINTERNAL, "cannot start libevent: %s", strerror(errno));
     loop->bell = event_new(loop->base, loop->bell_fd, EV_READ | EV_PERSIST, on_bell, loop);
     if (!loop->bell || event_add(loop->bell, NULL) < 0)
-        return cs_fail(err, CS_EINTERNAL, "cannot start the loop: no memory");
+        return cs_fail(err, CS_EBUSY, "cannot start the loop: no memory");
     loop->waits = waits_new();
     if (!loop->waits)
-        return cs_fail(err, CS_EINTERNAL, "cannot start the loop: no memory");
+        return cs_fail(err, CS_EBUSY, "cannot start the loop: no memory");
     loop->timers = timers_new(loop, err);
     return loop->timers ? 0 : -1;
 }
@@ -147,7 +147,7 @@ struct loop *loop_new(struct cs_error *err)
     struct loop *loop = calloc(1, sizeof *loop);
 
     if (!loop) {
-        cs_fail(err, CS_EINTERNAL, "cannot start the loop: no memory");
+        cs_fail(err, CS_EBUSY, "cannot start the loop: no memory");
         return NULL;
     }
     event_set_log_callback(on_libevent_says);

@@ -82,7 +82,7 @@ struct cs_op *op_new(const struct op_setup *setup, struct cs_error *err)
     if (!op) {
         if (setup->free_inputs)
             setup->free_inputs(setup->inputs);
-        cs_fail(err, CS_EINTERNAL, "no memory for a call to %s", setup->who);
+        cs_fail(err, CS_EBUSY, "no memory for a call to %s", setup->who);
         return NULL;
     }
     op->setup = *setup;

@@ -168,7 +168,7 @@ struct timers *timers_new(struct loop *loop, struct cs_error *err)
     struct timers *timers = calloc(1, sizeof *timers);
 
     if (!timers) {
-        cs_fail(err, CS_EINTERNAL, "cannot start the timers: no memory");
+        cs_fail(err, CS_EBUSY, "cannot start the timers: no memory");
         return NULL;
     }
     timers->loop = loop;

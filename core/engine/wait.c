@@ -144,7 +144,7 @@ int wait_for(struct loop *loop, struct cs_op *op, void (*start)(void *arg, struc
     if (!wait) {
         if (free_arg)
             free_arg(arg);
-        return cs_fail(err, CS_EINTERNAL, "no memory to wait");
+        return cs_fail(err, CS_EBUSY, "no memory to wait");
     }
     if (enter(waits, wait, err) < 0) {
         destroy(wait);

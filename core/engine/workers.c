@@ -82,7 +82,7 @@ struct workers *workers_new(const char *name, size_t threads, struct cs_error *e
     assert(threads >= 1 && threads <= MOST_THREADS);
     workers = calloc(1, sizeof *workers + threads * sizeof workers->threads[0]);
     if (!workers) {
-        cs_fail(err, CS_EINTERNAL, "no memory for the workers of %s", name);
+        cs_fail(err, CS_EBUSY, "no memory for the workers of %s", name);
         return NULL;
     }
     snprintf(workers->name, sizeof workers->name, "%s", name);
@@ -98,7 +98,7 @@ int workers_run(struct workers *workers, void (*fn)(void *arg), void *arg, struc
     int rc = 0;
 
     if (!piece)
-        return cs_fail(err, CS_EINTERNAL, "no memory for a call to %s", workers->name);
+        return cs_fail(err, CS_EBUSY, "no memory for a call to %s", workers->name);
     *piece = (struct piece){ .fn = fn, .arg = arg };
     pthread_mutex_lock(&workers->lock);
     assert(!workers->closing);

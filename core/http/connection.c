@@ -116,9 +116,17 @@ bool connection_has_input(const struct connection *c)
 
 /* ---- Answering ------------------------------------------------------------------------------------------------------ */
 
+/* Of a request for which there was no memory nothing was read. */
+static const struct message *message_of(const struct connection *c)
+{
+    static const struct message unread;
+
+    return c->exchange ? &c->exchange->message : &unread;
+}
+
 static bool may_go_on(const struct connection *c, const struct reply *reply)
 {
-    const struct message *m = &c->exchange->message;
+    const struct message *m = message_of(c);
 
     return m->state == MESSAGE_READY && m->keep_alive && !c->last && !reply->close && !c->service->draining &&
            !(c->ended && !connection_has_input(c));
@@ -126,7 +134,7 @@ static bool may_go_on(const struct connection *c, const struct reply *reply)
 
 void connection_answer(struct connection *c, const struct reply *reply)
 {
-    const struct message *m = &c->exchange->message;
+    const struct message *m = message_of(c);
     struct reply_frame frame = { .head_only = m->method == METHOD_HEAD,
                                  .keep_alive = may_go_on(c, reply),
                                  .minor = m->minor,
@@ -134,7 +142,8 @@ void connection_answer(struct connection *c, const struct reply *reply)
 
     assert(c->state == WAITING);
     connection_enter(c);
-    c->exchange->gone = NULL;
+    if (c->exchange)
+        c->exchange->gone = NULL;
     c->last = !frame.keep_alive;
     service_count_answer(c->service, reply->route, reply->status);
     connection_move(c, WRITING);

@@ -38,7 +38,7 @@ static bool begin_request(struct connection *c)
     }
     c->exchange = exchange_new();
     if (!c->exchange) {
-        connection_close(c);
+        no_memory(c);
         return false;
     }
     connection_move(c, HEAD);

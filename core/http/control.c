@@ -142,7 +142,7 @@ static void answer_json(struct connection *c, const char *route, const json_t *j
                                               .body = text,
                                               .body_len = strlen(text) });
     } else {
-        cs_fail(&err, CS_EINTERNAL, "no memory for the answer");
+        cs_fail(&err, CS_EBUSY, "no memory for the answer");
         answer_error(c, route, &err);
     }
     free(text);

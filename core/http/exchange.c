@@ -87,6 +87,8 @@ enum exchange_progress exchange_read_body(struct exchange *e, struct evbuffer *i
         size_t len = evbuffer_get_contiguous_space(in), used = 0;
         const char *bytes = (const char *)evbuffer_pullup(in, (ev_ssize_t)len);
 
+        if (!bytes)
+            return EXCHANGE_NO_MEMORY;
         state = e->chunked ? chunked_read(e->chunked, bytes, len, &used, &e->body) : take_length(e, bytes, len, &used);
         evbuffer_drain(in, used);
         if (text_failed(&e->body))

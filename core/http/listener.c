@@ -100,7 +100,7 @@ struct listener *listener_new(struct service *service, int fd, SSL_CTX *tls, str
         listener->events = evconnlistener_new(loop_base(service->loop), on_client, listener,
                                               LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
     if (!listener || !listener->events) {
-        cs_fail(err, CS_EINTERNAL, "cannot listen: no memory");
+        cs_fail(err, CS_EBUSY, "cannot listen: no memory");
         free(listener);
         close(fd);
         return NULL;

@@ -10,7 +10,7 @@ int proxies_read(struct proxies *out, const char *const *words, size_t n, struct
 {
     *out = (struct proxies){ .networks = calloc(n + 1, sizeof *out->networks) };
     if (!out->networks)
-        return cs_fail(err, CS_EINTERNAL, "no memory for the list of proxies");
+        return cs_fail(err, CS_EBUSY, "no memory for the list of proxies");
     for (size_t i = 0; i < n; i++) {
         if (strcmp(words[i], PROXIES_UNIX) == 0)
             out->local = true;

@@ -70,7 +70,7 @@ struct http_server *http_server_new(struct loop *loop, struct heart *heart, stru
                                .room = server };
 
     if (!server) {
-        cs_fail(err, CS_EINTERNAL, "cannot make the HTTP server: no memory");
+        cs_fail(err, CS_EBUSY, "cannot make the HTTP server: no memory");
         return NULL;
     }
     server->loop = loop;
@@ -116,7 +116,7 @@ static int listen_for(struct http_server *server, struct service *service, int f
 
     if (!more) {
         close(fd);
-        return cs_fail(err, CS_EINTERNAL, "cannot listen: no memory");
+        return cs_fail(err, CS_EBUSY, "cannot listen: no memory");
     }
     server->listeners = more;
     listener = listener_new(service, fd, tls, err);

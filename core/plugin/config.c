@@ -69,7 +69,7 @@ struct config *config_load(const char *path, struct cs_error *err)
     struct config *config = calloc(1, sizeof *config);
 
     if (!config) {
-        cs_fail(err, CS_EINTERNAL, "no memory");
+        cs_fail(err, CS_EBUSY, "no memory");
         return NULL;
     }
     config_init(&config->tree);
@@ -77,7 +77,7 @@ struct config *config_load(const char *path, struct cs_error *err)
     config->path = text_copy(path);
     config->folder = folder_of(path);
     if (!config->path || !config->folder)
-        cs_fail(err, CS_EINTERNAL, "no memory");
+        cs_fail(err, CS_EBUSY, "no memory");
     else if (parse(config, err) == 0)
         return config;
     config_free(config);

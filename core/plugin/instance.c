@@ -69,7 +69,7 @@ struct instances *instances_new(struct loop *loop, struct http_client *http, con
         }
     if (!complete) {
         instances_free(all);
-        cs_fail(err, CS_EINTERNAL, "no memory");
+        cs_fail(err, CS_EBUSY, "no memory");
         return NULL;
     }
     for (size_t i = 0; i < count(all); i++)
@@ -89,7 +89,7 @@ static int bind_one(struct instance *instance, struct cs_error *err)
         return 0;
     instance->in.listens = listens_new();
     if (!instance->in.listens)
-        return cs_fail(err, CS_EINTERNAL, "no memory");
+        return cs_fail(err, CS_EBUSY, "no memory");
     for (size_t i = 0; i < block->n_listen; i++)
         if (listens_add(instance->in.listens, block->listen[i], dns ? DNS_PORT : 0, dns, true, err) < 0)
             return cs_fail_in(err, "%s", instance->in.who);

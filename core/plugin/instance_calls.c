@@ -70,7 +70,7 @@ static struct cs_op *start(struct instance *instance, struct op_setup *setup, st
     assert(on_loop_thread() && instance->opened);
     if (!call) {
         setup->free_inputs(setup->inputs);
-        cs_fail(err, CS_EINTERNAL, "no memory for a call to %s", instance->in.who);
+        cs_fail(err, CS_EBUSY, "no memory for a call to %s", instance->in.who);
         return NULL;
     }
     *call = (struct call){ .on_step = setup->on_step, .done = setup->done, .arg = setup->arg };
@@ -118,7 +118,7 @@ void instance_set_txt(struct instance *instance, const struct cs_txt_change *cha
     if (!op) {
         done(arg, &(struct op_result){ .err = &err });
     } else if (!inputs) {
-        fail(op, CS_EINTERNAL, "no memory for a DNS change");
+        fail(op, CS_EBUSY, "no memory for a DNS change");
     } else if (instance->closing) {
         fail(op, CS_ESHUTDOWN, "the server is stopping");
     } else {
@@ -150,7 +150,7 @@ struct cs_op *instance_sign(struct instance *instance, const struct sign_call *c
 
     assert(instance->plugin.about.ca);
     if (!inputs) {
-        cs_fail(err, CS_EINTERNAL, "no memory for an order");
+        cs_fail(err, CS_EBUSY, "no memory for an order");
         return NULL;
     }
     op = start(instance, &setup, err);

@@ -97,7 +97,7 @@ static int check_name(const char *path, const struct cs_plugin *about, struct cs
     int rc = 0;
 
     if (!name)
-        rc = cs_fail(err, CS_EINTERNAL, "no memory");
+        rc = cs_fail(err, CS_EBUSY, "no memory");
     else if (!about->name || !about->version || !about->summary)
         rc = cs_fail(err, CS_ECONFIG, "%s has no name, version or summary: its author must mend it", path);
     else if (strcmp(name, about->name) != 0)

@@ -82,7 +82,7 @@ char *plugin_file_find(const char *dir, const char *name, uid_t user, uid_t star
     int folder_fd = -1, fd = -1;
 
     if (split(dir, name, &folder, &file) < 0) {
-        cs_fail(err, CS_EINTERNAL, "no memory");
+        cs_fail(err, CS_EBUSY, "no memory");
         goto out;
     }
     bare = plugin_file_name(file);

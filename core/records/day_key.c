@@ -71,7 +71,7 @@ static int map_page(struct day_key *key, int64_t day, struct cs_error *err)
     key->page_len = (size_t)sysconf(_SC_PAGESIZE);
     page = mmap(NULL, key->page_len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED)
-        return cs_fail(err, CS_EINTERNAL, "no memory for the key of the day: %s", strerror(errno));
+        return cs_fail(err, CS_EBUSY, "no memory for the key of the day: %s", strerror(errno));
     key->page = page;
     day_text(text, day);
     if (mlock(page, key->page_len) < 0)
@@ -210,7 +210,7 @@ struct day_key *day_key_open(const char *folder, bool keep, int64_t day, bool *i
     struct day_key *key = calloc(1, sizeof *key);
 
     if (!key) {
-        cs_fail(err, CS_EINTERNAL, "no memory for the key of the day");
+        cs_fail(err, CS_EBUSY, "no memory for the key of the day");
         return NULL;
     }
     key->folder = open_folder(folder);

@@ -106,7 +106,7 @@ static struct request *request_new(const struct cs_instance *in, const char *key
     if (!r || !(r->role = text_copy(in->role)) || !(r->instance = text_copy(in->name)) ||
         (data && !(r->data = copy_of(data, len)))) {
         request_free(r);
-        cs_fail(err, CS_EINTERNAL, "no memory to keep \"%s\"", key);
+        cs_fail(err, CS_EBUSY, "no memory to keep \"%s\"", key);
         return NULL;
     }
     memcpy(r->key, key, strlen(key) + 1);
@@ -135,7 +135,7 @@ static int read_value(const struct store_conn *c, void *arg, struct cs_error *er
     if (r->len == SIZE_MAX)
         r->len = 0;
     else if (!r->data)
-        return cs_fail(err, CS_EINTERNAL, "no memory for what is kept under \"%s\"", r->key);
+        return cs_fail(err, CS_EBUSY, "no memory for what is kept under \"%s\"", r->key);
     return 0;
 }
 
@@ -314,7 +314,7 @@ static struct waiting *waiting_new(struct cs_instance *in, const char *key, cons
         atomic_init(&w->holders, 2);
     } else if (r) {
         request_free(r);
-        cs_fail(err, CS_EINTERNAL, "no memory to keep \"%s\"", key);
+        cs_fail(err, CS_EBUSY, "no memory to keep \"%s\"", key);
     }
     return w;
 }

@@ -80,7 +80,7 @@ static int put(void *conn, const char *role, const char *instance, const char *k
     struct kept **at = find(conn, role, instance, key), *old = *at;
 
     if (data && !kept)
-        return cs_fail(err, CS_EINTERNAL, "no memory to keep \"%s\"", key);
+        return cs_fail(err, CS_EBUSY, "no memory to keep \"%s\"", key);
     if (kept)
         kept->next = old ? old->next : NULL;
     *at = kept ? kept : old ? old->next : NULL;

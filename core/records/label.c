@@ -171,7 +171,7 @@ struct labels_declared *labels_open(struct loop *loop, struct store *state, stru
     }
     if (!labels || !labels->look || !labels->values) {
         labels_close(labels);
-        cs_fail(err, CS_EINTERNAL, "no memory for the labels");
+        cs_fail(err, CS_EBUSY, "no memory for the labels");
         return NULL;
     }
     labels->look->labels = labels;

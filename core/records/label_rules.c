@@ -109,11 +109,11 @@ int label_rules_read(const struct store_conn *c, struct label_rules **out, struc
     if (!c->ops->label_list)
         cs_fail(err, CS_ECONFIG, "this store has no table of labels");
     else if (!rules)
-        cs_fail(err, CS_EINTERNAL, "no memory for the labels");
+        cs_fail(err, CS_EBUSY, "no memory for the labels");
     else
         rc = c->ops->label_list(c->conn, on_rule, rules, err);
     if (rc == 0 && rules->failed)
-        rc = cs_fail(err, CS_EINTERNAL, "no memory for the labels");
+        rc = cs_fail(err, CS_EBUSY, "no memory for the labels");
     if (rc < 0) {
         label_rules_free(rules);
         return -1;

@@ -291,7 +291,7 @@ struct ledger *ledger_open(struct loop *loop, struct instances *all, struct metr
         n++;
     ledger = calloc(1, sizeof *ledger + n * sizeof ledger->sinks[0]);
     if (!ledger) {
-        cs_fail(err, CS_EINTERNAL, "no memory for the visits ledger");
+        cs_fail(err, CS_EBUSY, "no memory for the visits ledger");
         return NULL;
     }
     ledger->loop = loop;

@@ -272,7 +272,7 @@ struct outbox *outbox_open(struct loop *loop, struct store *store, struct instan
     struct outbox *outbox = calloc(1, sizeof *outbox + n * sizeof outbox->sinks[0]);
 
     if (!outbox) {
-        cs_fail(err, CS_EINTERNAL, "no memory for the outbox");
+        cs_fail(err, CS_EBUSY, "no memory for the outbox");
         return NULL;
     }
     *outbox = (struct outbox){ .loop = loop, .store = store, .most = n ? most : 0 };

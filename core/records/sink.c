@@ -91,7 +91,7 @@ static int read_batch(const struct store_conn *c, void *arg, struct cs_error *er
         return -1;
     if (c->ops->outbox_read(c->conn, batch->after, BATCH_MOST, take_event, batch, err) < 0)
         return -1;
-    return batch->failed ? cs_fail(err, CS_EINTERNAL, "no memory for audit events") : 0;
+    return batch->failed ? cs_fail(err, CS_EBUSY, "no memory for audit events") : 0;
 }
 
 /* ---- trying again ------------------------------------------------------------------------------------------------ */
@@ -253,7 +253,7 @@ struct sink *sink_new(struct loop *loop, struct store *store, struct instance *i
     snprintf(name, sizeof name, "audit %s", instance->in.name);
     if (!sink || !(sink->workers = workers_new(name, 1, err))) {
         free(sink);
-        cs_fail(err, CS_EINTERNAL, "no memory for the audit sink %s", instance->in.name);
+        cs_fail(err, CS_EBUSY, "no memory for the audit sink %s", instance->in.name);
         return NULL;
     }
     sink->loop = loop;

@@ -15,6 +15,7 @@
 #include "engine/timer.h"
 #include "records/health.h"
 #include "records/queue.h"
+#include "records/stock.h"
 
 /* A write that failed as a whole is tried again this often with a harmless row, and a disk without room is looked at, so that
  * the server heals without a client; a disk that is well is looked at more rarely. */
@@ -46,6 +47,7 @@ struct store {
     struct histogram commit_times;
     atomic_bool audited;
     struct health health;
+    struct stock stock;
     size_t n_readers;
     struct reader readers[];
 };
@@ -272,11 +274,11 @@ static void *read_all(void *arg)
 /* What does not fit is told in the same way: later, on the loop. Only without any memory is it told at once. */
 static void queue_piece(struct store *store, struct queue *q, const struct piece *about)
 {
-    struct piece *piece = malloc(sizeof *piece);
+    struct piece *piece = stock_take(&store->stock);
     struct cs_error err = { 0 };
 
     if (!piece) {
-        cs_fail(&err, CS_EINTERNAL, "no memory for a record");
+        cs_fail(&err, CS_EBUSY, "there is no memory for a record");
         if (about->done)
             about->done(about->done_arg, &err);
         return;
@@ -393,7 +395,7 @@ struct store *store_open(struct loop *loop, struct instance *instance, enum cs_s
     store = calloc(1, sizeof *store + readers * sizeof store->readers[0]);
     if (!store || queue_open(&store->writes, err) < 0 || queue_open(&store->reads, err) < 0) {
         free(store);
-        cs_fail(err, CS_EINTERNAL, "no memory for the store");
+        cs_fail(err, CS_EBUSY, "no memory for the store");
         return NULL;
     }
     store->loop = loop;
@@ -402,6 +404,7 @@ struct store *store_open(struct loop *loop, struct instance *instance, enum cs_s
     store->n_readers = readers;
     store->commit_times.scale = &histogram_disk;
     health_open(&store->health, is_state(store) ? "records" : "visits");
+    stock_open(&store->stock);
     if (connect_all(store, reader, err) < 0 || start_threads(store, err) < 0) {
         store_close(store);
         return NULL;
@@ -433,6 +436,7 @@ void store_close(struct store *store)
     queue_free(&store->writes);
     queue_free(&store->reads);
     health_close(&store->health);
+    stock_close(&store->stock);
     free(store);
 }
 

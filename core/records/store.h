@@ -39,7 +39,8 @@ void store_write(struct store *store, store_fn *fn, void *arg, cs_done_fn *done,
 void store_write_lazily(struct store *store, store_fn *fn, void *arg, cs_done_fn *done, void *done_arg);
 /* The server stops: what is lazy is written now, and nothing is lazy from now on. On the loop. */
 void store_hurry(struct store *store);
-/* Queue a read, in a snapshot. This and store_write() from any thread. Without any memory `done` runs inside the call. */
+/* Queue a read, in a snapshot. This and store_write() from any thread. Without memory 64 of all these are taken from a stock;
+ * when that is used up as well, `done` runs inside the call, with CS_EBUSY. */
 void store_read(struct store *store, store_fn *fn, void *arg, cs_done_fn *done, void *done_arg);
 
 /* The same in the writer's or a reader's thread, when its turn comes, but outside of any transaction. */

@@ -260,7 +260,7 @@ static int read_days(const struct store_conn *c, void *arg, struct cs_error *err
 
     if (c->ops->day_list(c->conn, take_day, found, err) < 0)
         return -1;
-    return found->failed ? cs_fail(err, CS_EINTERNAL, "no memory for the days of the visits") : 0;
+    return found->failed ? cs_fail(err, CS_EBUSY, "no memory for the days of the visits") : 0;
 }
 
 /* Nobody has those keys in memory any more; a file of one is destroyed here. So is today's when nothing is recorded now. */
@@ -296,7 +296,7 @@ int visit_days_start(struct visits *visits, struct cs_error *err)
     if (found.newest_closed >= today)
         today = found.newest_closed + 1;
     if (!visit_day_find(visits, today) && !add_day(visits, today))
-        return cs_fail(err, CS_EINTERNAL, "no memory for the day");
+        return cs_fail(err, CS_EBUSY, "no memory for the day");
     if (today > wall_day)
         visit_day_flag(visits->days, CS_DAY_CLOCK);
     count_from(visits, visits->days);

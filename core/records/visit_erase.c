@@ -295,7 +295,7 @@ void visits_erase(struct visits *visits, const struct visits_what *what, visits_
     if (!ok) {
         if (e)
             free_erasing(e);
-        done(arg, &nothing, &(struct cs_error){ .code = CS_EINTERNAL, .text = "out of memory" });
+        done(arg, &nothing, &(struct cs_error){ .code = CS_EBUSY, .text = "out of memory" });
         return;
     }
     visits->calls++;

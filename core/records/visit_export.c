@@ -46,7 +46,7 @@ static void free_export(struct export *e)
 static void end(struct export *e, const struct cs_error *err)
 {
     struct visits_count *counts = calloc(e->n + 1, sizeof *counts);
-    const struct cs_error no_memory = { .code = CS_EINTERNAL, .text = "out of memory" };
+    const struct cs_error no_memory = { .code = CS_EBUSY, .text = "out of memory" };
     size_t n = 0;
 
     if (!counts || e->no_memory)
@@ -157,7 +157,7 @@ void visits_export(struct visits *visits, const struct source *source, visits_co
     struct export *e = calloc(1, sizeof *e);
 
     if (!e) {
-        done(arg, NULL, 0, NULL, 0, &(struct cs_error){ .code = CS_EINTERNAL, .text = "out of memory" });
+        done(arg, NULL, 0, NULL, 0, &(struct cs_error){ .code = CS_EBUSY, .text = "out of memory" });
         return;
     }
     *e = (struct export){ .task.run = start, .visits = visits, .source = *source, .done = done, .arg = arg };

@@ -50,7 +50,7 @@ static void keep(struct visits *visits, const char *key, const char *value, cs_d
 
     if (!note) {
         if (done)
-            done(arg, &(struct cs_error){ .code = CS_EINTERNAL, .text = "out of memory" });
+            done(arg, &(struct cs_error){ .code = CS_EBUSY, .text = "out of memory" });
         return;
     }
     *note = (struct note){ .visits = visits, .key = key, .done = done, .arg = arg };

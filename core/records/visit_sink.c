@@ -114,7 +114,7 @@ static int append_events(struct visit_sink *sink, struct cs_event *events, struc
         char *json = with_number(batch->rows[i]);
 
         if (!json)
-            return cs_fail(err, CS_EINTERNAL, "no memory for visits");
+            return cs_fail(err, CS_EBUSY, "no memory for visits");
         events[i] = (struct cs_event){ .size = sizeof events[i], .kind = "visit", .json = json, .json_len = strlen(json) };
     }
     return instance_append(sink->instance, events, batch->n, err);
@@ -131,7 +131,7 @@ static void append_batch(void *arg)
 
     batch->err = (struct cs_error){ 0 };
     batch->failed = (events ? append_events(sink, events, &batch->err)
-                            : cs_fail(&batch->err, CS_EINTERNAL, "no memory for visits")) < 0;
+                            : cs_fail(&batch->err, CS_EBUSY, "no memory for visits")) < 0;
     for (size_t i = 0; events && i < batch->n; i++)
         free((char *)(uintptr_t)events[i].json);
     free(events);
@@ -237,7 +237,7 @@ struct visit_sink *visit_sink_new(struct loop *loop, struct instance *instance, 
     snprintf(name, sizeof name, "visits %s", instance->in.name);
     if (!sink || !(sink->workers = workers_new(name, 1, err))) {
         free(sink);
-        cs_fail(err, CS_EINTERNAL, "no memory for the audit sink %s", instance->in.name);
+        cs_fail(err, CS_EBUSY, "no memory for the audit sink %s", instance->in.name);
         return NULL;
     }
     sink->loop = loop;

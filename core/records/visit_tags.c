@@ -56,13 +56,13 @@ int visit_tags_make(struct visit_tags *tags, const struct visits *visits, const 
 
     *tags = (struct visit_tags){ .at = calloc(most_days * count_zones(visits) + 1, sizeof *tags->at) };
     if (!tags->at)
-        return cs_fail(err, CS_EINTERNAL, "no memory to look for a source");
+        return cs_fail(err, CS_EBUSY, "no memory to look for a source");
     for (const struct visit_day *day = visits->days; day && rc == 0; day = day->next)
         if (day->key && tags->n_days < most_days)
             rc = add_day(tags, visits, day, source, zone);
     if (rc < 0) {
         visit_tags_free(tags);
-        return cs_fail(err, CS_EINTERNAL, "no memory to look for a source");
+        return cs_fail(err, CS_EBUSY, "no memory to look for a source");
     }
     qsort(tags->at, tags->n, sizeof *tags->at, compare);
     return 0;

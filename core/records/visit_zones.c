@@ -74,7 +74,7 @@ static struct visit_zone *add(struct visit_zones *zones, const char *name, uint6
 
 int visit_zones_add(struct visit_zones *zones, const char *name, uint64_t id, struct cs_error *err)
 {
-    return find(zones, name) || add(zones, name, id, true) ? 0 : cs_fail(err, CS_EINTERNAL, "no memory for the zones' ids");
+    return find(zones, name) || add(zones, name, id, true) ? 0 : cs_fail(err, CS_EBUSY, "no memory for the zones' ids");
 }
 
 const struct visit_zone *visit_zones_get(struct visit_zones *zones, const char *name, struct cs_error *err)
@@ -90,7 +90,7 @@ const struct visit_zone *visit_zones_get(struct visit_zones *zones, const char *
     }
     zone = add(zones, name, id, false);
     if (!zone)
-        cs_fail(err, CS_EINTERNAL, "no memory for a zone's id");
+        cs_fail(err, CS_EBUSY, "no memory for a zone's id");
     return zone;
 }
 

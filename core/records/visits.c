@@ -100,7 +100,7 @@ struct visits *visits_open(const struct visits_with *with, struct cs_error *err)
     struct visits *visits = calloc(1, sizeof *visits);
 
     if (!visits) {
-        cs_fail(err, CS_EINTERNAL, "no memory for the visits");
+        cs_fail(err, CS_EBUSY, "no memory for the visits");
         return NULL;
     }
     visits->with = *with;
@@ -110,7 +110,7 @@ struct visits *visits_open(const struct visits_with *with, struct cs_error *err)
     visits->counter = visit_counter_open(with->runtime);
     if (!visits->zones || !visits->counter) {
         free_visits(visits);
-        cs_fail(err, CS_EINTERNAL, "no memory for the visits");
+        cs_fail(err, CS_EBUSY, "no memory for the visits");
         return NULL;
     }
     if (start(visits, err) < 0) {

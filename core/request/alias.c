@@ -110,7 +110,7 @@ static void on_answer(void *arg, const struct dns_answer *answer)
 
 static void ask_all(struct alias_search *s, const struct server_list *list)
 {
-    struct cs_error err = { .code = CS_EINTERNAL, .text = "no memory" };
+    struct cs_error err = { .code = CS_EBUSY, .text = "no memory" };
 
     s->asked = calloc(list->n, sizeof *s->asked);
     for (size_t i = 0; s->asked && i < list->n; i++) {

@@ -4,6 +4,7 @@
  */
 #include "request/certificate.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -12,6 +13,7 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+#include "base/error.h"
 #include "base/name.h"
 #include "base/pem.h"
 #include "base/text.h"
@@ -19,7 +21,7 @@
 
 #define MAX_CERTIFICATES 10
 #define MAX_CHAIN        (256 * 1024)
-#define SLACK_MS         60000
+#define SLACK_MS         (3600 * INT64_C(1000)) /* our clock may be slow: the CA has issued, and refusing wastes that */
 
 struct chain {
     struct leaf *leaf;
@@ -75,7 +77,7 @@ static int check_san(const GENERAL_NAMES *san, const char *const *names, size_t 
     int n = sk_GENERAL_NAME_num(san), type;
 
     if (!seen)
-        return cs_fail(err, CS_EINTERNAL, "no memory");
+        return cs_fail(err, CS_EBUSY, "no memory");
     for (int i = 0; i < n; i++) {
         const ASN1_STRING *value = GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(san, i), &type);
 
@@ -174,7 +176,7 @@ static int read_chain(struct chain *chain, const char *pem, size_t len, struct c
         return bad(err, "the chain is too long");
     if (pem_each_certificate(pem, len, MAX_CERTIFICATES, add_certificate, chain, err) < 0)
         return -1;
-    return text_failed(&chain->pem) ? cs_fail(err, CS_EINTERNAL, "no memory") : 0;
+    return text_failed(&chain->pem) ? cs_fail(err, CS_EBUSY, "no memory") : 0;
 }
 
 /* NULL: there is none. */
@@ -203,13 +205,16 @@ int certificate_check(struct certificate *out, struct issuers *issuers, const ch
     int rc = -1;
 
     *out = (struct certificate){ 0 };
+    errno = 0;
     if (read_chain(&chain, pem, len, err) != 0 ||
         check_leaf(out, chain.leaf, spki_sha256, names, n_names, now_ms, err) != 0 || check_links(&chain, err) != 0)
         goto out;
     out->pem_len = chain.pem.len;
     out->pem = text_take(&chain.pem);
-    rc = 0;
+    rc = out->pem ? 0 : -1;
 out:
+    if (rc != 0)
+        error_blame_memory(err);
     leaf_free(chain.leaf);
     for (size_t i = 0; i < chain.n_above; i++)
         X509_free(chain.above[i]);

@@ -104,7 +104,7 @@ static void look_at(struct publication *p, const struct place_link *link)
     p->asked_ms = cs_now_ms();
     p->visible = visible_wait(p->all->heart->visible, &want, on_visible, p);
     if (!p->visible)
-        answer(p, &(struct cs_error){ .code = CS_EINTERNAL, .text = "out of memory" });
+        answer(p, &(struct cs_error){ .code = CS_EBUSY, .text = "out of memory" });
 }
 
 /* Link by link; where nobody may be asked, what is there is taken for granted. */
@@ -210,7 +210,7 @@ static void publish(struct publication *p, struct value *value)
     if (value->state == VALUE_WANTED)
         owner_push(value->owner);
     else if (is_new && record(p, value) < 0) {
-        answer(p, &(struct cs_error){ .code = CS_EINTERNAL, .text = "out of memory" });
+        answer(p, &(struct cs_error){ .code = CS_EBUSY, .text = "out of memory" });
         value_forget(value);
     }
 }
@@ -228,7 +228,7 @@ static struct value *find_value(struct publication *p, struct cs_error *err)
     end = &place->links[place->n - 1];
     value = owners_value(p->all->owners, place->dns, end->zone, end->name, p->job->id, p->name, p->text, p->expires_ms);
     if (!value)
-        cs_fail(err, CS_EINTERNAL, "out of memory");
+        cs_fail(err, CS_EBUSY, "out of memory");
     else if (value->waiting)
         cs_fail(err, CS_EINTERNAL, "the plugin puts the same challenge twice");
     return value && !value->waiting ? value : NULL;
@@ -294,7 +294,7 @@ static void find_place(struct publication *p, const struct cs_challenge *challen
         p->name = text_copy(name);
         p->place = p->name ? challenge_place_of(p->job, name) : NULL;
         if (!p->place)
-            cs_fail(&err, CS_EINTERNAL, "out of memory");
+            cs_fail(&err, CS_EBUSY, "out of memory");
     }
     if (p->place && p->place->state == PLACE_SEARCHED) {
         p->waiter = (struct place_waiter){ .found = on_place, .dropped = on_place_dropped };
@@ -320,7 +320,7 @@ void cs_challenge_put(struct cs_op *op, const struct cs_challenge *challenge, cs
     if (p)
         find_place(p, challenge);
     else
-        done(arg, &(struct cs_error){ .code = CS_EINTERNAL, .text = "out of memory" });
+        done(arg, &(struct cs_error){ .code = CS_EBUSY, .text = "out of memory" });
 }
 
 unsigned cs_challenge_types(struct cs_op *op, const char *name)
@@ -361,7 +361,7 @@ int cs_challenge_put_wait(struct cs_op *op, const struct cs_challenge *challenge
 
     assert(!on_loop_thread());
     if (!put)
-        return cs_fail(err, CS_EINTERNAL, "out of memory");
+        return cs_fail(err, CS_EBUSY, "out of memory");
     put->op = op;
     put->name = text_copy(challenge->name);
     put->token = text_copy(challenge->token ? challenge->token : "");
@@ -372,7 +372,7 @@ int cs_challenge_put_wait(struct cs_op *op, const struct cs_challenge *challenge
     put->challenge.value = put->value;
     if (!put->name || !put->token || !put->value) {
         free_put(put);
-        return cs_fail(err, CS_EINTERNAL, "out of memory");
+        return cs_fail(err, CS_EBUSY, "out of memory");
     }
     return wait_for(op_loop(op), op, start_put, put, free_put, err);
 }

@@ -198,7 +198,7 @@ static void look_up(struct challenge_place *p)
     struct place_reading *r = calloc(1, sizeof *r);
 
     if (!r) {
-        fail(p, &(struct cs_error){ .code = CS_EINTERNAL, .text = "out of memory" });
+        fail(p, &(struct cs_error){ .code = CS_EBUSY, .text = "out of memory" });
         return;
     }
     r->all = p->all;
@@ -260,7 +260,7 @@ static void ask(struct challenge_place *p)
     }
     p->asking = ask_at(p, link, link->name, on_alias);
     if (!p->asking)
-        fail(p, &(struct cs_error){ .code = CS_EINTERNAL, .text = "out of memory" });
+        fail(p, &(struct cs_error){ .code = CS_EBUSY, .text = "out of memory" });
 }
 
 /* ---- The beginning --------------------------------------------------------------------------------------------------- */

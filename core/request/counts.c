@@ -59,7 +59,7 @@ void counts_order(const struct job *job, const struct cs_error *err)
     snprintf(labels, sizeof labels, "ca=\"%s\",result=\"%s\"", ca, err ? reason_word(err) : "issued");
     metrics_count(metrics, ORDERS, ORDERS_HELP, labels, 1);
     snprintf(labels, sizeof labels, "ca=\"%s\",result=\"%s\"", ca, err ? "failed" : "issued");
-    metrics_time(metrics, ORDER_SECONDS, ORDER_HELP, labels, &histogram_order, (cs_wall_ms() - job->created_ms) * 1000);
+    metrics_time(metrics, ORDER_SECONDS, ORDER_HELP, labels, &histogram_order, (cs_now_ms() - job->began_ms) * 1000);
     if (err)
         return;
     snprintf(labels, sizeof labels, "ca=\"%s\"", ca);

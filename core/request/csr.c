@@ -3,6 +3,7 @@
  */
 #include "request/csr.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -13,6 +14,7 @@
 
 #include "base/base64url.h"
 #include "base/der.h"
+#include "base/error.h"
 #include "base/pem.h"
 #include "request/csr_extensions.h"
 #include "request/csr_key.h"
@@ -75,13 +77,15 @@ char *csr_outline(const uint8_t *der, size_t len, struct cs_error *err)
     X509_NAME *name;
     char *text;
 
+    errno = 0;
     if (len > CSR_MAX_DER) {
         too_large(len, err);
         return NULL;
     }
     if (der_csr_subject(der, len, &subject, err) != 0)
         return NULL;
-    (void)read_subject(subject, &name, &text, err);
+    if (read_subject(subject, &name, &text, err) != 0)
+        error_blame_memory(err);
     X509_NAME_free(name);
     return text;
 }
@@ -110,7 +114,7 @@ static int copy_bytes(struct csr *out, const uint8_t *der, size_t len, struct de
     out->der = malloc(len);
     if (!out->der || EVP_Digest(spki.at, spki.len, out->spki_sha256, NULL, EVP_sha256(), NULL) != 1 ||
         csr_key_hash(key, out->number_sha256) < 0)
-        return cs_fail(err, CS_EINTERNAL, "no memory");
+        return cs_fail(err, CS_EBUSY, "no memory");
     memcpy(out->der, der, len);
     out->len = len;
     return 0;
@@ -122,7 +126,7 @@ static int prove(const uint8_t *der, size_t len, const struct csr_key *key, stru
     uint8_t sha256[32];
 
     if (EVP_Digest(der, len, sha256, NULL, EVP_sha256(), NULL) != 1)
-        return cs_fail(err, CS_EINTERNAL, "no memory");
+        return cs_fail(err, CS_EBUSY, "no memory");
     if (csr_proven(sha256))
         return 0;
     if (csr_key_examine(key, err) != 0 || csr_key_prove(key, info, err) != 0)
@@ -140,6 +144,7 @@ int csr_read(struct csr *out, const uint8_t *der, size_t len, struct cs_error *e
     int rc = -1;
 
     *out = (struct csr){ 0 };
+    errno = 0;
     if (check_bytes(der, len, &parts, &key, err) != 0)
         goto out;
     out->key_type = key.type;
@@ -151,6 +156,8 @@ int csr_read(struct csr *out, const uint8_t *der, size_t len, struct cs_error *e
         goto out;
     rc = 0;
 out:
+    if (rc != 0)
+        error_blame_memory(err);
     GENERAL_NAMES_free(san);
     X509_NAME_free(subject);
     if (rc != 0)

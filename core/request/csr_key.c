@@ -212,7 +212,7 @@ int csr_key_examine(const struct csr_key *key, struct cs_error *err)
     case RSA_NO_MEMORY:
         break;
     }
-    return cs_fail(err, CS_EINTERNAL, "no memory");
+    return cs_fail(err, CS_EBUSY, "no memory");
 }
 
 int csr_key_hash(const struct csr_key *key, uint8_t sha256[32])
@@ -320,7 +320,7 @@ int csr_key_prove(const struct csr_key *key, struct der_span info, struct cs_err
     int rc = 0;
 
     if (!pkey)
-        rc = is_rsa(key) ? cs_fail(err, CS_EINTERNAL, "no memory") :
+        rc = is_rsa(key) ? cs_fail(err, CS_EBUSY, "no memory") :
                            cs_fail_as(err, CS_EINPUT, "ec-point", "the EC key's point is not on its curve: " NEW_KEY);
     else if (!is_rsa(key) && !is_point_of_group(pkey))
         rc = cs_fail_as(err, CS_EINPUT, "ec-point", "the EC key's point is not one of its curve's group: " NEW_KEY);

@@ -45,7 +45,7 @@ static int add(struct csr *out, const char *name, struct cs_error *err)
 {
     out->names[out->n_names] = text_copy(name);
     if (!out->names[out->n_names])
-        return cs_fail(err, CS_EINTERNAL, "no memory");
+        return cs_fail(err, CS_EBUSY, "no memory");
     out->n_names++;
     return 0;
 }
@@ -91,7 +91,7 @@ int csr_names_read(struct csr *out, const X509_NAME *subject, const GENERAL_NAME
         return cs_fail_as(err, CS_EINPUT, "too-many-names", "the CSR has %d names, %d at most are accepted", n, CSR_MAX_NAMES);
     out->names = calloc((size_t)n + 1, sizeof *out->names);
     if (!out->names)
-        return cs_fail(err, CS_EINTERNAL, "no memory");
+        return cs_fail(err, CS_EBUSY, "no memory");
     if (out->cn[0] && add(out, out->cn, err) != 0)
         return -1;
     for (int i = 0; i < n; i++)

@@ -195,7 +195,7 @@ static int watch(struct dns_query *q, short what, event_callback_fn fn)
         event_free(q->event);
     q->event = event_new(loop_base(q->loop), q->fd, what | EV_PERSIST, fn, q);
     if (!q->event || event_add(q->event, NULL) < 0)
-        return cs_fail(&q->err, CS_EINTERNAL, "no memory");
+        return cs_fail(&q->err, CS_EBUSY, "no memory");
     return 0;
 }
 
@@ -298,7 +298,7 @@ struct dns_query *dns_client_ask(struct loop *loop, const struct dns_ask *ask, d
     int name_len;
 
     if (!q) {
-        cs_fail(err, CS_EINTERNAL, "no memory");
+        cs_fail(err, CS_EBUSY, "no memory");
         return NULL;
     }
     memset(q, 0, offsetof(struct dns_query, in));

@@ -71,7 +71,7 @@ struct heart *heart_new(const struct heart *with, struct cs_error *err)
     struct heart *heart = (struct heart *)whole;
 
     if (!whole) {
-        cs_fail(err, CS_EINTERNAL, "out of memory");
+        cs_fail(err, CS_EBUSY, "out of memory");
         return NULL;
     }
     *heart = *with;
@@ -89,7 +89,7 @@ struct heart *heart_new(const struct heart *with, struct cs_error *err)
         heart->jobs && heart->issuers)
         return heart;
     if (heart->visible)
-        cs_fail(err, CS_EINTERNAL, "out of memory");
+        cs_fail(err, CS_EBUSY, "out of memory");
     heart_free(heart);
     return NULL;
 }

@@ -35,13 +35,15 @@ static int compare_keys(const void *a, const void *b)
 
 /* ---- The jobs that are under way ---- */
 
-static int add_to_trees(struct jobs *jobs, struct job *job, struct cs_error *err)
+int job_add(struct job *job, struct cs_error *err)
 {
+    struct jobs *jobs = job->heart->jobs;
+
     if (!tsearch(job, &jobs->by_id, compare_ids))
-        return cs_fail(err, CS_EINTERNAL, "out of memory");
+        return cs_fail(err, CS_EBUSY, "out of memory");
     if (!tsearch(job, &jobs->by_key, compare_keys)) {
         tdelete(job, &jobs->by_id, compare_ids);
-        return cs_fail(err, CS_EINTERNAL, "out of memory");
+        return cs_fail(err, CS_EBUSY, "out of memory");
     }
     jobs->n++;
     return 0;
@@ -129,7 +131,7 @@ static char *join_names(const struct csr *csr)
     return text_take(&names);
 }
 
-static void free_job(struct job *job)
+void job_free(struct job *job)
 {
     assert(!job->first);
     job_drop_visits(job);
@@ -152,18 +154,17 @@ void job_release(struct job *job)
     if (job->phase != JOB_ENDED || job->op_is_out || job->writes || timer_is_set(&job->timer))
         return;
     take_off_trees(job->heart->jobs, job);
-    free_job(job);
+    job_free(job);
 }
 
-/* Takes over what `csr` holds. */
-static struct job *make(struct heart *heart, struct subject_row *row, struct instance *ca, const char *profile, struct csr *csr,
-                        struct cs_error *err)
+struct job *job_make(struct heart *heart, struct subject_row *row, struct instance *ca, const char *profile, struct csr *csr,
+                     struct cs_error *err)
 {
     struct job *job = calloc(1, sizeof *job);
 
     if (!job) {
         csr_free(csr);
-        cs_fail(err, CS_EINTERNAL, "out of memory");
+        cs_fail(err, CS_EBUSY, "out of memory");
         return NULL;
     }
     job->heart = heart;
@@ -175,10 +176,10 @@ static struct job *make(struct heart *heart, struct subject_row *row, struct ins
     job->profile = text_copy(profile);
     job->state = CS_JOB_OPEN;
     if (!job->names || !job->profile)
-        cs_fail(err, CS_EINTERNAL, "out of memory");
+        cs_fail(err, CS_EBUSY, "out of memory");
     else if (compute_key(job, err) == 0)
         return job;
-    free_job(job);
+    job_free(job);
     return NULL;
 }
 
@@ -214,15 +215,14 @@ static void on_names_turn(void *arg)
 
 /* CAs hand the same order to whoever asks for the same names on one account while that is open: with two keys at once, one of
  * them would get the other's certificate. */
-static int queue(struct job *job, struct cs_error *err)
+int job_queue(struct job *job, struct cs_error *err)
 {
-    const int64_t left_ms = job->deadline_ms - cs_wall_ms();
     char *key = names_key(job);
     int rc;
 
     if (!key)
-        return cs_fail(err, CS_EINTERNAL, "out of memory");
-    timer_set_in(job->heart->loop, &job->timer, left_ms > 0 ? left_ms : 0, on_deadline, job);
+        return cs_fail(err, CS_EBUSY, "out of memory");
+    timer_set_at(job->heart->loop, &job->timer, job->end_by_ms, on_deadline, job);
     rc = turn_join(job->heart->name_turns, key, 1, &job->names_place, on_names_turn, job, err);
     free(key);
     return rc;
@@ -258,8 +258,8 @@ static void on_stored(void *arg, const struct cs_error *err)
     counts_step(job, NULL);
     if (job->heart->stopping)
         job_suspend(job);
-    else if (queue(job, &failure) < 0)
-        end_unstored(job, &failure);
+    else if (job_queue(job, &failure) < 0)
+        job_fail(job, &failure);
     else
         job_tell_stored(job);
 }
@@ -271,6 +271,8 @@ static void store(struct job *job)
     job->phase = JOB_STORING;
     job->created_ms = cs_wall_ms();
     job->deadline_ms = job->created_ms + settings->job_deadline_ms;
+    job->began_ms = cs_now_ms();
+    job->end_by_ms = job->began_ms + settings->job_deadline_ms;
     job_save_new(job, on_stored);
 }
 
@@ -339,7 +341,7 @@ static int look_for_chain(struct job *job, struct cs_error *err)
     struct look *look = calloc(1, sizeof *look);
 
     if (!look)
-        return cs_fail(err, CS_EINTERNAL, "out of memory");
+        return cs_fail(err, CS_EBUSY, "out of memory");
     look->job = job;
     look->ca = job->ca->in.name;
     memcpy(look->key, job->key, sizeof look->key);
@@ -352,21 +354,21 @@ static int look_for_chain(struct job *job, struct cs_error *err)
 int job_join(struct heart *heart, struct subject_row *row, const struct grant *grant, struct csr *csr, bool fresh,
              struct job_waiter *waiter, struct cs_error *err)
 {
-    struct job *made = make(heart, row, grant->ca, grant->profile, csr, err), *job;
+    struct job *made = job_make(heart, row, grant->ca, grant->profile, csr, err), *job;
 
     if (!made)
         return -1;
     job = find_by_key(heart, made->key);
     if (job) {
-        free_job(made);
+        job_free(made);
         job->fresh |= fresh;
         job_attach(job, waiter);
         if (job->phase > JOB_STORING)
             job_tell_stored(job);
         return 0;
     }
-    if (random_id(made->id, err) < 0 || add_to_trees(heart->jobs, made, err) < 0) {
-        free_job(made);
+    if (random_id(made->id, err) < 0 || job_add(made, err) < 0) {
+        job_free(made);
         return -1;
     }
     made->fresh = fresh;
@@ -374,61 +376,10 @@ int job_join(struct heart *heart, struct subject_row *row, const struct grant *g
     if (look_for_chain(made, err) < 0) {
         job_leave(waiter);
         take_off_trees(heart->jobs, made);
-        free_job(made);
+        job_free(made);
         return -1;
     }
     return 0;
-}
-
-/* ---- A job of an earlier run ---- */
-
-static void take_stored(struct job *job, const struct cs_job *stored)
-{
-    memcpy(job->id, stored->id, strnlen(stored->id, JOB_ID_LEN));
-    memcpy(job->key, stored->key, sizeof job->key);
-    job->version = stored->version;
-    memcpy(job->step, stored->step, strnlen(stored->step, sizeof job->step - 1));
-    job->attempts = stored->attempts;
-    job->created_ms = stored->created_ms;
-    job->deadline_ms = stored->deadline_ms;
-    job->keep_until_ms = stored->keep_until_ms;
-}
-
-/* An order that was under way when the server went down gets a minute at least: a certificate may lie there already. */
-#define REVIVED_MIN_MS (60 * 1000)
-
-int job_revive(struct heart *heart, const struct cs_job *stored, struct subject_row *row, struct cs_error *err)
-{
-    struct instance *ca = instances_find(heart->instances, ROLE_CA, stored->ca);
-    struct csr csr = { 0 };
-    struct job *job;
-
-    if (!ca)
-        return cs_fail(err, CS_ECONFIG, "its CA \"%s\" is not in the configuration any more", stored->ca);
-    if (csr_read(&csr, stored->csr, stored->csr_len, err) < 0)
-        return -1;
-    job = make(heart, row, ca, stored->profile, &csr, err);
-    if (!job)
-        return -1;
-    take_stored(job, stored);
-    if (stored->data_len) {
-        job->data = malloc(stored->data_len);
-        if (job->data)
-            memcpy(job->data, stored->data, job->data_len = stored->data_len);
-    }
-    if (job->deadline_ms < cs_wall_ms() + REVIVED_MIN_MS)
-        job->deadline_ms = cs_wall_ms() + REVIVED_MIN_MS;
-    if (stored->data_len && !job->data)
-        cs_fail(err, CS_EINTERNAL, "out of memory");
-    if ((stored->data_len && !job->data) || add_to_trees(heart->jobs, job, err) < 0) {
-        free_job(job);
-        return -1;
-    }
-    log_line(CS_LOG_INFO, LOG_WHO, job->id, "order taken up again zone=%s ca=%s step=%s", row->zone, ca->in.name,
-             job->step[0] ? job->step : "none");
-    job->phase = JOB_QUEUED;
-    counts_step(job, NULL);
-    return queue(job, err);
 }
 
 /* ---- All of them ---- */
@@ -477,7 +428,7 @@ static void drop(struct job *job, void *arg)
     while (job->first)
         job_leave(job->first);
     take_off_trees(jobs, job);
-    free_job(job);
+    job_free(job);
 }
 
 void jobs_free(struct jobs *jobs)

@@ -4,8 +4,8 @@
  *
  *   looking -> storing -> queued -> signing -> committing -> ended
  *
- * job.c finds and starts jobs, job_waiter.c tells those who wait, job_run.c takes one from its turn in the zone to its end,
- * job_save.c writes it down.
+ * job.c finds and starts jobs, job_revive.c those of an earlier run, job_waiter.c tells those who wait, job_run.c takes one
+ * from its turn in the zone to its end, job_save.c writes it down.
  */
 #ifndef REQUEST_JOB_H
 #define REQUEST_JOB_H
@@ -59,7 +59,8 @@ struct job {
     char progress[32]; /* what cs_op_step() said last, for the client that waits */
     int64_t step_began_ms; /* on cs_now_ms(): for counts.c */
     int64_t attempts;
-    int64_t created_ms, deadline_ms, keep_until_ms; /* wall clock */
+    int64_t created_ms, deadline_ms, keep_until_ms; /* wall clock: only for what is stored */
+    int64_t began_ms, end_by_ms;                    /* the same on cs_now_ms(), which nobody sets: what counts while it runs */
     bool fresh;                                     /* a stored chain will not do */
     struct job_waiter *first, *last;
     struct job_visit *visits; /* of those who were told that it is stored, and wait no more: they end with it */
@@ -100,6 +101,12 @@ int job_revive(struct heart *heart, const struct cs_job *stored, struct subject_
 
 /* ---- Between the files of the job ---- */
 
+/* A job that is not known yet: job_add() makes it known, job_free() is for one that is not. Takes over what `csr` holds. */
+struct job *job_make(struct heart *heart, struct subject_row *row, struct instance *ca, const char *profile, struct csr *csr,
+                     struct cs_error *err);
+int job_add(struct job *job, struct cs_error *err);
+void job_free(struct job *job);
+int job_queue(struct job *job, struct cs_error *err); /* into the lines of its names and its zone, until its time is over */
 void job_attach(struct job *job, struct job_waiter *waiter);
 void job_tell(struct job *job, const struct job_news *news); /* every waiter hears, and leaves */
 void job_tell_stored(struct job *job);                       /* those hear for whom stored_is_enough */

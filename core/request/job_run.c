@@ -15,16 +15,46 @@
 
 #define LOG_WHO         "job"
 #define STORE_AGAIN_MS  1000
+#define SIGN_AGAIN_MS   1000
 #define MAX_STARTS_ANEW 3
 
 static void sign(struct job *job);
+
+static bool finalize_was_sent(const struct job *job)
+{
+    return strncmp(job->step, "finalize", strlen("finalize")) == 0;
+}
+
+/* ---- Not now, for want of something of our own ---- */
+
+static void sign_again(void *arg)
+{
+    struct job *job = arg;
+
+    if (job->heart->stopping)
+        job_suspend(job);
+    else
+        sign(job);
+}
+
+/* The CA may have issued, which counts against its limits, and what failed is memory or the store: the plugin goes on at its
+ * saved step, as after a start. True: it will. */
+static bool goes_on_later(struct job *job, const struct cs_error *err)
+{
+    if (err->code != CS_EBUSY || !finalize_was_sent(job) || cs_now_ms() + SIGN_AGAIN_MS >= job->end_by_ms)
+        return false;
+    log_line(CS_LOG_WARN, LOG_WHO, job->id, "order goes on in a moment zone=%s step=%s: %s", job->row->zone, job->step,
+             err->text);
+    timer_set_in(job->heart->loop, &job->timer, SIGN_AGAIN_MS, sign_again, job);
+    return true;
+}
 
 /* Its zone is free for the next one. Harmless when it was left already. */
 static void leave_zone(struct job *job, const char *how)
 {
     if (job->zone_place.running)
         log_line(CS_LOG_INFO, LOG_WHO, job->id, "order ended zone=%s outcome=%s ms=%" PRId64, job->row->zone, how,
-                 cs_wall_ms() - job->created_ms);
+                 cs_now_ms() - job->began_ms);
     job_leave_lines(job);
     challenges_release(job->heart->challenges, job);
 }
@@ -87,7 +117,7 @@ static void on_done_saved(void *arg, const struct cs_error *err)
         return;
     }
     log_line(CS_LOG_INFO, LOG_WHO, job->id, "certificate issued zone=%s ca=%s serial=%s names=%zu ms=%" PRId64, job->row->zone,
-             job->ca->in.name, job->certificate.serial, job->csr.n_names, cs_wall_ms() - job->created_ms);
+             job->ca->in.name, job->certificate.serial, job->csr.n_names, cs_now_ms() - job->began_ms);
     counts_step(job, is_late ? NULL : "storing");
     counts_order(job, NULL);
     outbox_wake(job->heart->outbox);
@@ -106,7 +136,7 @@ static int take_chain(struct job *job, const struct cs_chain *chain, struct cs_e
         return -1;
     free(job->url);
     job->url = text_copy(chain->url ? chain->url : "");
-    return job->url ? 0 : cs_fail(err, CS_EINTERNAL, "out of memory");
+    return job->url ? 0 : cs_fail(err, CS_EBUSY, "out of memory");
 }
 
 static void accept_chain(struct job *job, const struct cs_chain *chain)
@@ -114,7 +144,8 @@ static void accept_chain(struct job *job, const struct cs_chain *chain)
     struct cs_error err;
 
     if (take_chain(job, chain, &err) < 0) {
-        job_fail(job, &err);
+        if (!goes_on_later(job, &err))
+            job_fail(job, &err);
         return;
     }
     job->phase = JOB_COMMITTING;
@@ -174,10 +205,6 @@ void job_fail(struct job *job, const struct cs_error *err)
     store_end(job);
 }
 
-static bool finalize_was_sent(const struct job *job)
-{
-    return strncmp(job->step, "finalize", strlen("finalize")) == 0;
-}
 
 static void start_anew(struct job *job, const struct cs_error *why)
 {
@@ -248,6 +275,8 @@ static void on_signed(void *arg, const struct op_result *result)
         job_suspend(job);
     else if (result->err && result->err->code == CS_ERESTART)
         start_anew(job, result->err);
+    else if (result->err && goes_on_later(job, result->err))
+        return;
     else if (result->err)
         job_fail(job, result->err);
     else
@@ -274,7 +303,7 @@ static void sign(struct job *job)
         .data = job->data,
         .data_len = job->data_len,
         .owner = job,
-        .deadline_ms = cs_now_ms() + (job->deadline_ms - cs_wall_ms()),
+        .deadline_ms = job->end_by_ms,
         .on_step = on_step,
         .done = on_signed,
         .arg = job,
@@ -290,7 +319,8 @@ static void sign(struct job *job)
     job->op = instance_sign(job->ca, &call, &err);
     if (!job->op) {
         job->op_is_out = false;
-        job_fail(job, &err);
+        if (!goes_on_later(job, &err))
+            job_fail(job, &err);
     }
 }
 

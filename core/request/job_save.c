@@ -280,7 +280,7 @@ void job_save_postponed(struct job *job)
 /* Without memory for a snapshot nothing can be written; the job's own timer carries the bad news. */
 static void tell_no_memory(void *arg)
 {
-    const struct cs_error err = { .code = CS_EINTERNAL, .text = "out of memory" };
+    const struct cs_error err = { .code = CS_EBUSY, .text = "out of memory" };
     struct job *job = arg;
 
     job->unsaved(job, &err);
@@ -311,7 +311,7 @@ static char *event_json(const struct job *job)
         json_array_append_new(names, json_string(job->csr.names[i]));
     event = json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:I}", "job", job->id, "zone", job->row->zone, "subject",
                       job->row->subject, "names", names, "ca", job->ca->in.name, "key_type", job->csr.key_type, "ms",
-                      (json_int_t)(cs_wall_ms() - job->created_ms));
+                      (json_int_t)(cs_now_ms() - job->began_ms));
     if (event && job->state == CS_JOB_DONE) {
         json_object_set_new(event, "serial", json_string(job->certificate.serial));
         json_object_set_new(event, "not_after_ms", json_integer(job->certificate.not_after_ms));
@@ -438,7 +438,7 @@ void cs_op_save(struct cs_op *op, const char *step, const void *data, size_t len
     if (save && done)
         save->ticket = op_ticket_new(op);
     if (!save || (done && !save->ticket)) {
-        const struct cs_error err = { .code = CS_EINTERNAL, .text = "out of memory" };
+        const struct cs_error err = { .code = CS_EBUSY, .text = "out of memory" };
 
         if (save)
             free_save(save);
@@ -477,7 +477,7 @@ int cs_op_save_wait(struct cs_op *op, const char *step, const void *data, size_t
     assert(!on_loop_thread() && strlen(step) <= MAX_STEP && len <= MAX_DATA);
     args = calloc(1, sizeof *args + len);
     if (!args)
-        return cs_fail(err, CS_EINTERNAL, "out of memory");
+        return cs_fail(err, CS_EBUSY, "out of memory");
     args->op = op;
     memcpy(args->step, step, strlen(step) + 1);
     args->len = len;

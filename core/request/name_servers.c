@@ -94,7 +94,7 @@ struct server_list *name_servers_parse(const char *text, struct cs_error *err)
     struct server_list *list = list_new("");
 
     if (!list) {
-        cs_fail(err, CS_EINTERNAL, "no memory");
+        cs_fail(err, CS_EBUSY, "no memory");
         return NULL;
     }
     for (text += strspn(text, " \t"); *text; text += strspn(text, " \t")) {
@@ -136,7 +136,7 @@ struct name_servers *name_servers_new(struct loop *loop, const struct name_serve
         all->resolvers = list_new("");
     if (!all || !all->resolvers) {
         free(all);
-        cs_fail(err, CS_EINTERNAL, "no memory");
+        cs_fail(err, CS_EBUSY, "no memory");
         return NULL;
     }
     all->loop = loop;
@@ -402,7 +402,7 @@ struct name_search *name_servers_find(struct name_servers *all, const char *zone
     }
     if (!s || !s->zone) {
         free(s);
-        cs_fail(err, CS_EINTERNAL, "no memory");
+        cs_fail(err, CS_EBUSY, "no memory");
         return NULL;
     }
     if (!errand_start(s, zone, LDNS_RR_TYPE_NS)) {

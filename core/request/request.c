@@ -223,7 +223,7 @@ static int decode(struct request *r, const struct submission *s, struct cs_error
 
     r->der = malloc(CSR_MAX_DER);
     if (!r->der)
-        return cs_fail(err, CS_EINTERNAL, "out of memory");
+        return cs_fail(err, CS_EBUSY, "out of memory");
     if (csr_decode(s->body, s->body_len, s->content_type, r->der, &r->der_len, err) < 0)
         return -1;
     shorter = realloc(r->der, r->der_len ? r->der_len : 1);

@@ -111,7 +111,7 @@ static int read_all(const struct store_conn *c, void *arg, struct cs_error *err)
     if (c->ops->job_list_open(c->conn, copy_job, r, err) < 0 || c->ops->challenge_list(c->conn, copy_value, r, err) < 0)
         return -1;
     if (r->no_memory)
-        return cs_fail(err, CS_EINTERNAL, "out of memory");
+        return cs_fail(err, CS_EBUSY, "out of memory");
     for (struct old_job *job = r->jobs; job; job = job->next)
         if (subject_row_read(c, job->stored.subject, &job->row, err) < 0)
             return -1;
@@ -266,7 +266,7 @@ void resume_all(struct heart *heart, cs_done_fn *done, void *arg)
     struct resume *r = calloc(1, sizeof *r);
 
     if (!r) {
-        done(arg, &(struct cs_error){ .code = CS_EINTERNAL, .text = "out of memory" });
+        done(arg, &(struct cs_error){ .code = CS_EBUSY, .text = "out of memory" });
         return;
     }
     r->heart = heart;

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/timer.h"
+
 #define MAX_WAITING 10000 /* look-ups */
 #define MAX_CACHED  10000 /* rows, absent ones too */
 #define MAX_KEY     512   /* bytes of a subject that is cached: strangers' may have thousands */
@@ -39,6 +41,9 @@ struct subjects {
     struct look_up *waiting, **last;
     size_t n_waiting;
     struct look_up *out; /* the batch that is being read */
+    bool sending;
+    struct cs_error unsent; /* why it could not even be sent: told later, as all that goes wrong */
+    struct timer later;
     void *cache;
     size_t n_cached;
     struct seen seen[MAX_SEEN];
@@ -68,11 +73,18 @@ void subject_row_release(struct subject_row *row)
     free(row);
 }
 
+/* What a row function found. A row that is there, but for which there was no memory, is no unknown subject. */
+struct found {
+    struct subject_row *row;
+    bool subject, zone;
+};
+
 static int copy_subject(void *arg, const struct cs_subject *from)
 {
-    struct subject_row **out = arg;
-    struct subject_row *row = calloc(1, sizeof *row);
+    struct found *found = arg;
+    struct subject_row *row = found->row = calloc(1, sizeof *row);
 
+    found->subject = true;
     if (!row)
         return 1;
     row->refs = 1;
@@ -82,14 +94,15 @@ static int copy_subject(void *arg, const struct cs_subject *from)
     row->profile = text_copy(from->profile);
     row->cas = text_copy(from->cas);
     row->enabled = from->enabled;
-    *out = row;
     return 1;
 }
 
 static int copy_zone(void *arg, const struct cs_zone *from)
 {
-    struct subject_row *row = arg;
+    struct found *found = arg;
+    struct subject_row *row = found->row;
 
+    found->zone = true;
     row->dns = text_copy(from->dns);
     row->challenge_zone = text_copy(from->challenge_zone);
     row->servers = text_copy(from->servers);
@@ -99,29 +112,33 @@ static int copy_zone(void *arg, const struct cs_zone *from)
     return 1;
 }
 
+static int read_rows(const struct store_conn *c, const char *subject, struct found *found, struct cs_error *err)
+{
+    const struct subject_row *row;
+
+    if (c->ops->subject_find(c->conn, subject, copy_subject, found, err) < 0)
+        return -1;
+    if (!found->subject)
+        return 0;
+    row = found->row;
+    if (!row || !row->subject || !row->zone || !row->names || !row->profile || !row->cas)
+        return cs_fail(err, CS_EBUSY, "out of memory");
+    if (c->ops->zone_find(c->conn, row->zone, copy_zone, found, err) < 0)
+        return -1;
+    if (found->zone && (!row->dns || !row->challenge_zone || !row->servers))
+        return cs_fail(err, CS_EBUSY, "out of memory");
+    return 0;
+}
+
 int subject_row_read(const struct store_conn *c, const char *subject, struct subject_row **out, struct cs_error *err)
 {
-    struct subject_row *row = NULL;
+    struct found found = { 0 };
+    const int rc = read_rows(c, subject, &found, err);
 
-    *out = NULL;
-    if (c->ops->subject_find(c->conn, subject, copy_subject, &row, err) < 0)
-        return -1;
-    if (!row)
-        return 0;
-    if (c->ops->zone_find(c->conn, row->zone, copy_zone, row, err) < 0) {
-        subject_row_release(row);
-        return -1;
-    }
-    if (!row->dns) {
-        subject_row_release(row);
-        return 0;
-    }
-    if (!row->subject || !row->zone || !row->names || !row->profile || !row->cas || !row->challenge_zone || !row->servers) {
-        subject_row_release(row);
-        return cs_fail(err, CS_EINTERNAL, "out of memory");
-    }
-    *out = row;
-    return 0;
+    *out = rc == 0 && found.zone ? found.row : NULL;
+    if (!*out)
+        subject_row_release(found.row);
+    return rc;
 }
 
 /* ---- The cache ---- */
@@ -228,12 +245,25 @@ static int read_batch(const struct store_conn *c, void *arg, struct cs_error *er
 /* ---- On the loop ---- */
 
 static void send_batch(struct subjects *s);
+static void on_read(void *arg, const struct cs_error *err);
+
+static void on_unsent(void *arg)
+{
+    struct subjects *s = arg;
+
+    on_read(s, &s->unsent);
+}
 
 static void on_read(void *arg, const struct cs_error *err)
 {
     struct subjects *s = arg;
     struct look_up *l = s->out, *next;
 
+    if (s->sending) {
+        s->unsent = *err;
+        timer_set_in(s->heart->loop, &s->later, 0, on_unsent, s);
+        return;
+    }
     s->out = NULL;
     for (; l; l = next) {
         next = l->next;
@@ -252,7 +282,9 @@ static void send_batch(struct subjects *s)
     s->waiting = NULL;
     s->last = &s->waiting;
     s->n_waiting = 0;
+    s->sending = true;
     store_read(s->heart->store, read_batch, s, on_read, s);
+    s->sending = false;
 }
 
 int subjects_find(struct subjects *s, const char *subject, subject_fn *fn, void *arg, struct cs_error *err)
@@ -263,11 +295,11 @@ int subjects_find(struct subjects *s, const char *subject, subject_fn *fn, void 
         return cs_fail(err, CS_EBUSY, "too many requests are waiting to be looked up; try again in a moment");
     l = calloc(1, sizeof *l);
     if (!l)
-        return cs_fail(err, CS_EINTERNAL, "out of memory");
+        return cs_fail(err, CS_EBUSY, "out of memory");
     l->subject = text_copy(subject);
     if (!l->subject) {
         free(l);
-        return cs_fail(err, CS_EINTERNAL, "out of memory");
+        return cs_fail(err, CS_EBUSY, "out of memory");
     }
     l->fn = fn;
     l->arg = arg;
@@ -306,6 +338,7 @@ void subjects_free(struct subjects *s)
 {
     if (!s)
         return;
+    timer_clear(&s->later);
     drop(s->out);
     drop(s->waiting);
     forget_all(s);

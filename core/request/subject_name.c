@@ -227,7 +227,7 @@ static X509_NAME *build(const char *text, int string_type, struct cs_error *err)
         goto out;
     name = X509_NAME_new();
     if (!name) {
-        cs_fail(err, CS_EINTERNAL, "no memory");
+        cs_fail(err, CS_EBUSY, "no memory");
         goto out;
     }
     n_rdns = all.n ? all.v[all.n - 1].rdn + 1 : 0;

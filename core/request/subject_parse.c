@@ -102,7 +102,7 @@ static int read_rfc4514_value(struct subject_attribute *attribute, const char **
         return bad(err, "values in hexadecimal (#…) are not supported; a value that begins with \"#\" is written \"\\#…\"");
     attribute->value = malloc(strlen(*at) + 1);
     if (!attribute->value)
-        return cs_fail(err, CS_EINTERNAL, "no memory");
+        return cs_fail(err, CS_EBUSY, "no memory");
     while (**at && **at != ',' && **at != '+') {
         if (strchr("\";<>", **at))
             return bad(err, "put a backslash before each of these in a subject: \" + , ; < > \\");
@@ -128,7 +128,7 @@ static int read_slash_value(struct subject_attribute *attribute, const char **at
 {
     attribute->value = malloc(strlen(*at) + 1);
     if (!attribute->value)
-        return cs_fail(err, CS_EINTERNAL, "no memory");
+        return cs_fail(err, CS_EBUSY, "no memory");
     while (**at && **at != '/' && **at != '+') {
         if (**at == '\\' && *++*at == '\0')
             return bad(err, "the subject ends with a backslash");

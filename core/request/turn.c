@@ -95,7 +95,7 @@ int turn_join(struct turns *turns, const char *key, int64_t parallel, struct tur
 
     assert(!place->line);
     if (!line)
-        return cs_fail(err, CS_EINTERNAL, "out of memory");
+        return cs_fail(err, CS_EBUSY, "out of memory");
     *place = (struct turn_place){ .line = line, .prev = line->last, .turn = turn, .arg = arg };
     *(line->last ? &line->last->next : &line->first) = place;
     line->last = place;

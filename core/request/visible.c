@@ -73,7 +73,7 @@ struct visible *visible_new(struct loop *loop, const char *const *resolvers, siz
     struct visible *visible = calloc(1, sizeof *visible);
 
     if (!visible) {
-        cs_fail(err, CS_EINTERNAL, "no memory");
+        cs_fail(err, CS_EBUSY, "no memory");
         return NULL;
     }
     visible->loop = loop;
@@ -341,7 +341,7 @@ static int take_servers(struct visible_wait *w, const struct server_list *list)
 {
     w->asked = calloc(list->n, sizeof *w->asked);
     if (!w->asked)
-        return cs_fail(&w->err, CS_EINTERNAL, "no memory");
+        return cs_fail(&w->err, CS_EBUSY, "no memory");
     w->n = list->n;
     for (size_t i = 0; i < list->n; i++)
         w->asked[i] = (struct asked){ .wait = w, .server = list->servers[i], .pause_ms = FIRST_PAUSE_MS,

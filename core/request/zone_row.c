@@ -49,7 +49,7 @@ int zone_row_read(const struct store_conn *c, const char *name, struct zone_row 
             return -1;
     if (found.called && (!found.row || !found.row->zone || !found.row->dns || !found.row->servers)) {
         zone_row_free(found.row);
-        return cs_fail(err, CS_EINTERNAL, "out of memory");
+        return cs_fail(err, CS_EBUSY, "out of memory");
     }
     *out = found.row;
     return 0;

@@ -223,7 +223,7 @@ static int jsonl_append(void *self, const struct cs_event *events, size_t n, str
     if (rc == 0)
         rc = append_lines(self, lines, len, err);
     else
-        cs_fail(err, CS_EINTERNAL, "no memory for %zu audit events", n);
+        cs_fail(err, CS_EBUSY, "no memory for %zu audit events", n);
     free(lines);
     return rc;
 }
@@ -266,7 +266,7 @@ static int jsonl_open(struct cs_instance *in, const void *conf, void **self, str
         return -1;
     sink = malloc(sizeof *sink);
     if (!sink)
-        return cs_fail(err, CS_EINTERNAL, "no memory");
+        return cs_fail(err, CS_EBUSY, "no memory");
     *sink = (struct sink){ .path = path, .fd = -1 };
     if (open_file(sink, err) < 0) {
         free(sink);

@@ -118,7 +118,7 @@ static json_t *make_binding(const struct acme *acme, const char *new_account, st
     if (header && key)
         binding = jose_mac(acme->eab_secret, acme->eab_secret_len, header, key, err);
     else
-        cs_fail(err, CS_EINTERNAL, "out of memory");
+        cs_fail(err, CS_EBUSY, "out of memory");
     free(key);
     json_decref(header);
     return binding;
@@ -150,7 +150,7 @@ static char *make_body(const struct acme *acme, const struct directory_object *d
         rc |= json_object_set_new(body, "termsOfServiceAgreed", json_true());
     if (acme->conf->email.n > 0)
         rc |= add_contacts(body, &acme->conf->email);
-    cs_fail(err, CS_EINTERNAL, "out of memory");
+    cs_fail(err, CS_EBUSY, "out of memory");
     if (acme->eab_secret)
         rc |= json_object_set_new(body, "externalAccountBinding", make_binding(acme, directory->new_account, err));
     if (rc == 0)
@@ -185,7 +185,7 @@ static int take_reply(struct account *account, const struct reply *reply, struct
         return -1;
     free(account->url);
     account->url = text_copy(reply->location);
-    return account->url ? 0 : cs_fail(err, CS_EINTERNAL, "out of memory");
+    return account->url ? 0 : cs_fail(err, CS_EBUSY, "out of memory");
 }
 
 static void on_registered(void *arg, const struct reply *reply, const struct failure *failure)
@@ -225,7 +225,7 @@ static void on_directory(void *arg, const struct failure *failure)
                                                                    .payload = body,
                                                                    .kind = REPLY_JSON },
                                           on_registered, account);
-        cs_fail(&err, CS_EINTERNAL, "out of memory");
+        cs_fail(&err, CS_EBUSY, "out of memory");
     }
     free(body);
     if (!account->exchange)

@@ -70,7 +70,7 @@ static int read_key(struct jose_key **out, int fd, const char *path, struct cs_e
     int rc = -1;
 
     if (!pem)
-        return cs_fail(err, CS_EINTERNAL, "out of memory");
+        return cs_fail(err, CS_EBUSY, "out of memory");
     len = check_mode(fd, path, err) == 0 ? read_all(fd, pem, KEY_FILE_MOST) : 0;
     if (len < 0)
         cs_fail(err, CS_ECONFIG, "%s cannot be read, or is too long for a key", path);

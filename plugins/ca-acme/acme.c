@@ -67,7 +67,7 @@ static int read_eab(struct acme *acme, struct cs_error *err)
         len--;
     acme->eab_secret = malloc(BASE64_DECODED_MAX(len) + 1);
     if (!acme->eab_secret)
-        return cs_fail(err, CS_EINTERNAL, "out of memory");
+        return cs_fail(err, CS_EBUSY, "out of memory");
     if (base64url_decode(acme->eab_secret, &acme->eab_secret_len, hmac, len) < 0 || acme->eab_secret_len < EAB_LEAST_BYTES)
         return cs_fail(err, CS_ECONFIG, "eab_hmac is not a key in base64url of at least %d bytes", EAB_LEAST_BYTES);
     return 0;
@@ -140,7 +140,7 @@ static int acme_open(struct cs_instance *in, const void *conf, void **self, stru
     struct acme *acme = calloc(1, sizeof *acme);
 
     if (!acme)
-        return cs_fail(err, CS_EINTERNAL, "out of memory");
+        return cs_fail(err, CS_EBUSY, "out of memory");
     acme->in = in;
     acme->conf = conf;
     if (check_settings(acme->conf, err) < 0 || read_eab(acme, err) < 0 ||
@@ -149,7 +149,7 @@ static int acme_open(struct cs_instance *in, const void *conf, void **self, stru
     acme->directory = directory_new(acme);
     acme->account = account_new(acme);
     if (!acme->directory || !acme->account) {
-        cs_fail(err, CS_EINTERNAL, "out of memory");
+        cs_fail(err, CS_EBUSY, "out of memory");
         goto out;
     }
     *self = acme;

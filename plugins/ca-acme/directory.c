@@ -103,7 +103,7 @@ static void fetch(struct directory *directory)
                                         on_directory, directory);
     if (directory->exchange)
         return;
-    cs_fail(&err, CS_EINTERNAL, "out of memory");
+    cs_fail(&err, CS_EBUSY, "out of memory");
     failure_of_error(&failure, &err);
     waiters_tell(&directory->waiters, &failure);
 }

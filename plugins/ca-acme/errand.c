@@ -83,7 +83,7 @@ static struct errand *errand_new(struct acme *acme, const char *pem, size_t len,
     struct cs_error err;
 
     if (!errand) {
-        cs_fail(&err, CS_EINTERNAL, "out of memory");
+        cs_fail(&err, CS_EBUSY, "out of memory");
         cs_op_err(op, &err);
         return NULL;
     }
@@ -104,7 +104,7 @@ static void ask(struct errand *errand, const struct exchange_want *want, exchang
     errand->exchange = transport_ask(errand->acme, want, fn, errand);
     if (errand->exchange)
         return;
-    cs_fail(&err, CS_EINTERNAL, "out of memory");
+    cs_fail(&err, CS_EBUSY, "out of memory");
     give_up(errand, &err);
 }
 
@@ -233,7 +233,7 @@ static int renewal_url(struct text *url, const struct errand *errand, struct cs_
     text_addf(url, "%s%s", base, base[strlen(base) - 1] == '/' ? "" : "/");
     if (add_certificate_id(url, errand->certificate) < 0)
         return cs_fail(err, CS_EINPUT, "the certificate does not say which key issued it");
-    return text_failed(url) ? cs_fail(err, CS_EINTERNAL, "out of memory") : 0;
+    return text_failed(url) ? cs_fail(err, CS_EBUSY, "out of memory") : 0;
 }
 
 static void on_directory_for_renewal(void *arg, const struct failure *failure)

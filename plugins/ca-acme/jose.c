@@ -48,7 +48,7 @@ struct jose_key {
 
 static int no_memory(struct cs_error *err)
 {
-    return cs_fail(err, CS_EINTERNAL, "out of memory, or OpenSSL failed");
+    return cs_fail(err, CS_EBUSY, "out of memory, or OpenSSL failed");
 }
 
 static char *encode(const void *data, size_t len)

@@ -205,7 +205,7 @@ static int take_new_order(struct order *order, const struct reply *reply, struct
     if (url_check(&order->acme->rules, reply->location, "order", err) < 0 || take_order(order, reply, err) < 0)
         return -1;
     order->url = text_copy(reply->location);
-    return order->url ? 0 : cs_fail(err, CS_EINTERNAL, "out of memory");
+    return order->url ? 0 : cs_fail(err, CS_EBUSY, "out of memory");
 }
 
 static void begin_order(struct order *order)

@@ -158,7 +158,7 @@ void no_memory(struct order *order)
 {
     struct cs_error err;
 
-    cs_fail(&err, CS_EINTERNAL, "out of memory");
+    cs_fail(&err, CS_EBUSY, "out of memory");
     give_up(order, &err);
 }
 
@@ -268,7 +268,7 @@ struct order *order_new(struct acme *acme, const struct cs_order *asked, struct 
     struct cs_error err;
 
     if (!order) {
-        cs_fail(&err, CS_EINTERNAL, "out of memory");
+        cs_fail(&err, CS_EBUSY, "out of memory");
         cs_op_err(op, &err);
         return NULL;
     }

@@ -112,7 +112,7 @@ static void request(struct exchange *x, const char *method, const char *url, con
                                                       .insecure = conf->insecure },
                            fn, x);
     if (!x->http) {
-        cs_fail(&x->err, CS_EINTERNAL, "out of memory");
+        cs_fail(&x->err, CS_EBUSY, "out of memory");
         fail_later(x);
     }
 }

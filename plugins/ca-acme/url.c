@@ -5,10 +5,12 @@
 #include "url.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/error.h"
 #include "base/text.h"
 
 static bool is_plain(const char *url)
@@ -34,13 +36,14 @@ static char *part(CURLU *parsed, CURLUPart which)
     return copy;
 }
 
-static bool has(CURLU *parsed, CURLUPart which)
+/* Without memory nobody knows: then it may have it. */
+static bool may_have(CURLU *parsed, CURLUPart which)
 {
     char *of_curl = NULL;
-    bool there = curl_url_get(parsed, which, &of_curl, 0) == CURLUE_OK;
+    CURLUcode code = curl_url_get(parsed, which, &of_curl, 0);
 
     curl_free(of_curl);
-    return there;
+    return code == CURLUE_OK || code == CURLUE_OUT_OF_MEMORY;
 }
 
 /* Scheme and host of `url`, for free(). -1: not a URL that we would ask. */
@@ -51,7 +54,7 @@ static int take_apart(const char *url, char **scheme, char **host)
 
     *scheme = *host = NULL;
     if (parsed && is_plain(url) && curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK &&
-        !has(parsed, CURLUPART_USER) && !has(parsed, CURLUPART_PASSWORD) && !has(parsed, CURLUPART_FRAGMENT)) {
+        !may_have(parsed, CURLUPART_USER) && !may_have(parsed, CURLUPART_PASSWORD) && !may_have(parsed, CURLUPART_FRAGMENT)) {
         *scheme = part(parsed, CURLUPART_SCHEME);
         *host = part(parsed, CURLUPART_HOST);
         rc = *scheme && *host ? 0 : -1;
@@ -95,8 +98,11 @@ int url_check(const struct url_rules *rules, const char *url, const char *what, 
     char *scheme, *host;
     int rc = 0;
 
-    if (take_apart(url, &scheme, &host) < 0)
-        return cs_fail_as(err, CS_EREFUSED, "ca-bad-url", "the CA's %s URL is malformed", what);
+    errno = 0;
+    if (take_apart(url, &scheme, &host) < 0) {
+        cs_fail_as(err, CS_EREFUSED, "ca-bad-url", "the CA's %s URL is malformed", what);
+        return error_blame_memory(err);
+    }
     if (strcmp(scheme, "https") != 0 && !(strcmp(scheme, "http") == 0 && strcmp(rules->scheme, "http") == 0))
         rc = cs_fail_as(err, CS_EREFUSED, "ca-bad-url", "the CA's %s URL is not https", what);
     else if (!host_is_allowed(rules, host))

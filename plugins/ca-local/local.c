@@ -327,7 +327,7 @@ static int local_open(struct cs_instance *in, const void *conf, void **self, str
         return -1;
     local = calloc(1, sizeof *local);
     if (!local)
-        return cs_fail(err, CS_EINTERNAL, "out of memory");
+        return cs_fail(err, CS_EBUSY, "out of memory");
     *local = (struct local){ .in = in, .conf = conf };
     if (open_files(local, folder, err) < 0) {
         local_close(local);

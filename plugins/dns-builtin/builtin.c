@@ -204,7 +204,7 @@ static int fill_table(struct builtin *b, struct cs_error *err)
 {
     b->table = table_new();
     if (!b->table)
-        return cs_fail(err, CS_EINTERNAL, "no memory or no random numbers for the DNS table");
+        return cs_fail(err, CS_EBUSY, "no memory or no random numbers for the DNS table");
     for (size_t i = 0; i < b->zones->n_entries; i++)
         if (table_add_fixed(b->table, &b->zones->entries[i].key, b->zones->entries[i].sets, err) < 0)
             return -1;
@@ -229,7 +229,7 @@ static int builtin_open(struct cs_instance *in, const void *conf, void **self, s
     struct builtin *b = calloc(1, sizeof *b);
 
     if (!b)
-        return cs_fail(err, CS_EINTERNAL, "no memory");
+        return cs_fail(err, CS_EBUSY, "no memory");
     b->in = in;
     b->settings = conf;
     b->purge_at_ms = INT64_MAX;

@@ -86,7 +86,7 @@ int record_parse(struct record *record, const char *line, uint32_t default_ttl, 
         return -1;
     root = ldns_dname_new_frm_str("."); /* names are written in full, with or without the dot at the end */
     if (!root) {
-        cs_fail(err, CS_EINTERNAL, "no memory");
+        cs_fail(err, CS_EBUSY, "no memory");
         goto out;
     }
     status = ldns_rr_new_frm_str(&rr, line, default_ttl, root, &previous);

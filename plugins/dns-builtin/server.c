@@ -86,7 +86,7 @@ static int make_stop(struct server *server, struct cs_error *err)
         return cs_fail(err, CS_EINTERNAL, "cannot make an eventfd: %s", strerror(errno));
     server->stop = event_new(server->base, server->stop_fd, EV_READ, on_stop, server);
     if (!server->stop || event_add(server->stop, NULL) < 0)
-        return cs_fail(err, CS_EINTERNAL, "no memory");
+        return cs_fail(err, CS_EBUSY, "no memory");
     return 0;
 }
 
@@ -126,7 +126,7 @@ struct server *server_start(struct cs_instance *in, struct shelf *shelf, struct 
         server->base = event_base_new();
     if (!server || !server->base) {
         free(server);
-        cs_fail(err, CS_EINTERNAL, "no memory");
+        cs_fail(err, CS_EBUSY, "no memory");
         return NULL;
     }
     server->in = in;

@@ -35,7 +35,7 @@ int shelf_publish(struct shelf *shelf, const struct zones *zones, struct table *
     struct snapshot *snapshot = malloc(sizeof *snapshot), *old;
 
     if (!snapshot)
-        return cs_fail(err, CS_EINTERNAL, "no memory for the DNS table");
+        return cs_fail(err, CS_EBUSY, "no memory for the DNS table");
     *snapshot = (struct snapshot){ .zones = zones, .root = table_root(table) };
     old = atomic_exchange(&shelf->current, snapshot);
     if (old) {

@@ -95,7 +95,7 @@ static int reserve(struct table *table, struct cs_error *err)
         struct node *node = malloc(sizeof *node);
 
         if (!node)
-            return cs_fail(err, CS_EINTERNAL, "no memory for the DNS table");
+            return cs_fail(err, CS_EBUSY, "no memory for the DNS table");
         node->left = table->spare;
         table->spare = node;
         table->n_spare++;
@@ -255,7 +255,7 @@ int table_add_fixed(struct table *table, const struct key *key, const struct rrs
         return -1;
     owner = owner_new(key, sets, NULL, 0);
     if (!owner)
-        return cs_fail(err, CS_EINTERNAL, "no memory for the DNS table");
+        return cs_fail(err, CS_EBUSY, "no memory for the DNS table");
     put(table, key, NULL, owner);
     return 0;
 }
@@ -360,7 +360,7 @@ int table_edit(struct table *table, const struct key *key, const struct table_ed
     draft.values = calloc(edit->n_want + edit->n_gone + (old ? old->n_values : 0) + 1, sizeof *draft.values);
     draft.bytes = malloc(rdata_room(edit->want, edit->n_want) + rdata_room(edit->gone, edit->n_gone) + 1);
     if (!draft.values || !draft.bytes) {
-        cs_fail(err, CS_EINTERNAL, "no memory for the DNS table");
+        cs_fail(err, CS_EBUSY, "no memory for the DNS table");
         goto out;
     }
     draft_fill(&draft, old, edit);
@@ -371,7 +371,7 @@ int table_edit(struct table *table, const struct key *key, const struct table_ed
     if (draft.n > 0 || (old && old->fixed)) {
         owner = owner_new(key, old ? old->fixed : NULL, draft.values, draft.n);
         if (!owner) {
-            cs_fail(err, CS_EINTERNAL, "no memory for the DNS table");
+            cs_fail(err, CS_EBUSY, "no memory for the DNS table");
             goto out;
         }
     }

@@ -318,12 +318,12 @@ static int make_tcp(struct server *server, struct cs_error *err)
         return 0;
     server->tcp = calloc(1, sizeof *server->tcp);
     if (!server->tcp)
-        return cs_fail(err, CS_EINTERNAL, "no memory");
+        return cs_fail(err, CS_EBUSY, "no memory");
     server->tcp->server = server;
     server->tcp->tick = event_new(server->base, -1, 0, on_tick, server->tcp);
     server->tcp->pause = event_new(server->base, -1, 0, on_pause_over, server->tcp);
     if (!server->tcp->tick || !server->tcp->pause)
-        return cs_fail(err, CS_EINTERNAL, "no memory");
+        return cs_fail(err, CS_EBUSY, "no memory");
     return 0;
 }
 
@@ -335,13 +335,13 @@ int tcp_add(struct server *server, int fd, struct cs_error *err)
         return -1;
     l = calloc(1, sizeof *l);
     if (!l)
-        return cs_fail(err, CS_EINTERNAL, "no memory");
+        return cs_fail(err, CS_EBUSY, "no memory");
     l->tcp = server->tcp;
     l->next = server->tcp->listeners;
     server->tcp->listeners = l;
     l->event = event_new(server->base, fd, EV_READ | EV_PERSIST, on_connection, l);
     if (!l->event || event_add(l->event, NULL) < 0)
-        return cs_fail(err, CS_EINTERNAL, "no memory");
+        return cs_fail(err, CS_EBUSY, "no memory");
     return 0;
 }
 

@@ -141,14 +141,14 @@ int udp_add(struct server *server, int fd, struct cs_error *err)
     struct udp *udp = calloc(1, sizeof *udp);
 
     if (!udp)
-        return cs_fail(err, CS_EINTERNAL, "no memory");
+        return cs_fail(err, CS_EBUSY, "no memory");
     udp->server = server;
     udp->fd = fd;
     udp->next = server->udp;
     server->udp = udp;
     udp->event = event_new(server->base, fd, EV_READ | EV_PERSIST, on_readable, udp);
     if (!udp->event || event_add(udp->event, NULL) < 0)
-        return cs_fail(err, CS_EINTERNAL, "no memory");
+        return cs_fail(err, CS_EBUSY, "no memory");
     return 0;
 }
 

@@ -54,7 +54,7 @@ static struct entry *entry_at(struct zones *zones, const struct key *key, struct
         return &zones->entries[place];
     entries = realloc(zones->entries, (zones->n_entries + 1) * sizeof *entries);
     if (!entries) {
-        cs_fail(err, CS_EINTERNAL, "no memory");
+        cs_fail(err, CS_EBUSY, "no memory");
         return NULL;
     }
     zones->entries = entries;
@@ -84,7 +84,7 @@ static struct rrset *set_of(struct zones *zones, const struct key *key, uint16_t
             return set;
     set = calloc(1, sizeof *set);
     if (!set) {
-        cs_fail(err, CS_EINTERNAL, "no memory");
+        cs_fail(err, CS_EBUSY, "no memory");
         return NULL;
     }
     *set = (struct rrset){ .next = entry->sets, .type = type, .ttl = ttl };
@@ -126,7 +126,7 @@ int zones_add(struct zones *zones, const struct key *key, uint16_t type, uint32_
                        SET_MOST);
     grown = realloc(set->rdata, set->len + 2 + len);
     if (!grown)
-        return cs_fail(err, CS_EINTERNAL, "no memory");
+        return cs_fail(err, CS_EBUSY, "no memory");
     set->rdata = grown;
     grown[set->len] = (uint8_t)(len >> 8);
     grown[set->len + 1] = (uint8_t)len;
@@ -173,7 +173,7 @@ static int read_zones(struct zones *zones, const struct cs_strings *names, struc
         return cs_fail(err, CS_ECONFIG, "zones: name at least one zone, such as \"go.example.com\"");
     zones->zones = calloc(names->n, sizeof *zones->zones);
     if (!zones->zones)
-        return cs_fail(err, CS_EINTERNAL, "no memory");
+        return cs_fail(err, CS_EBUSY, "no memory");
     for (size_t i = 0; i < names->n; i++) {
         struct zone *zone = &zones->zones[i];
 
@@ -317,7 +317,7 @@ struct zones *zones_new(const struct zones_text *text, struct cs_error *err)
     struct zones *zones = calloc(1, sizeof *zones);
 
     if (!zones) {
-        cs_fail(err, CS_EINTERNAL, "no memory");
+        cs_fail(err, CS_EBUSY, "no memory");
         return NULL;
     }
     if (read_zones(zones, &text->zones, err) < 0 || read_records(zones, text, err) < 0 ||

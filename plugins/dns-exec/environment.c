@@ -64,7 +64,7 @@ static int put(struct environment *environment, const char *entry, size_t len, s
         return cs_fail(err, CS_ECONFIG, "more than %d variables in `environment` and `secrets`", MOST_ENTRIES);
     copy = text_copy_n(entry, len);
     if (!copy)
-        return cs_fail(err, CS_EINTERNAL, "no memory for the environment");
+        return cs_fail(err, CS_EBUSY, "no memory for the environment");
     environment->v[environment->n++] = copy;
     environment->v[environment->n] = NULL;
     return 0;
@@ -99,7 +99,7 @@ static int put_fixed(struct environment *environment, const char *home, struct c
 
     text_addf(&text, "HOME=%s", home);
     if (text_failed(&text))
-        cs_fail(err, CS_EINTERNAL, "no memory for the environment");
+        cs_fail(err, CS_EBUSY, "no memory for the environment");
     else if (put(environment, PATH, strlen(PATH), err) == 0 && put(environment, "LC_ALL=C.UTF-8", 14, err) == 0)
         rc = put(environment, text_of(&text), text.len, err);
     text_free(&text);
@@ -113,7 +113,7 @@ int environment_make(struct environment *environment, const char *home, const st
 
     *environment = (struct environment){ .v = calloc(MOST_ENTRIES + 1, sizeof *environment->v) };
     if (!environment->v)
-        return cs_fail(err, CS_EINTERNAL, "no memory for the environment");
+        return cs_fail(err, CS_EBUSY, "no memory for the environment");
     if (put_fixed(environment, home, err) < 0)
         goto out;
     for (size_t i = 0; i < more->n; i++)

@@ -168,7 +168,7 @@ static int run(const struct exec *x, const struct cs_txt_change *change, const c
     if (envp)
         rc = run_in(x, change, verb, value, envp, op, err);
     else
-        cs_fail(err, CS_EINTERNAL, "no memory to run a program");
+        cs_fail(err, CS_EBUSY, "no memory to run a program");
     free_variables(&variables);
     free(envp);
     return rc;
@@ -245,7 +245,7 @@ static int exec_open(struct cs_instance *in, const void *conf, void **self, stru
         return -1;
     x = calloc(1, sizeof *x);
     if (!x)
-        return cs_fail(err, CS_EINTERNAL, "no memory for dns-exec");
+        return cs_fail(err, CS_EBUSY, "no memory for dns-exec");
     *x = (struct exec){ .in = in, .settings = conf, .stop_fd = -1 };
     if (fill(x, err) < 0) {
         exec_close(x);

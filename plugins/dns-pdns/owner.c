@@ -176,7 +176,7 @@ void owner_set(struct pdns *pdns, const struct cs_txt_change *change, struct cs_
     if (!owner)
         owner = add_owner(pdns, change->owner, change->zone);
     if (!owner || take_goal(owner, change) < 0) {
-        cs_op_err(op, &(struct cs_error){ .code = CS_EINTERNAL, .text = "out of memory" });
+        cs_op_err(op, &(struct cs_error){ .code = CS_EBUSY, .text = "out of memory" });
         return;
     }
     owner->op = op;

@@ -110,7 +110,7 @@ static int pdns_open(struct cs_instance *in, const void *conf, void **self, stru
     struct pdns *pdns = calloc(1, sizeof *pdns);
 
     if (!pdns)
-        return cs_fail(err, CS_EINTERNAL, "out of memory");
+        return cs_fail(err, CS_EBUSY, "out of memory");
     pdns->in = in;
     pdns->conf = conf;
     if (check_settings(conf, err) < 0)
@@ -118,7 +118,7 @@ static int pdns_open(struct cs_instance *in, const void *conf, void **self, stru
     pdns->server = server_new(pdns);
     pdns->zones = zones_new(pdns);
     if (!pdns->server || !pdns->zones || make_texts(pdns) < 0) {
-        cs_fail(err, CS_EINTERNAL, "out of memory");
+        cs_fail(err, CS_EBUSY, "out of memory");
         goto out;
     }
     *self = pdns;

@@ -184,7 +184,7 @@ static int read_rrsets(struct reply_rrset *out, const json_t *rrsets, const char
         return take_rrset(out, found, err);
     out->records = json_array();
     out->comments = json_array();
-    return out->records && out->comments ? 0 : cs_fail(err, CS_EINTERNAL, "out of memory");
+    return out->records && out->comments ? 0 : cs_fail(err, CS_EBUSY, "out of memory");
 }
 
 int reply_read_rrset(struct reply_rrset *out, const char *body, size_t len, const char *owner, struct cs_error *err)
@@ -232,7 +232,7 @@ static int add_found(struct reply_rrset *out, json_t *found, struct cs_error *er
 
     if (ttl > 0)
         out->ttl = ttl;
-    return json_array_append(out->records, found) < 0 ? cs_fail(err, CS_EINTERNAL, "out of memory") : 0;
+    return json_array_append(out->records, found) < 0 ? cs_fail(err, CS_EBUSY, "out of memory") : 0;
 }
 
 int reply_read_disabled(struct reply_rrset *out, const char *body, size_t len, const char *owner, const char *id, size_t most,

@@ -47,7 +47,7 @@ void step_free(struct owner *owner)
 
 static void fail_memory(struct owner *owner)
 {
-    owner_fail(owner, &(struct cs_error){ .code = CS_EINTERNAL, .text = "out of memory, or stopping" });
+    owner_fail(owner, &(struct cs_error){ .code = CS_EBUSY, .text = "out of memory, or stopping" });
 }
 
 static void fail_contested(struct owner *owner)

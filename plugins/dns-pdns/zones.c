@@ -209,7 +209,7 @@ static const char *first_open(struct zones *zones, const char *name)
 
 static void fail_search(struct zones_search *search)
 {
-    finish(search, NULL, &(struct cs_error){ .code = CS_EINTERNAL, .text = "out of memory, or stopping" });
+    finish(search, NULL, &(struct cs_error){ .code = CS_EBUSY, .text = "out of memory, or stopping" });
 }
 
 static void go_on(struct zones_search *search)
@@ -268,7 +268,7 @@ static int take_answer(struct known *entry, const struct cs_http_reply *reply, s
     free(entry->id);
     entry->id = zone.found ? text_copy(zone.id) : NULL;
     if (zone.found && !entry->id)
-        return cs_fail(err, CS_EINTERNAL, "out of memory");
+        return cs_fail(err, CS_EBUSY, "out of memory");
     entry->secondary = zone.secondary;
     entry->state = zone.found ? IS_ZONE : NO_ZONE;
     entry->until_ms = cs_now_ms() + (zone.found && !zone.secondary ? entry->zones->pdns->conf->zone_cache : NOT_A_ZONE_MS);

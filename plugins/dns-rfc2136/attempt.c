@@ -56,7 +56,7 @@ static int wait_for(struct attempt *a, int64_t ms)
     if (left_ms < ms)
         ms = left_ms > 0 ? left_ms : 0;
     a->timer = cs_timer_start(a->in, ms, on_time, a);
-    return a->timer ? 0 : cs_fail(&a->err, CS_EINTERNAL, "no memory");
+    return a->timer ? 0 : cs_fail(&a->err, CS_EBUSY, "no memory");
 }
 
 static void no_answer(struct attempt *a)
@@ -151,7 +151,7 @@ static int watch(struct attempt *a, int events, cs_watch_fn *fn)
 {
     cs_watch_end(a->watch);
     a->watch = cs_watch_fd(a->in, a->fd, events, fn, a);
-    return a->watch ? 0 : cs_fail(&a->err, CS_EINTERNAL, "no memory");
+    return a->watch ? 0 : cs_fail(&a->err, CS_EBUSY, "no memory");
 }
 
 /* The connection stands, or failed: sending tells. */
@@ -193,7 +193,7 @@ void attempt_start(struct attempt *a)
     a->err = (struct cs_error){ .code = CS_OK };
     a->received = a->tcp ? malloc(TCP_MOST) : NULL;
     if (a->tcp && !a->received) {
-        cs_fail(&a->err, CS_EINTERNAL, "no memory");
+        cs_fail(&a->err, CS_EBUSY, "no memory");
         give_up(a);
     } else if (open_socket(a) < 0) {
         socket_failed(a);

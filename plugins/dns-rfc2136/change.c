@@ -77,7 +77,7 @@ static void ask_zone(struct change *c)
     struct cs_error err = { 0 };
 
     if (!ask.message) {
-        cs_fail(&err, CS_EINTERNAL, "no memory");
+        cs_fail(&err, CS_EBUSY, "no memory");
         finish(c, &err);
         return;
     }
@@ -189,7 +189,7 @@ void change_start(struct changes *all, const struct cs_txt_change *change, struc
     int len;
 
     if (!c) {
-        cs_fail(&err, CS_EINTERNAL, "no memory");
+        cs_fail(&err, CS_EBUSY, "no memory");
         cs_op_err(op, &err);
         return;
     }

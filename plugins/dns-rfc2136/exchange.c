@@ -285,7 +285,7 @@ void exchange_start(struct exchanges *all, const struct exchange_ask *ask, struc
     if (!out) {
         free(e);
         free(ask->message);
-        cs_fail(&err, CS_EINTERNAL, "no memory");
+        cs_fail(&err, CS_EBUSY, "no memory");
         ask->fn(ask->arg, &(struct exchange_result){ .err = &err });
         return;
     }

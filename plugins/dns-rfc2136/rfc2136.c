@@ -98,7 +98,7 @@ static struct rfc2136 *rfc2136_new(const struct settings *s, struct cs_error *er
     struct rfc2136 *self = calloc(1, sizeof *self);
 
     if (!self) {
-        cs_fail(err, CS_EINTERNAL, "no memory");
+        cs_fail(err, CS_EBUSY, "no memory");
         return NULL;
     }
     if (read_settings(&self->changes, s, err) < 0) {

@@ -136,5 +136,5 @@ int update_build(uint8_t **out, size_t *out_len, struct wire_name zone, struct w
         rc = 0;
 out:
     ldns_pkt_free(b.pkt);
-    return rc == 0 ? 0 : cs_fail(err, CS_EINTERNAL, "no memory for a DNS update");
+    return rc == 0 ? 0 : cs_fail(err, CS_EBUSY, "no memory for a DNS update");
 }

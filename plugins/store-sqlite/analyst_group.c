@@ -27,7 +27,7 @@ int analyst_group_find(struct db *db, struct cs_error *err)
         return 0;
     text = malloc(GROUPS_TEXT);
     if (!text)
-        return cs_fail(err, CS_EINTERNAL, "no memory");
+        return cs_fail(err, CS_EBUSY, "no memory");
     rc = getgrnam_r(name, &group, text, GROUPS_TEXT, &found);
     if (found)
         db->analytics_gid = group.gr_gid;

@@ -112,7 +112,7 @@ int db_connect(void *self, enum cs_store_use use, void **conn, struct cs_error *
         return cs_fail(err, CS_ECONFIG, "this version of store-sqlite has no such file to open");
     c = calloc(1, sizeof *c);
     if (!c)
-        return cs_fail(err, CS_EINTERNAL, "no memory");
+        return cs_fail(err, CS_EBUSY, "no memory");
     c->db = db;
     c->file = file;
     c->use = use;

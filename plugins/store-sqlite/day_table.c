@@ -55,7 +55,7 @@ int day_prepare(struct conn *c, const char *sql, int64_t day, sqlite3_stmt **s, 
         return -1;
     with_day(&text, sql, day);
     if (text_failed(&text))
-        cs_fail(err, CS_EINTERNAL, "no memory");
+        cs_fail(err, CS_EBUSY, "no memory");
     else if ((rc = sqlite3_prepare_v2(c->sq, text_of(&text), -1, s, NULL)) != SQLITE_OK)
         rc = conn_fail(c, rc, err);
     text_free(&text);
@@ -111,7 +111,7 @@ static int add_day(struct days *days, int64_t day, struct cs_error *err)
     int64_t *more = days->n % 64 ? days->at : realloc(days->at, (days->n + 64) * sizeof *days->at);
 
     if (!more)
-        return cs_fail(err, CS_EINTERNAL, "no memory");
+        return cs_fail(err, CS_EBUSY, "no memory");
     days->at = more;
     days->at[days->n++] = day;
     return 0;
@@ -159,7 +159,7 @@ static int make_view(struct conn *c, struct cs_error *err)
     text_add(&text, view_of_nothing);
     text_add(&text, view_tail);
     if (text_failed(&text))
-        cs_fail(err, CS_EINTERNAL, "no memory");
+        cs_fail(err, CS_EBUSY, "no memory");
     else
         rc = visits_run(c, text_of(&text), err);
     free(days.at);

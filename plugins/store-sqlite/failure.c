@@ -85,6 +85,14 @@ static int io(const struct file *file, sqlite3 *sq, int rc, struct cs_error *err
     return soon(err);
 }
 
+static int no_memory(const struct file *file, struct cs_error *err)
+{
+    cs_fail(err, CS_EBUSY, "there is no memory for the database %s at the moment; try again", file->path);
+    if (err)
+        err->retry_after_ms = TRY_AGAIN_MS;
+    return -1;
+}
+
 /* A row that was refused: by a trigger in its own words, by a CHECK or a type in SQLite's, or because it is there already. */
 static int refused(sqlite3 *sq, int rc, struct cs_error *err)
 {
@@ -114,7 +122,7 @@ int db_fail(const struct file *file, sqlite3 *sq, int rc, struct cs_error *err)
     case SQLITE_TOOBIG:
         return cs_fail(err, CS_EINPUT, "a value is too big for the database");
     case SQLITE_NOMEM:
-        return cs_fail(err, CS_EINTERNAL, "no memory");
+        return no_memory(file, err);
     case SQLITE_NOTADB:
         return db_fail_damaged(file, "it is not a SQLite database", err);
     case SQLITE_CORRUPT:

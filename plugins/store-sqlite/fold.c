@@ -76,7 +76,7 @@ static int one_name(struct conn *c, int64_t day, int64_t k, char **name, struct 
     query_int(&q, k);
     got = query_next(&q, err);
     if (got == 1 && !(*name = text_copy(row_text(&q, 0))))
-        got = cs_fail(err, CS_EINTERNAL, "no memory");
+        got = cs_fail(err, CS_EBUSY, "no memory");
     sqlite3_finalize(s);
     return got;
 }

@@ -99,7 +99,7 @@ static int write_about(const struct file *file, sqlite3 *sq, struct cs_error *er
 
     text_addf(&seconds, "%lld", (long long)(cs_wall_ms() / 1000));
     if (text_failed(&seconds))
-        cs_fail(err, CS_EINTERNAL, "no memory");
+        cs_fail(err, CS_EBUSY, "no memory");
     else
         rc = run_with(file, sq, "INSERT INTO about VALUES ('published', strftime('%Y-%m-%dT%H:%M:%SZ', ?1, 'unixepoch'))",
                       text_of(&seconds), err);
@@ -117,7 +117,7 @@ static int write_all(const struct db *db, const struct file *file, struct cs_err
         return -1;
     if (sqlite3_create_function(sq, "labels_as_json", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, NULL,
                                 labels_as_json, NULL, NULL) != SQLITE_OK)
-        cs_fail(err, CS_EINTERNAL, "no memory");
+        cs_fail(err, CS_EBUSY, "no memory");
     else if (run_with(&db->visits, sq, "ATTACH ?1 AS visits", db->visits.path, err) == 0 && run(file, sq, "BEGIN", err) == 0 &&
              run(file, sq, tables_and_views, err) == 0 && run(&db->visits, sq, rows, err) == 0 &&
              write_about(file, sq, err) == 0)

@@ -64,7 +64,7 @@ static int sqlite_open(struct cs_instance *in, const void *conf, void **self, st
                        sqlite3_libversion());
     db = calloc(1, sizeof *db);
     if (!db)
-        return cs_fail(err, CS_EINTERNAL, "no memory");
+        return cs_fail(err, CS_EBUSY, "no memory");
     db->in = in;
     db->conf = conf;
     if (find_file(db, &file_state, db->conf->file, &db->state, err) < 0 ||

@@ -62,7 +62,7 @@ static int read_sets(struct conn *c, struct stripped **first, struct cs_error *e
         struct stripped *one = calloc(1, sizeof *one + len + 1);
 
         if (!one) {
-            got = cs_fail(err, CS_EINTERNAL, "no memory");
+            got = cs_fail(err, CS_EBUSY, "no memory");
             break;
         }
         one->old = row_int(&q, 0);
@@ -100,7 +100,7 @@ static int without(struct conn *c, struct stripped *one, const char *name, const
         at += len + (at[len] == '\n');
     }
     if (text_failed(&left))
-        cs_fail(err, CS_EINTERNAL, "no memory");
+        cs_fail(err, CS_EBUSY, "no memory");
     else
         rc = words_set_of_text(c, text_of(&left), left.len, &set, err);
     if (rc == 0)

@@ -19,12 +19,12 @@ int visits_writer_open(struct conn *c, struct cs_error *err)
 {
     c->visits = calloc(1, sizeof *c->visits);
     if (!c->visits)
-        return cs_fail(err, CS_EINTERNAL, "no memory");
+        return cs_fail(err, CS_EBUSY, "no memory");
     c->visits->words = words_new();
     c->visits->tally = tally_new();
     c->visits->version = -1;
     if (!c->visits->words || !c->visits->tally)
-        return cs_fail(err, CS_EINTERNAL, "no memory");
+        return cs_fail(err, CS_EBUSY, "no memory");
     sqlite3_rollback_hook(c->sq, on_rollback, c->visits);
     return 0;
 }

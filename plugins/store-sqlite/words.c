@@ -102,7 +102,7 @@ static struct word *remember(struct words *words, enum kind kind, const char *te
     struct word **bucket = &words->by_text[bucket_of_text(words, kind, text, len)];
 
     if (!w) {
-        cs_fail(err, CS_EINTERNAL, "no memory");
+        cs_fail(err, CS_EBUSY, "no memory");
         return NULL;
     }
     w->kind = kind;
@@ -248,7 +248,7 @@ int words_label(struct conn *c, const char *name, const char *value, int64_t *id
         return -1;
     add_label(&text, name, value);
     if (text_failed(&text))
-        cs_fail(err, CS_EINTERNAL, "no memory");
+        cs_fail(err, CS_EBUSY, "no memory");
     else
         rc = label_of_text(c, text_of(&text), text.len, id, err);
     text_free(&text);
@@ -271,7 +271,7 @@ static int canonical(const struct cs_visit_label *labels, size_t n, struct text 
             text_add_char(text, '\n');
         add_label(text, labels[i].name, labels[i].value);
     }
-    return text_failed(text) ? cs_fail(err, CS_EINTERNAL, "no memory") : 0;
+    return text_failed(text) ? cs_fail(err, CS_EBUSY, "no memory") : 0;
 }
 
 /* The ids of the labels that a canonical text names. */
@@ -332,7 +332,7 @@ static int read_set(struct conn *c, int64_t id, const struct label_set **set, st
     if (rc == 0)
         rc = cs_fail(err, CS_ECONFIG, "%s is damaged: there is no label set %lld", c->file->path, (long long)id);
     else if (rc == 1)
-        rc = text ? words_set_of_text(c, text, strlen(text), set, err) : cs_fail(err, CS_EINTERNAL, "no memory");
+        rc = text ? words_set_of_text(c, text, strlen(text), set, err) : cs_fail(err, CS_EBUSY, "no memory");
     free(text);
     return rc;
 }

@@ -42,13 +42,13 @@ enum cs_code {
     CS_ENOTFOUND, /* there is no such thing                                                    404 */
     CS_ECONFLICT, /* exists already, or somebody changed it meanwhile                          409 */
     CS_ELIMIT,    /* too many; retry_after_ms says when it will work                           429 */
-    CS_EBUSY,     /* overloaded, or a resource is held by somebody else: try again             503 */
+    CS_EBUSY,     /* overloaded, no memory, or a resource is held by somebody else: try again  503 */
     CS_ETIMEDOUT, /* a deadline passed: try again                                              504 */
     CS_ESHUTDOWN, /* the server is stopping: try again                                         503 */
     CS_EUPSTREAM, /* a CA or DNS server failed or could not be reached: try again              502 */
     CS_EREFUSED,  /* a CA or DNS server understood and said no: trying again will not help     502 */
     CS_ECONFIG,   /* the configuration or the set-up of a server is wrong: the operator acts   500 */
-    CS_EINTERNAL, /* a bug, or no memory                                                       500 */
+    CS_EINTERNAL, /* a bug                                                                      500 */
     CS_ERESTART   /* `resume` does not know this step: the core starts the order anew              */
 };
 

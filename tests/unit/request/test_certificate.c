@@ -267,9 +267,9 @@ static void the_dates_hold_now(void **state)
     struct wish leaf = leaf_wish();
 
     (void)state;
-    leaf.from_s = 60;
+    leaf.from_s = 3600;
     accepts_leaf(&leaf, "go.example.com");
-    leaf.from_s = 61;
+    leaf.from_s = 3601;
     refuses_leaf(&leaf, "not yet valid");
     leaf.from_s = -3600;
     leaf.to_s = 1;

@@ -160,6 +160,37 @@ static void a_step_after_finalize_never_starts_anew(void **state)
     free(csr);
 }
 
+static void an_order_that_lacks_memory_after_finalize_goes_on_at_its_step_until_its_time_is_over(void **state)
+{
+    char *csr = rig_csr("a.x.example"), *calls;
+    size_t n = 0;
+
+    (void)state;
+    subject("save:finalize+fail:6"); /* CS_EBUSY */
+    rig_submit(&rig, csr, 24 * 3600 * 1000, false, false, &one);
+    rig_hurry_until(&rig, 20 * 1000, one.came);
+    assert_int_equal(one.code, CS_EBUSY);
+    calls = rig_calls(&rig);
+    for (const char *at = calls; (at = strstr(at, "resume ")); at++)
+        n++;
+    assert_in_range(n, 3, 900);
+    free(calls);
+    free(csr);
+}
+
+static void an_order_that_lacks_memory_before_finalize_fails_at_once(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    subject("save:order+fail:6");
+    rig_post(&rig, csr, &one);
+    rig_until(&rig, &one.came);
+    assert_int_equal(one.code, CS_EBUSY);
+    rig_assert_calls(&rig, 1);
+    free(csr);
+}
+
 static void a_late_chain_turns_a_failed_job_into_a_done_one(void **state)
 {
     char *csr = rig_csr("a.x.example"), job[64];
@@ -242,6 +273,8 @@ int main(void)
         TEST(a_stop_suspends_and_a_start_goes_on),
         TEST(a_step_the_plugin_does_not_know_starts_anew),
         TEST(a_step_after_finalize_never_starts_anew),
+        TEST(an_order_that_lacks_memory_after_finalize_goes_on_at_its_step_until_its_time_is_over),
+        TEST(an_order_that_lacks_memory_before_finalize_fails_at_once),
         TEST(a_late_chain_turns_a_failed_job_into_a_done_one),
         TEST(a_chain_that_comes_before_the_failure_is_told_is_handed_out),
         TEST(an_order_whose_subject_is_gone_does_not_go_on),

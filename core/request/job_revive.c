@@ -1,0 +1,77 @@
+/*
+ * A job of an earlier run, made of its stored row; see job.h. Called by resume.c.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/log.h"
+#include "request/counts.h"
+#include "request/job.h"
+
+#define LOG_WHO "job"
+
+static void take_stored(struct job *job, const struct cs_job *stored)
+{
+    memcpy(job->id, stored->id, strnlen(stored->id, JOB_ID_LEN));
+    memcpy(job->key, stored->key, sizeof job->key);
+    job->version = stored->version;
+    memcpy(job->step, stored->step, strnlen(stored->step, sizeof job->step - 1));
+    job->attempts = stored->attempts;
+    job->created_ms = stored->created_ms;
+    job->deadline_ms = stored->deadline_ms;
+    job->keep_until_ms = stored->keep_until_ms;
+}
+
+static int take_data(struct job *job, const struct cs_job *stored, struct cs_error *err)
+{
+    job->data = stored->data_len ? malloc(stored->data_len) : NULL;
+    if (stored->data_len && !job->data)
+        return cs_fail(err, CS_EBUSY, "out of memory");
+    if (stored->data_len)
+        memcpy(job->data, stored->data, job->data_len = stored->data_len);
+    return 0;
+}
+
+/* An order that was under way when the server went down gets a minute at least: a certificate may lie there already. Never more
+ * than a new one, whatever the wall clock says by now; from here on it counts no more. */
+#define REVIVED_MIN_MS (60 * 1000)
+
+static void take_time(struct job *job)
+{
+    const int64_t wall_ms = cs_wall_ms(), now_ms = cs_now_ms(), most_ms = job->heart->settings->job_deadline_ms;
+    int64_t left_ms = job->deadline_ms - wall_ms, age_ms = wall_ms - job->created_ms;
+
+    left_ms = left_ms < most_ms ? left_ms : most_ms;
+    left_ms = left_ms > REVIVED_MIN_MS ? left_ms : REVIVED_MIN_MS;
+    job->deadline_ms = wall_ms + left_ms;
+    job->end_by_ms = now_ms + left_ms;
+    job->began_ms = now_ms - (age_ms > 0 ? age_ms : 0);
+}
+
+int job_revive(struct heart *heart, const struct cs_job *stored, struct subject_row *row, struct cs_error *err)
+{
+    struct instance *ca = instances_find(heart->instances, ROLE_CA, stored->ca);
+    struct csr csr = { 0 };
+    struct job *job;
+
+    if (!ca)
+        return cs_fail(err, CS_ECONFIG, "its CA \"%s\" is not in the configuration any more", stored->ca);
+    if (csr_read(&csr, stored->csr, stored->csr_len, err) < 0)
+        return -1;
+    job = job_make(heart, row, ca, stored->profile, &csr, err);
+    if (!job)
+        return -1;
+    take_stored(job, stored);
+    take_time(job);
+    if (take_data(job, stored, err) < 0 || job_add(job, err) < 0) {
+        job_free(job);
+        return -1;
+    }
+    log_line(CS_LOG_INFO, LOG_WHO, job->id, "order taken up again zone=%s ca=%s step=%s", row->zone, ca->in.name,
+             job->step[0] ? job->step : "none");
+    job->phase = JOB_QUEUED;
+    counts_step(job, NULL);
+    if (job_queue(job, err) < 0)
+        job_fail(job, err);
+    return 0;
+}
