@@ -7,6 +7,7 @@
  * wait get a retryable answer; then everything is closed. A second signal skips the first phase.
  */
 #include <event2/event.h>
+#include <inttypes.h>
 #include <openssl/ssl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "command/command.h"
+#include "command/descriptors.h"
 #include "command/gauges.h"
 #include "command/serve_control.h"
 #include "command/serve_keys.h"
@@ -28,7 +30,6 @@
 #include "request/heart.h"
 
 #define LOG_WHO       "serve"
-#define TRANSFERS     256         /* outgoing at a time */
 #define CLOSING_MS    (10 * 1000) /* for plugins to finish, once they were told to */
 #define LOOK_AGAIN_MS 20
 
@@ -111,7 +112,7 @@ static int make_parts(struct server *s, struct cs_error *err)
     s->loop = loop_new(err);
     if (!s->loop)
         return -1;
-    s->client = http_client_new(s->loop, "countersign/" CS_VERSION, TRANSFERS, err);
+    s->client = http_client_new(s->loop, "countersign/" CS_VERSION, DESCRIPTORS_TRANSFERS, err);
     if (!s->client)
         return -1;
     s->metrics = metrics_new();
@@ -426,8 +427,27 @@ static void close_all(struct server *s)
     setup_free(&s->setup);
 }
 
+/* Clients get what the server itself does not need, whatever the settings say. */
+static int share_descriptors(struct settings *settings, struct cs_error *err)
+{
+    const int64_t limit = descriptors_limit();
+    int64_t clients;
+
+    if (descriptors_share(settings, limit, &clients, err) < 0)
+        return -1;
+    if (clients < settings->max_connections)
+        log_line(CS_LOG_WARN, LOG_WHO, "",
+                 "max_connections is lowered: too few files may be open; raise LimitNOFILE= of the unit, or lower "
+                 "max_connections limit=%" PRId64 " wanted=%" PRId64 " clients=%" PRId64,
+                 limit, settings->max_connections, clients);
+    settings->max_connections = clients;
+    return 0;
+}
+
 static int start(struct server *s, struct cs_error *err)
 {
+    if (share_descriptors(&s->setup.settings, err) < 0)
+        return -1;
     if (make_parts(s, err) < 0 || bind_or_say_who_runs(s, err) < 0)
         return -1;
     if (setup_become_user(&s->setup, err) < 0 || setup_lock_state(&s->setup, err) < 0)

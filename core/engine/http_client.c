@@ -145,7 +145,7 @@ static void start(struct cs_http *http)
         cs_fail(&http->err, CS_EBUSY, "no memory for a request");
     else if (http_request_prepare(http, http->easy, client->user_agent, &http->err) == 0 &&
              curl_multi_add_handle(client->multi, http->easy))
-        cs_fail(&http->err, CS_EINTERNAL, "libcurl does not take a request");
+        cs_fail(&http->err, CS_EBUSY, "libcurl does not take a request: no memory");
     move(http, http->err.code == CS_OK ? HTTP_RUNNING : HTTP_FINISHED);
 }
 

@@ -2,11 +2,13 @@
  * A request: copied, checked, turned into curl's options; and what curl's failures mean in an operator's words.
  * Called by http_client.c.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/error.h"
 #include "engine/http_parts.h"
 
 #define TIMEOUT_DEFAULT_MS   30000
@@ -193,11 +195,14 @@ int http_request_prepare(struct cs_http *http, CURL *easy, const char *user_agen
 {
     int64_t left_ms = http->deadline_ms - cs_now_ms();
 
+    errno = 0;
     if (!set_fixed(easy) || !set_trust(easy, http->ca_file) || !set_way(easy, http) || !set_method(easy, http) ||
         !set_limits(easy, left_ms > 1 ? left_ms : 1) || curl_easy_setopt(easy, CURLOPT_HTTPHEADER, http->headers) ||
         curl_easy_setopt(easy, CURLOPT_USERAGENT, user_agent) || curl_easy_setopt(easy, CURLOPT_PRIVATE, http) ||
-        curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, http->curl_says))
-        return cs_fail(err, CS_EINTERNAL, "libcurl refuses an option: is it older than 7.88?");
+        curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, http->curl_says)) {
+        cs_fail(err, CS_EINTERNAL, "libcurl refuses an option: is it older than 7.88?");
+        return error_blame_memory(err);
+    }
     http_answer_attach(http->answer, easy);
     return 0;
 }

@@ -29,10 +29,10 @@ static void deliver(struct cs_op *op)
     loop_post(op->setup.loop, &op->mail);
 }
 
-static void fail(struct cs_op *op, const char *text)
+static void fail(struct cs_op *op, enum cs_code code, const char *text)
 {
     op->failed = true;
-    cs_fail(&op->err, CS_EINTERNAL, "%s: %s", op->who, text);
+    cs_fail(&op->err, code, "%s: %s", op->who, text);
 }
 
 void cs_op_ok(struct cs_op *op)
@@ -51,7 +51,7 @@ void cs_op_ok_data(struct cs_op *op, const void *data, size_t len)
         ((char *)op->data)[len] = '\0';
         op->len = len;
     } else {
-        fail(op, "no memory for the answer");
+        fail(op, CS_EBUSY, "no memory for the answer");
     }
     deliver(op);
 }
@@ -60,7 +60,7 @@ void op_finish_err(struct cs_op *op, const char *service, const struct cs_error 
 {
     op_win(op, service);
     if (!err || err->code <= CS_OK || err->code > CS_ERESTART) {
-        fail(op, "the plugin failed without saying why");
+        fail(op, CS_EINTERNAL, "the plugin failed without saying why");
     } else {
         op->failed = true;
         op->err = *err;
@@ -130,9 +130,9 @@ void cs_op_ok_chain(struct cs_op *op, const struct cs_chain *chain)
     memcpy(&known, chain, chain->size < sizeof known ? chain->size : sizeof known);
     if (!known.pem || known.len == 0 || known.len > CHAIN_MAX_BYTES || memchr(known.pem, '\0', known.len) ||
         known.n_alternates > CHAIN_MAX_ALTERNATES || (known.n_alternates && !known.alternates))
-        fail(op, "the plugin's chain is empty, too long, or not text");
+        fail(op, CS_EINTERNAL, "the plugin's chain is empty, too long, or not text");
     else if (!(op->chain = chain_copy(&known)))
-        fail(op, "no memory for the chain");
+        fail(op, CS_EBUSY, "no memory for the chain");
     deliver(op);
 }
 

@@ -4,6 +4,7 @@
  */
 #include "jose.h"
 
+#include <errno.h>
 #include <openssl/bio.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
@@ -15,6 +16,7 @@
 #include <string.h>
 
 #include "base/base64url.h"
+#include "base/error.h"
 #include "base/text.h"
 
 #define MESSAGE_MAX ((size_t)128 * 1024)
@@ -390,12 +392,15 @@ char *jose_sign(const struct jose_key *key, const struct jose_header *header, co
     char *signature = NULL, *message = NULL;
     size_t header_len;
 
+    errno = 0;
     if (make_header(&words, key, header) == 0 && make_input(&input, &header_len, text_of(&words), payload) == 0)
         signature = signature_of(key, &input);
     if (signature)
         message = make_message(&input, header_len, signature);
-    if (!message)
+    if (!message) {
         cs_fail(err, CS_EINTERNAL, "a message to the CA could not be signed");
+        error_blame_memory(err);
+    }
     free(signature);
     text_free(&input);
     text_free(&words);

@@ -72,25 +72,25 @@ int db_fail_damaged(const struct file *file, const char *how, struct cs_error *e
     return -1;
 }
 
-static int io(const struct file *file, sqlite3 *sq, int rc, struct cs_error *err)
-{
-    const int left = errno, said = sqlite3_system_errno(sq), number = said ? said : left; /* of a COMMIT it says nothing */
-
-    if (rc == SQLITE_IOERR_NOMEM)
-        return cs_fail(err, CS_EINTERNAL, "no memory");
-    if (known_io(file, number, err) < 0)
-        return -1;
-    cs_fail_as(err, CS_EBUSY, STORAGE_UNAVAILABLE, "reading or writing %s failed (%s, %s): check the disk", file->path,
-               sqlite3_errmsg(sq), strerrordesc_np(number));
-    return soon(err);
-}
-
 static int no_memory(const struct file *file, struct cs_error *err)
 {
     cs_fail(err, CS_EBUSY, "there is no memory for the database %s at the moment; try again", file->path);
     if (err)
         err->retry_after_ms = TRY_AGAIN_MS;
     return -1;
+}
+
+static int io(const struct file *file, sqlite3 *sq, int rc, struct cs_error *err)
+{
+    const int left = errno, said = sqlite3_system_errno(sq), number = said ? said : left; /* of a COMMIT it says nothing */
+
+    if (rc == SQLITE_IOERR_NOMEM)
+        return no_memory(file, err);
+    if (known_io(file, number, err) < 0)
+        return -1;
+    cs_fail_as(err, CS_EBUSY, STORAGE_UNAVAILABLE, "reading or writing %s failed (%s, %s): check the disk", file->path,
+               sqlite3_errmsg(sq), strerrordesc_np(number));
+    return soon(err);
 }
 
 /* A row that was refused: by a trigger in its own words, by a CHECK or a type in SQLite's, or because it is there already. */
