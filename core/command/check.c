@@ -1,13 +1,15 @@
 /*
  * `countersign check`: would the server start with this file? Reads it, loads the plugins, fills their settings, asks each
- * whether it would open with them, prints each fault with file and line, not only the first. Opens nothing, binds nothing,
- * writes nothing.
+ * whether it would open with them, looks at the store's files (room, damage), prints each fault, with file and line where
+ * there is one, not only the first. Binds nothing, writes nothing.
  */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "command/check_tls.h"
 #include "command/command.h"
 #include "command/setup.h"
+#include "engine/log.h"
 #include "request/blocked_keys.h"
 
 /* ---- Addresses ---- */
@@ -76,6 +78,40 @@ static void check_plugins(struct setup *setup, struct instances **instances)
         instances_check(*instances);
 }
 
+/* ---- What the store's files look like ---- */
+
+static void complain(void *arg, const char *text)
+{
+    struct config *config = arg;
+
+    config_complain(config, NULL, "%s", text);
+}
+
+/* Before the first start there is no folder, and nothing to look at. */
+static bool has_folder(const struct setup *setup, const struct instance *store)
+{
+    struct text path = TEXT_MAX(4096);
+    bool has;
+
+    text_addf(&path, "%s/%s.%s", setup->settings.state, role_name(ROLE_STORE), store->in.name);
+    has = !text_failed(&path) && access(text_of(&path), F_OK) == 0;
+    text_free(&path);
+    return has;
+}
+
+static void check_files(const struct setup *setup, struct instances *instances)
+{
+    const struct instance *store = instances ? instances_at(instances, ROLE_STORE, 0) : NULL;
+    struct cs_error err = { 0 };
+
+    if (config_complaint_count(setup->config) || !store || !store->plugin.store.inspect || !has_folder(setup, store))
+        return;
+    log_setup(setup->settings.log_level);
+    if (instances_open(instances, ROLE_STORE, &err) < 0 ||
+        store->plugin.store.inspect(store->self, complain, setup->config, &err) < 0)
+        config_complain(setup->config, NULL, "%s", err.text);
+}
+
 /* ---- The summary ---- */
 
 static void print_listener(const char *what, const struct listen_settings *listen)
@@ -129,6 +165,7 @@ int command_check(const struct command_line *line)
         check_certificates(setup.config, &setup.settings);
         check_blocked_keys(setup.config, &setup.settings);
         check_plugins(&setup, &instances);
+        check_files(&setup, instances);
     }
     faults = config_complaint_count(setup.config);
     if (faults == 0)

@@ -154,6 +154,9 @@ void gauges_refresh(const struct gauges *gauges)
         store_measure(gauges->store, gauges->metrics, "state");
     if (gauges->visits)
         visits_measure(gauges->visits);
+    else if (gauges->visits_are_lost)
+        metrics_gauge(gauges->metrics, "countersign_store_failing", "1: what was written last could not be committed.",
+                      "records=\"visits\"", 1);
     if (gauges->outbox)
         outbox_measure(gauges->outbox, gauges->metrics);
     ledger_measure(gauges->ledger);

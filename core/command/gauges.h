@@ -20,6 +20,7 @@ struct gauges {
     const struct outbox *outbox;
     const struct ledger *ledger;
     const struct heart *heart;
+    bool visits_are_lost; /* their database cannot be used */
 };
 
 /* What stays as it is: versions, plugins, when the process began. */

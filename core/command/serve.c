@@ -202,7 +202,8 @@ static struct gauges gauges_of(const struct server *s)
     const struct records *r = &s->records;
 
     return (struct gauges){ .metrics = s->metrics, .settings = &s->setup.settings, .instances = s->instances, .store = r->store,
-                            .visits = r->visits, .outbox = r->outbox, .ledger = r->ledger, .heart = s->heart };
+                            .visits = r->visits, .outbox = r->outbox, .ledger = r->ledger, .heart = s->heart,
+                            .visits_are_lost = r->visits_are_lost };
 }
 
 static void refresh_metrics(void *arg)
@@ -236,6 +237,7 @@ static int open_http(struct server *s, struct cs_error *err)
     const struct http_settings with = { .wait_ms = settings->wait_ms,
                                         .max_connections = (size_t)settings->max_connections,
                                         .visits = s->records.visits,
+                                        .visits_are_lost = s->records.visits_are_lost,
                                         .proxies = settings->proxies,
                                         .n_proxies = settings->n_proxies };
 

@@ -3,6 +3,8 @@
  */
 #include "command/serve_records.h"
 
+#include <string.h>
+
 #include "engine/log.h"
 
 enum { READERS = 2 };
@@ -48,6 +50,16 @@ static void on_labels(void *arg, const struct cs_error *err)
                  "no labels are recorded until the declared ones can be read: %s", err->text);
 }
 
+/* Certificates are issued all the same; a restart tries again. */
+static bool go_without_visits(struct records *r, const struct settings *settings, const struct cs_error *err)
+{
+    if (strncmp(err->reason, "storage-", strlen("storage-")) != 0)
+        return false;
+    log_line(CS_LOG_ERROR, "visits", "", "no visits are recorded until the next start: %s", err->text);
+    r->visits_are_lost = settings->visits.enabled;
+    return true;
+}
+
 static int open_visits(struct records *r, struct loop *loop, struct instance *plugin, struct metrics *metrics,
                        const struct settings *settings, struct cs_error *err)
 {
@@ -72,7 +84,7 @@ static int open_visits(struct records *r, struct loop *loop, struct instance *pl
         return -1;
     with.labels = r->labels;
     r->visits = visits_open(&with, err);
-    return r->visits ? 0 : -1;
+    return r->visits || go_without_visits(r, settings, err) ? 0 : -1;
 }
 
 int records_open(struct records *r, struct loop *loop, struct instances *instances, struct metrics *metrics,

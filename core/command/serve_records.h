@@ -14,6 +14,7 @@ struct records {
     struct ledger *ledger;
     struct labels_declared *labels; /* NULL as long as no visits are recorded */
     struct visits *visits;          /* NULL: none are recorded; the configuration or the store does without */
+    bool visits_are_lost;           /* none are recorded, though they should: their database cannot be used */
 };
 
 /* Opens the store's instance and the audit instances, migrates, and starts the threads; from then on cs_keep_get() and

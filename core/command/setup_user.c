@@ -15,6 +15,19 @@
 
 /* ---- Folders ---- */
 
+static const char *advice(int error_number)
+{
+    switch (error_number) {
+    case EROFS:
+        return ": mount it for writing, `mount -o remount,rw`";
+    case ENOSPC:
+    case EDQUOT:
+        return ": make room there";
+    default:
+        return "";
+    }
+}
+
 static int check_folder(const struct setup *setup, const char *path, const struct stat *st, struct cs_error *err)
 {
     if (st->st_uid != setup->user)
@@ -45,7 +58,7 @@ int setup_make_folder(const struct setup *setup, const char *path, struct cs_err
         return -1;
     made = mkdir(path, 0700) == 0;
     if (!made && errno != EEXIST)
-        return cs_fail(err, CS_ECONFIG, "cannot make the folder %s: %s", path, strerror(errno));
+        return cs_fail(err, CS_ECONFIG, "cannot make the folder %s: %s%s", path, strerror(errno), advice(errno));
     fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 || (made && fchown(fd, setup->user, setup->group) < 0) || fstat(fd, &st) < 0)
         cs_fail(err, CS_ECONFIG, "cannot use the folder %s: %s", path, strerror(errno));
@@ -114,7 +127,8 @@ static int take_lock(const struct setup *setup, const char *path, int fd, struct
     char holder[32];
 
     if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-        return write_holder(fd) == 0 ? 0 : cs_fail(err, CS_ECONFIG, "cannot write %s: %s", path, strerror(errno));
+        return write_holder(fd) == 0 ? 0
+                                   : cs_fail(err, CS_ECONFIG, "cannot write %s: %s%s", path, strerror(errno), advice(errno));
     if (errno != EWOULDBLOCK)
         return cs_fail(err, CS_ECONFIG, "cannot lock %s: %s", path, strerror(errno));
     read_holder(fd, holder);
@@ -132,7 +146,7 @@ int setup_lock_state(struct setup *setup, struct cs_error *err)
     if (!text_failed(&path))
         fd = open(text_of(&path), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
-        cs_fail(err, CS_ECONFIG, "cannot open %s: %s", text_of(&path), strerror(errno));
+        cs_fail(err, CS_ECONFIG, "cannot open %s: %s%s", text_of(&path), strerror(errno), advice(errno));
         goto out;
     }
     if (take_lock(setup, text_of(&path), fd, err) < 0)

@@ -130,6 +130,8 @@ static struct visit *arrive(struct api *api, const struct connection *c, const s
     snprintf(labels, sizeof labels, "from=\"%s\"", arrival_word(arrival.from));
     metrics_count(api->metrics, "countersign_http_sources_total", "Signing requests by who said where they come from.",
                   labels, 1);
+    if (api->visits_are_lost)
+        metrics_count(api->metrics, "countersign_visits_lost_total", "Visits that could not be recorded.", "", 1);
     return visit_begin(api->visits, &(struct visit_arrival){ .source = arrival.source, .client = arrival.client });
 }
 

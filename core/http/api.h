@@ -13,6 +13,7 @@ struct api {
     struct heart *heart;
     struct metrics *metrics;
     struct visits *visits; /* NULL: none are recorded */
+    bool visits_are_lost;  /* though they should be */
     struct proxies proxies;
     int64_t wait_ms; /* how long a client waits by default, and at most */
 };

@@ -75,7 +75,8 @@ struct http_server *http_server_new(struct loop *loop, struct heart *heart, stru
     }
     server->loop = loop;
     server->api = (struct api){
-        .heart = heart, .metrics = metrics, .visits = settings->visits, .wait_ms = settings->wait_ms
+        .heart = heart, .metrics = metrics, .visits = settings->visits, .visits_are_lost = settings->visits_are_lost,
+        .wait_ms = settings->wait_ms
     };
     if (proxies_read(&server->api.proxies, settings->proxies, settings->n_proxies, err) < 0) {
         free(server);

@@ -32,6 +32,7 @@ struct http_settings {
     int64_t wait_ms;        /* how long a client of /v1/sign waits by default, and at most */
     size_t max_connections; /* of all public listeners together; admin and control have 64 and 16 of their own */
     struct visits *visits; /* NULL: none are recorded */
+    bool visits_are_lost;  /* though they should be */
     const char *const *proxies; /* networks, or "unix": whose Forwarded and X-Forwarded-For are believed */
     size_t n_proxies;
     const struct service_deadlines *deadlines; /* NULL: service_usual_deadlines */

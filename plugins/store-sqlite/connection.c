@@ -64,6 +64,7 @@ int db_open_file(const struct file *file, bool writer, sqlite3 **sq, struct cs_e
         return 0;
     if (file->kind->read_only || !is_on_read_only(file, err))
         db_fail(file, *sq, rc, err);
+    sqlite3_db_config(*sq, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_close(*sq);
     *sq = NULL;
     return -1;
@@ -97,6 +98,8 @@ static int open_it(struct conn *c, struct cs_error *err)
 
 static void close_it(struct conn *c)
 {
+    if (c->sq && atomic_load(&c->file->suspect))
+        sqlite3_db_config(c->sq, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL); /* what is damaged is not written to */
     visits_writer_close(c);
     statements_finalize(c);
     sqlite3_close(c->sq);
@@ -110,6 +113,10 @@ int db_connect(void *self, enum cs_store_use use, void **conn, struct cs_error *
 
     if (!file)
         return cs_fail(err, CS_ECONFIG, "this version of store-sqlite has no such file to open");
+    if (file == &db->visits && db->no_visits.code != CS_OK) {
+        *err = db->no_visits;
+        return -1;
+    }
     c = calloc(1, sizeof *c);
     if (!c)
         return cs_fail(err, CS_EBUSY, "no memory");

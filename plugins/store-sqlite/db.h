@@ -28,6 +28,7 @@ struct file_kind {
     const char *const *steps; /* step n brings schema n to n + 1 */
     int64_t known;            /* how many there are */
     bool read_only;           /* it is never written in its place */
+    const char *anew;         /* what it costs to begin with an empty one */
 };
 extern const struct file_kind file_state, file_visits;
 
@@ -44,7 +45,8 @@ struct db {
     struct cs_instance *in;
     const struct settings *conf;
     struct file state, visits, analytics;
-    gid_t analytics_gid; /* of analytics_group, if that is set */
+    gid_t analytics_gid;      /* of analytics_group, if that is set */
+    struct cs_error no_visits; /* why the visits cannot be opened, while the state can: CS_OK when they can */
 };
 
 /* One for each kind of question; filled from the tables in statement.c and visits_statement.c. NULL: those that write, on a
@@ -179,8 +181,23 @@ void integrity_suspect(struct file *file);
 bool integrity_is_suspect(const struct file *file); /* that was said, in an earlier run at least */
 void integrity_trust(const struct file *file);      /* it is whole after all, or was put aside: forget that */
 
+/* ---- quarantine.c: a damaged file is put aside */
+
+/* Where the newest of those lies that were put aside, to be freed; NULL: there is none, or no memory. */
+char *quarantine_newest(const struct file *file);
+/* 0 unless the file is not there and a damaged one was put aside. Then -1, and the log has what to do. */
+int quarantine_refuse(const struct file *file, struct cs_error *err);
+/* Put it aside, with its log; *err says how it is damaged. Nobody has it open. -1 in any case. */
+int quarantine(const struct file *file, struct cs_error *err);
+
+/* ---- inspect.c */
+
+int db_inspect(void *self, cs_finding_fn *fn, void *arg, struct cs_error *err);
+
 /* ---- room.c */
 
+/* Is `reserve` free on the disk of the file, and `more`? */
+int room_on_disk(const struct file *file, int64_t more, struct cs_error *err);
 void room_watch(struct conn *c); /* of a writer of the state, when it has been opened */
 int db_room(void *conn, struct cs_error *err);
 

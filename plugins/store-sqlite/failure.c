@@ -66,7 +66,7 @@ int db_fail_io(const struct file *file, int error_number, struct cs_error *err)
 int db_fail_damaged(const struct file *file, const char *how, struct cs_error *err)
 {
     cs_fail_as(err, CS_EBUSY, STORAGE_DAMAGED,
-               "%s is damaged (%s): restart the server, which then puts it aside and says what to do", file->path, how);
+               "%s is damaged (%.150s): restart the server, which puts it aside and says what to do", file->path, how);
     if (err)
         err->retry_after_ms = DAMAGED_MS;
     return -1;

@@ -75,21 +75,20 @@ static int64_t reserve_of(const struct conn *c)
     return c->db->conf->reserve;
 }
 
-/* Once refused, an eighth more must be free, so that it does not change with every block. */
-static int has_floor(struct conn *c, struct cs_error *err)
+int room_on_disk(const struct file *file, int64_t more, struct cs_error *err)
 {
-    const int64_t floor = reserve_of(c) + (c->room.refused ? reserve_of(c) / 8 : 0);
+    const int64_t floor = file->db->conf->reserve + more;
     struct statvfs fs;
     int64_t free;
 
-    if (statvfs(c->file->path, &fs) < 0)
-        return db_fail_io(c->file, errno, err);
+    if (statvfs(file->path, &fs) < 0)
+        return db_fail_io(file, errno, err);
     if (fs.f_flag & ST_RDONLY)
-        return db_fail_io(c->file, EROFS, err);
+        return db_fail_io(file, EROFS, err);
     free = (int64_t)(geteuid() == 0 ? fs.f_bfree : fs.f_bavail) * (int64_t)fs.f_frsize;
     if (free >= floor)
         return 0;
-    db_fail_io(c->file, ENOSPC, err);
+    db_fail_io(file, ENOSPC, err);
     return cs_fail_in(err, "%" PRId64 " of %" PRId64 " MiB that orders under way may need are free", free / MIB, floor / MIB);
 }
 
@@ -172,7 +171,8 @@ int db_room(void *conn, struct cs_error *err)
             *err = c->room.why;
         return none(c);
     }
-    if (has_floor(c, err) < 0 || has_reserve(c, err) < 0)
+    /* Once refused, an eighth more must be free, so that it does not change with every block. */
+    if (room_on_disk(c->file, c->room.refused ? reserve_of(c) / 8 : 0, err) < 0 || has_reserve(c, err) < 0)
         return none(c);
     c->room.refused = false;
     if (!sqlite3_get_autocommit(c->sq))

@@ -6,9 +6,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/text.h"
 
 /* Each step sets user_version, which is undone with the rest when it fails. A step that was released never changes; a new
  * schema is a new file at the end. The empty strings are for linters, which do not have the headers that are made of SQL. */
@@ -35,6 +39,8 @@ const struct file_kind file_state = {
     .application_id = 1131627618, /* "CsDb" */
     .steps = state_steps,
     .known = sizeof state_steps / sizeof *state_steps,
+    .anew = "zones and subjects must be added again, orders under way are lost, and certificates issued so far are not known: "
+            "whoever asks again gets another one, which counts against the CA's limits",
 };
 
 const struct file_kind file_visits = {
@@ -45,6 +51,7 @@ const struct file_kind file_visits = {
     .application_id = 1131632233, /* "CsVi" */
     .steps = visits_steps,
     .known = sizeof visits_steps / sizeof *visits_steps,
+    .anew = "counts so far are lost; remove the damaged file soon, since nothing in it is forgotten in time any more",
 };
 
 static int one_number(const struct file *f, sqlite3 *sq, const char *sql, int64_t *number, struct cs_error *err)
@@ -138,24 +145,51 @@ static int use_wal(const struct file *f, sqlite3 *sq, struct cs_error *err)
         f->path);
 }
 
-/* The file is made by us, so that nobody else can read it even for a moment; SQLite gives -wal and -shm the same mode. The
- * descriptor of an existing database is never opened here: closing it would drop the locks of every other connection. */
+static int fill_file(const struct file *f, char *path, struct cs_error *err)
+{
+    const struct file new = { .db = f->db, .kind = f->kind, .path = path };
+    char sql[64];
+    sqlite3 *sq = NULL;
+    int rc;
+
+    sqlite3_snprintf(sizeof sql, sql, "PRAGMA application_id = %lld", (long long)f->kind->application_id);
+    rc = db_open_file(&new, true, &sq, err) < 0 ? -1 : run(&new, sq, sql, err);
+    sqlite3_close(sq);
+    return rc;
+}
+
+/* The file is made by us, so that nobody else can read it even for a moment; SQLite gives -wal and -shm the same mode. It gets
+ * its name when there is something in it: an empty one was damaged, and is not taken for a new one. The descriptor of an
+ * existing database is never opened here: closing it would drop the locks of every other connection. */
 static int make_file(const struct file *f, struct cs_error *err)
 {
-    int fd = open(f->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    struct text name = TEXT_MAX(4100);
+    char *new;
+    int fd, rc = -1;
 
-    if (fd < 0 && errno == EEXIST)
+    if (access(f->path, F_OK) == 0 || errno != ENOENT)
         return 0;
+    text_addf(&name, "%s.new", f->path);
+    new = text_take(&name);
+    if (!new)
+        return cs_fail(err, CS_EINTERNAL, "no memory");
+    unlink(new);
+    fd = open(new, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0 || close(fd) < 0)
-        return cs_fail(err, CS_ECONFIG, "cannot make %s: %s; the folder must belong to the server's user", f->path,
-                       strerrordesc_np(errno));
-    return 0;
+        cs_fail(err, CS_ECONFIG, "cannot make %s: %s; the folder must belong to the server's user", f->path,
+                strerrordesc_np(errno));
+    else if (fill_file(f, new, err) == 0 && (rc = rename(new, f->path)) < 0)
+        cs_fail(err, CS_ECONFIG, "cannot make %s: %s", f->path, strerrordesc_np(errno));
+    free(new);
+    return rc;
 }
 
 static int look_at_file(const struct file *f, bool may_change, struct cs_error *err)
 {
     struct stat st;
 
+    if (quarantine_refuse(f, err) < 0)
+        return -1;
     if (stat(f->path, &st) < 0 && errno == ENOENT && !may_change)
         return cs_fail(err, CS_ECONFIG, "there is no %s yet: `countersign serve` makes it", f->path);
     if (may_change && make_file(f, err) < 0)
@@ -167,6 +201,41 @@ static int look_at_file(const struct file *f, bool may_change, struct cs_error *
     if (st.st_mode & 077)
         cs_log(f->db->in, CS_LOG_WARN, "the %s can be read by others than the server's user: chmod 600 it file=%s",
                f->kind->what, f->path);
+    return st.st_size ? 0 : db_fail_damaged(f, "it is empty", err);
+}
+
+/* ---- damage ------------------------------------------------------------------------------------------------------- */
+
+/* Not the file of another program that `file` names by mistake: ours by its header, or in our own folder. */
+static bool is_ours(const struct file *f)
+{
+    struct cs_error none;
+    const char *dir = cs_state_dir(f->db->in, &none);
+    unsigned char head[72] = "";
+    int fd;
+
+    if (dir && strncmp(f->path, dir, strlen(dir)) == 0 && f->path[strlen(dir)] == '/')
+        return true;
+    fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return false;
+    if (pread(fd, head, sizeof head, 0) != sizeof head)
+        head[0] = '\0';
+    close(fd);
+    return memcmp(head, "SQLite format 3", 16) == 0 &&
+           ((int64_t)head[68] << 24 | head[69] << 16 | head[70] << 8 | head[71]) == f->kind->application_id;
+}
+
+static int check_whole(const struct file *f, sqlite3 *sq, struct cs_error *err)
+{
+    if (!integrity_is_suspect(f))
+        return integrity_check_small(f, sq, err);
+    if (integrity_check(f, sq, err) < 0)
+        return -1;
+    cs_log(f->db->in, CS_LOG_WARN,
+           "the %s was found damaged in an earlier run, and is whole now: was it the memory, or the disk? file=%s",
+           f->kind->what, f->path);
+    integrity_trust(f);
     return 0;
 }
 
@@ -177,6 +246,8 @@ static int migrate(const struct file *f, bool may_change, struct cs_error *err)
     int rc = -1;
 
     if (look_at_file(f, may_change, err) < 0 || db_open_file(f, may_change, &sq, err) < 0 || recognise(f, sq, &schema, err) < 0)
+        goto out;
+    if (may_change && check_whole(f, sq, err) < 0)
         goto out;
     if (!may_change) {
         rc = refuse_old(f, schema, err);
@@ -189,13 +260,42 @@ static int migrate(const struct file *f, bool may_change, struct cs_error *err)
         cs_log(f->db->in, CS_LOG_INFO, "the %s was brought up to date file=%s from=%lld to=%lld", f->kind->what, f->path,
                (long long)schema, (long long)f->kind->known);
 out:
+    if (rc < 0 && sq)
+        sqlite3_db_config(sq, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL); /* what is damaged is not written to */
     sqlite3_close(sq);
     return rc;
 }
 
+static int migrate_or_put_aside(const struct file *f, bool may_change, struct cs_error *err)
+{
+    if (migrate(f, may_change, err) == 0)
+        return 0;
+    if (!may_change || strcmp(err->reason, STORAGE_DAMAGED) != 0 || access(f->path, F_OK) < 0)
+        return -1;
+    if (is_ours(f))
+        return quarantine(f, err);
+    return cs_fail_as(err, CS_ECONFIG, STORAGE_DAMAGED,
+                      "%s is damaged, or not Countersign's: move it away with its -wal and restore a backup, or set `%s` of "
+                      "the store to another path",
+                      f->path, f->kind->setting);
+}
+
+static bool is_storage(const struct cs_error *err)
+{
+    return strcmp(err->reason, STORAGE_DAMAGED) == 0 || strcmp(err->reason, STORAGE_UNAVAILABLE) == 0;
+}
+
+/* Certificates need no visits. */
 int db_migrate(void *self, bool may_change, struct cs_error *err)
 {
-    const struct db *db = self;
+    struct db *db = self;
 
-    return migrate(&db->state, may_change, err) < 0 ? -1 : migrate(&db->visits, may_change, err);
+    if (migrate_or_put_aside(&db->state, may_change, err) < 0)
+        return -1;
+    if (migrate_or_put_aside(&db->visits, may_change, err) == 0)
+        return 0;
+    if (!may_change || !is_storage(err))
+        return -1;
+    db->no_visits = *err;
+    return 0;
 }

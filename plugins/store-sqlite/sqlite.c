@@ -136,6 +136,7 @@ static const struct cs_store_ops store = {
     .label_list = db_label_list,
     .spki_erase = db_spki_erase,
     .room = db_room,
+    .inspect = db_inspect,
     .zone_id_put = db_zone_id_put,
     .zone_id_list = db_zone_id_list,
     .visit_add = db_visit_add,

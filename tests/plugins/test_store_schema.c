@@ -98,13 +98,26 @@ static void migrating_again_changes_nothing(void **state)
     assert_int_equal(store_file_number(&f, "SELECT count(*) FROM zone"), 1);
 }
 
-static void an_empty_file_is_filled(void **state)
+/* The server never leaves one: something has cut it. */
+static void an_empty_file_is_not_taken_for_a_new_one(void **state)
 {
     (void)state;
     write_file("");
+    expect_refusal(false, CS_EBUSY, "is damaged (it is empty)");
+    expect_refusal(true, CS_ECONFIG, "is damaged, or not Countersign's");
+    assert_int_not_equal(mode_of(""), -1);
+}
+
+static void a_file_that_was_not_finished_is_begun_anew(void **state)
+{
+    char path[128];
+
+    (void)state;
+    snprintf(path, sizeof path, "%s.new", f.path);
+    assert_int_equal(close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)), 0);
     store_file_migrate(&f);
     assert_int_equal(store_file_number(&f, "SELECT count(*) FROM zone"), 0);
-    assert_non_null(strstr(store_host.lines, "state.db from=0 to=2"));
+    assert_int_equal(access(path, F_OK), -1);
 }
 
 static void without_leave_to_change_nothing_is_made(void **state)
@@ -112,7 +125,7 @@ static void without_leave_to_change_nothing_is_made(void **state)
     (void)state;
     expect_refusal(false, CS_ECONFIG, "`countersign serve` makes it");
     assert_int_equal(mode_of(""), -1);
-    write_file("");
+    store_file_sql(&f, "PRAGMA application_id = 1131627618");
     expect_refusal(false, CS_ECONFIG, "has schema 0, this version needs 2: restart `countersign serve`");
     assert_int_equal(store_file_number(&f, "SELECT count(*) FROM sqlite_schema"), 0);
 }
@@ -143,7 +156,9 @@ static void what_is_no_database_is_refused(void **state)
     memset(text, 'x', sizeof text - 1);
     text[sizeof text - 1] = '\0';
     write_file(text);
-    expect_refusal(true, CS_EBUSY, "is not a SQLite database");
+    expect_refusal(false, CS_EBUSY, "it is not a SQLite database");
+    expect_refusal(true, CS_ECONFIG, "is damaged, or not Countersign's: move it away");
+    assert_int_not_equal(mode_of(""), -1); /* it may be another program's */
     assert_int_equal(unlink(f.path), 0);
     assert_int_equal(mkdir(f.path, 0700), 0);
     expect_refusal(true, CS_ECONFIG, "is not a file");
@@ -304,7 +319,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(makes_a_file_that_only_its_owner_reads, set_up, tear_down),
         cmocka_unit_test_setup_teardown(migrating_again_changes_nothing, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(an_empty_file_is_filled, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_file_that_was_not_finished_is_begun_anew, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_empty_file_is_not_taken_for_a_new_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_leave_to_change_nothing_is_made, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_newer_schema_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_database_of_another_program_is_left_alone, set_up, tear_down),

@@ -116,6 +116,7 @@ typedef int cs_job_challenge_fn(void *arg, const struct cs_job_challenge *row);
 typedef int cs_certificate_fn(void *arg, const struct cs_certificate *row);
 typedef int cs_blob_fn(void *arg, const void *data, size_t len);
 typedef int cs_event_fn(void *arg, const struct cs_event *row);
+typedef void cs_finding_fn(void *arg, const char *text);
 typedef int cs_release_fn(void *arg, const char *zone, const char *week);
 typedef int cs_report_fn(void *arg, const struct cs_report_value *values, size_t n);
 
@@ -237,6 +238,10 @@ struct cs_store_ops {
     /* Is there room for what one more order will write until its end, beside those under way? Asked before an order is taken,
      * on a state writer, inside a transaction or outside. CS_EBUSY with "storage-unavailable" when there is none. */
     int (*room)(void *conn, struct cs_error *err);
+
+    /* For `countersign check`: what would keep the server from working with its files, beside a running server or without one?
+     * Changes nothing; calls fn for each, with what to do. */
+    int (*inspect)(void *self, cs_finding_fn *fn, void *arg, struct cs_error *err);
 };
 
 #ifdef __cplusplus

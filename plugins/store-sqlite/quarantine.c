@@ -1,0 +1,169 @@
+/*
+ * A database file that is damaged is put aside, with its log, under a name with the time; it is never deleted, and nothing new
+ * takes its place by itself: as long as the damaged one lies there and no other does, the file is refused, with what to do.
+ * Called by schema.c at the start, with no connection open; inspect.c asks, too.
+ *
+ * The database goes first. Its log may be what is damaged: were it gone and the database still there, the next start would go
+ * on without the last commits and not know it. The other way round, the next start takes the log after it.
+ */
+#include "db.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+enum { PATH_MOST = 4100 };
+
+/* ---- names -------------------------------------------------------------------------------------------------------- */
+
+/* "PATH.damaged-20261121T182400Z", and a number when there are several in a second. NULL: no memory. */
+static char *new_name(const struct file *file)
+{
+    const time_t now = (time_t)(cs_wall_ms() / 1000);
+    struct text name = TEXT_MAX(PATH_MOST);
+    char when[32] = "";
+    struct tm utc;
+
+    if (gmtime_r(&now, &utc))
+        strftime(when, sizeof when, "%Y%m%dT%H%M%SZ", &utc);
+    for (int n = 1; n < 100; n++) {
+        text_clear(&name);
+        text_addf(&name, "%s.damaged-%s", file->path, when);
+        if (n > 1)
+            text_addf(&name, ".%d", n);
+        if (text_failed(&name) || access(text_of(&name), F_OK) < 0)
+            break;
+    }
+    return text_take(&name);
+}
+
+/* The path as glob(3) takes it literally. */
+static void add_literally(struct text *pattern, const char *path)
+{
+    for (; *path; path++) {
+        if (strchr("*?[\\", *path))
+            text_add_char(pattern, '\\');
+        text_add_char(pattern, *path);
+    }
+}
+
+char *quarantine_newest(const struct file *file)
+{
+    struct text pattern = TEXT_MAX(2 * PATH_MOST);
+    char *newest = NULL;
+    glob_t found;
+
+    add_literally(&pattern, file->path);
+    text_add(&pattern, ".damaged-*Z*");
+    if (!text_failed(&pattern) && glob(text_of(&pattern), 0, NULL, &found) == 0) {
+        for (size_t i = 0; i < found.gl_pathc; i++) {
+            const char *name = found.gl_pathv[i], *end = name + strlen(name) - 4;
+
+            if (strcmp(end, "-wal") == 0 || strcmp(end, "-shm") == 0)
+                continue;
+            free(newest);
+            newest = text_copy(name);
+        }
+        globfree(&found);
+    }
+    text_free(&pattern);
+    return newest;
+}
+
+/* ---- moving ------------------------------------------------------------------------------------------------------- */
+
+static int move(const char *path, const char *to, const char *end, struct cs_error *err)
+{
+    struct text from = TEXT_MAX(PATH_MOST), target = TEXT_MAX(PATH_MOST);
+    int rc = 0;
+
+    text_addf(&from, "%s%s", path, end);
+    text_addf(&target, "%s%s", to, end);
+    if (text_failed(&from) || text_failed(&target))
+        rc = cs_fail(err, CS_EINTERNAL, "a path is too long");
+    else if (renameat2(AT_FDCWD, text_of(&from), AT_FDCWD, text_of(&target), RENAME_NOREPLACE) < 0 && errno != ENOENT)
+        rc = cs_fail(err, CS_ECONFIG, "%s is damaged, and cannot be put aside as %s: %s; do it by hand, with -wal and -shm",
+                     text_of(&from), text_of(&target), strerrordesc_np(errno));
+    text_free(&from);
+    text_free(&target);
+    return rc;
+}
+
+static void sync_folder(const char *path)
+{
+    char *copy = text_copy(path);
+    int fd = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+    if (fd >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+    free(copy);
+}
+
+/* What goes with the database: harmless when it has gone already. */
+static int move_log(const struct file *file, const char *to, struct cs_error *err)
+{
+    if (move(file->path, to, "-wal", err) < 0 || move(file->path, to, "-shm", err) < 0)
+        return -1;
+    sync_folder(file->path);
+    return 0;
+}
+
+/* ---- what to do --------------------------------------------------------------------------------------------------- */
+
+/* `.dump`, since Debian's sqlite3 was built without what `.recover` needs. */
+static void advise(const struct file *file, const char *aside)
+{
+    const char *path = file->path;
+    struct cs_instance *in = file->db->in;
+
+    cs_log(in, CS_LOG_ERROR, "to restore a backup: cp BACKUP %s; chown --reference=%s %s; chmod 600 %s", path, aside, path,
+           path);
+    cs_log(in, CS_LOG_ERROR,
+           "to recover what can be read: (sqlite3 %s .dump | sed 's/^ROLLBACK;.*/COMMIT;/'; echo 'PRAGMA application_id = "
+           "%lld; PRAGMA user_version = %lld;') | sqlite3 %s; chown --reference=%s %s; chmod 600 %s",
+           aside, (long long)file->kind->application_id, (long long)file->kind->known, path, aside, path, path);
+    cs_log(in, CS_LOG_ERROR, "to begin anew: mkdir %s.old; mv %s.damaged-* %s.old/ (%s)", path, path, path, file->kind->anew);
+}
+
+int quarantine_refuse(const struct file *file, struct cs_error *err)
+{
+    char *aside;
+
+    if (access(file->path, F_OK) == 0 || errno != ENOENT || !(aside = quarantine_newest(file)))
+        return 0;
+    if (move_log(file, aside, err) == 0) {
+        advise(file, aside);
+        cs_fail_as(err, CS_ECONFIG, STORAGE_DAMAGED,
+                   "the %s was damaged and lies at %s: restore a backup as %s, recover it, or begin anew; the log has the "
+                   "commands, docs/store.md what each costs",
+                   file->kind->what, aside, file->path);
+    }
+    free(aside);
+    return -1;
+}
+
+int quarantine(const struct file *file, struct cs_error *err)
+{
+    char *aside = new_name(file);
+
+    if (!aside)
+        return cs_fail(err, CS_EINTERNAL, "no memory");
+    cs_log(file->db->in, CS_LOG_ERROR, "the %s is damaged and is put aside: %s", file->kind->what, err->text);
+    if (move(file->path, aside, "", err) == 0) {
+        integrity_trust(file);
+        if (quarantine_refuse(file, err) == 0)
+            cs_fail(err, CS_EINTERNAL, "no memory");
+    }
+    free(aside);
+    return -1;
+}
