@@ -165,8 +165,15 @@ void conn_note_failure(struct conn *c, int rc)
     }
 }
 
+/* SQLite calls it damage when the disk cannot be read (SQLITE_IOERR_CORRUPTFS), but that may pass. */
 int conn_fail(struct conn *c, int rc, struct cs_error *err)
 {
+    const int number = errno;
+
+    if ((rc & 0xff) == SQLITE_CORRUPT && (number == EIO || number == ENXIO)) {
+        conn_note_failure(c, SQLITE_IOERR);
+        return db_fail_io(c->file, number, err);
+    }
     db_fail(c->file, c->sq, rc, err);
     conn_note_failure(c, rc);
     return -1;
