@@ -34,6 +34,7 @@ struct acme {
     uint8_t *eab_secret; /* NULL: no external account binding */
     size_t eab_secret_len;
     struct nonces nonces;
+    bool clocks_differ; /* our clock and the CA's, when it answered last */
     struct directory *directory;
     struct account *account;
 };

@@ -3,13 +3,10 @@
  */
 #include "directory.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/text.h"
 #include "transport.h"
-
-#define CLOCK_SLACK_MS 30000
 
 struct directory {
     struct acme *acme;
@@ -55,15 +52,6 @@ void directory_doubt(struct directory *directory)
         directory->doubted = true;
 }
 
-/* A clock that is wrong makes certificates look expired or not yet valid: say so while it is cheap. */
-static void compare_clocks(const struct directory *directory, int64_t date_ms)
-{
-    int64_t ahead_ms = date_ms ? cs_wall_ms() - date_ms : 0;
-
-    if (ahead_ms > CLOCK_SLACK_MS || ahead_ms < -CLOCK_SLACK_MS)
-        cs_log(directory->acme->in, CS_LOG_WARN, "our clock and the CA's differ ahead_ms=%" PRId64, ahead_ms);
-}
-
 static int keep(struct directory *directory, json_t *json, struct cs_error *err)
 {
     struct directory_object object;
@@ -86,8 +74,6 @@ static void on_directory(void *arg, const struct reply *reply, const struct fail
     directory->exchange = NULL;
     if (reply && keep(directory, reply->json, &bad.err) < 0)
         failure = &bad;
-    if (reply)
-        compare_clocks(directory, reply->http->date_ms);
     waiters_tell(&directory->waiters, failure);
 }
 

@@ -4,6 +4,7 @@
  */
 #include "transport.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 #include "directory.h"
 
 #define MOST_NONCES_REJECTED 10
+#define CLOCK_SLACK_MS       30000
 
 struct exchange {
     struct acme *acme;
@@ -67,6 +69,22 @@ static void keep_nonce(struct acme *acme, const struct cs_http_reply *http)
         nonce_keep(&acme->nonces, nonce, cs_now_ms());
 }
 
+/* A clock that is wrong makes certificates look expired or not yet valid: said once, when it begins and when it is over. */
+static void compare_clocks(struct acme *acme, int64_t date_ms)
+{
+    const int64_t ahead_ms = cs_wall_ms() - date_ms;
+    const bool differ = ahead_ms > CLOCK_SLACK_MS || ahead_ms < -CLOCK_SLACK_MS;
+
+    if (!date_ms || differ == acme->clocks_differ)
+        return;
+    acme->clocks_differ = differ;
+    if (differ)
+        cs_log(acme->in, CS_LOG_WARN,
+               "our clock and the CA's differ; set this host's clock, by NTP for example ahead_ms=%" PRId64, ahead_ms);
+    else
+        cs_log(acme->in, CS_LOG_INFO, "our clock and the CA's agree again");
+}
+
 static void on_reply(void *arg, const struct cs_http_reply *http, const struct cs_error *err)
 {
     struct exchange *x = arg;
@@ -77,6 +95,7 @@ static void on_reply(void *arg, const struct cs_http_reply *http, const struct c
     x->http = NULL;
     if (http) {
         keep_nonce(x->acme, http);
+        compare_clocks(x->acme, http->date_ms);
         rc = reply_read(&reply, http, x->kind, &failure);
     } else {
         failure_of_error(&failure, err);

@@ -1,0 +1,141 @@
+"""A DNS server dies between the first and the second of an order's challenge values: when it comes back in time the client
+gets a chain, when it does not the documented problem; what it still serves is taken away once it is back, also after our own
+restart."""
+import concurrent.futures
+import socket
+import threading
+import time
+
+import pytest
+
+from bind import Bind
+from chain import check_chain
+from chaos import Chaos
+from moved import MovedClock
+from ports import free_port
+from powerdns import PowerDns
+from relay import HttpRelay
+from scene import NAME, ZONE
+from test_dns_pdns import wait_until
+from test_faults import documented, read
+
+OTHER = f"api.{ZONE}"
+OWNERS = [f"_acme-challenge.{name}." for name in (NAME, OTHER)]
+JOB_DEADLINE_S = 15 * 60
+UPDATE = 5  # the opcode, RFC 2136 1.3
+
+
+class UpdateRelay:
+    """Passes DNS messages on, and calls `after_update()` behind each answered UPDATE. The server may be down."""
+
+    def __init__(self, upstream_port, after_update):
+        self.upstream, self.after_update, self.port = ("127.0.0.1", upstream_port), after_update, free_port()
+        self._over = False
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", self.port))
+        self._socket.settimeout(0.05)
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def stop(self):
+        self._over = True
+        self._thread.join()
+        self._socket.close()
+
+    def _run(self):
+        while not self._over:
+            try:
+                request, asker = self._socket.recvfrom(65535)
+            except TimeoutError:
+                continue
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as up:
+                up.settimeout(0.5)
+                up.connect(self.upstream)
+                try:
+                    up.send(request)
+                    reply = up.recv(65535)
+                except OSError:
+                    continue
+            if request[2] >> 3 & 15 == UPDATE:
+                self.after_update()
+            self._socket.sendto(reply, asker)
+
+
+class Backend:
+    """A name server behind a relay that kills it as soon as the first value was written."""
+
+    def __init__(self, lab, kind):
+        self.armed = True
+        self.died = threading.Event()
+        self.server = lab.name_server(PowerDns if kind == "pdns" else Bind)
+        if kind == "pdns":
+            self.relay = HttpRelay(self.server.api_port, lambda moment, method, _: self.written((moment, method)))
+            self.block = self.server.instance(api=self.relay.url, timeout="1s")
+        else:
+            self.relay = UpdateRelay(self.server.port, lambda: self.written(("after", "PATCH")))
+            self.block = self.server.instance(timeout="1s")
+        if kind == "rfc2136":
+            self.block["servers"] = [f"127.0.0.1:{self.relay.port}"]
+        elif kind == "exec":
+            self.block = self.server.exec_instance(timeout="2s")
+            self.block["environment"][0] = f"NSUPDATE_SERVER=127.0.0.1 {self.relay.port}"
+        lab.running.insert(0, self.relay)
+
+    def written(self, what):
+        if self.armed and what == ("after", "PATCH"):
+            self.armed = False
+            self.server.kill()
+            self.died.set()
+
+    def values(self):
+        return [self.server.txt(owner) for owner in OWNERS]
+
+
+@pytest.fixture(params=["rfc2136", "pdns", "exec"])
+def scene(request, lab, build):
+    backend, server = Backend(lab, request.param), lab.server(zones=["elsewhere.example"])
+    chaos = Chaos(lab.place("chaos"), backend.server.port, order_reuse=False, authz_reuse=False).start()
+    lab.running.insert(0, chaos)
+    server.use_pebble(chaos, "chaos", timeout="2s", retry_first="50ms", retry_most="200ms")
+    server.config["dns"]["there"] = backend.block
+    clock = MovedClock(lab.folder, build)
+    clock.run(server)
+    server.start()
+    server.add_zone(ZONE, dns="there", dns_port=backend.server.port)
+    server.add_subject(f"CN={NAME}", ZONE, "--names", f"{NAME} {OTHER}")
+    return server, backend, lab.csr(names=[NAME, OTHER]), clock
+
+
+def sign(server, csr, wait_s):
+    return concurrent.futures.ThreadPoolExecutor(1).submit(server.sign, csr, {"Prefer": f"wait={wait_s}"})
+
+
+def test_an_order_waits_for_its_dns_server_to_come_back(scene):
+    server, backend, csr, _ = scene
+    answer = sign(server, csr, 30)
+    assert backend.died.wait(20)
+    time.sleep(0.5)
+    assert not answer.done()
+    backend.server.start()
+    check_chain(answer.result(40), csr)
+    wait_until(lambda: backend.values() == [set(), set()], 20)
+
+
+def test_an_order_whose_dns_server_stays_away_fails_in_time_and_its_value_goes_when_that_is_back(scene, say):
+    server, backend, csr, clock = scene
+    began, answer = clock.now(), sign(server, csr, JOB_DEADLINE_S + 60)
+    assert backend.died.wait(20)
+    while not answer.done():
+        assert clock.now() - began < JOB_DEADLINE_S + 30
+        clock.move(10)
+        time.sleep(0.1)
+    answer = answer.result()
+    outcome, retry_after = read("dns-down", answer, csr)
+    say(f"a DNS server that died: {outcome}, Retry-After {retry_after}, after {clock.now() - began:.0f} s")
+    assert answer.status >= 500 and retry_after and outcome.split()[1] in documented()
+    server.stop()
+    backend.server.start()
+    assert any(backend.values()), "nothing was left behind: the test shows nothing"
+    server.start()
+    wait_until(lambda: backend.values() == [set(), set()], 20)
+    wait_until(lambda: server.sql("SELECT count(*) FROM job_challenge") == [(0,)], 5)
