@@ -26,9 +26,9 @@ BUILDS = ROOT / "build"
 FUZZ_SECONDS = 3
 BUILD_OPTIONS = {  # gcc's warnings see ghosts in what a sanitizer adds, so they are errors in the others: gcc's and clang's
     "plain": ["-Dwerror=true"],
-    "asan": ["-Db_sanitize=address,undefined", "-Db_lundef=false"],
-    "tsan": ["-Db_sanitize=thread", "-Db_lundef=false"],
-    "fuzz": ["-Dfuzz=true", "-Dwerror=true", "-Db_sanitize=address,undefined", "-Db_lundef=false"],
+    "asan": ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Doptimization=1"],  # compiles in two thirds of the time
+    "tsan": ["-Db_sanitize=thread", "-Db_lundef=false", "-Doptimization=1"],
+    "fuzz": ["-Dfuzz=true", "-Dwerror=true", "-Db_sanitize=address,undefined", "-Db_lundef=false", "-Doptimization=1"],
 }
 BUILDING = {name: threading.Lock() for name in BUILD_OPTIONS}
 SANITIZERS = {
