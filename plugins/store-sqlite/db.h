@@ -176,6 +176,8 @@ void conn_prove(struct conn *c);
 int integrity_check(const struct file *file, sqlite3 *sq, struct cs_error *err);
 /* The same, unless the file is so large that it would take long; 0 then. */
 int integrity_check_small(const struct file *file, sqlite3 *sq, struct cs_error *err);
+/* Before the file is opened: would SQLite pass over commits of its log? Of the state, whose every commit is synced. */
+int integrity_check_log(const struct file *file, struct cs_error *err);
 /* It was found damaged while the server runs: said once, and looked at in full with the next start. */
 void integrity_suspect(struct file *file);
 bool integrity_is_suspect(const struct file *file); /* that was said, in an earlier run at least */

@@ -7,10 +7,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/text.h"
+#include "log_file.h"
 
 /* Checked at some 550 MB/s in memory (measured), at the disk's speed otherwise: a tenth of a second, or half of one. This many
  * bytes are 10,000 certificates. */
@@ -54,6 +57,69 @@ int integrity_check_small(const struct file *file, sqlite3 *sq, struct cs_error 
     if (stat(file->path, &st) < 0 || st.st_size > SMALL_BYTES)
         return 0;
     return integrity_check(file, sq, err);
+}
+
+/* ---- the log ------------------------------------------------------------------------------------------------------ */
+
+#define LOG_MOST_BYTES (INT64_C(256) * 1024 * 1024)
+
+enum { LOOK_AGAIN_MS = 100 };
+
+/* All of it; NULL, also when there is none. SQLite takes no locks on it, so that closing it lets none go. */
+static uint8_t *read_log(const char *path, size_t *len)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    uint8_t *data = NULL;
+    struct stat st;
+    ssize_t n = 1;
+
+    *len = 0;
+    if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size <= LOG_MOST_BYTES)
+        data = malloc((size_t)st.st_size + 1);
+    while (data && n > 0 && *len < (size_t)st.st_size)
+        if ((n = pread(fd, data + *len, (size_t)st.st_size - *len, (off_t)*len)) > 0)
+            *len += (size_t)n;
+    if (fd >= 0)
+        close(fd);
+    return data;
+}
+
+static enum log_verdict judge(const char *path, size_t *frame)
+{
+    size_t len;
+    uint8_t *data = read_log(path, &len);
+    enum log_verdict verdict = data ? log_file_judge(data, len, frame) : LOG_WHOLE;
+
+    free(data);
+    return verdict;
+}
+
+/* A command may be writing just now: what is broken must be so twice. */
+static enum log_verdict judge_twice(const char *path, size_t *frame)
+{
+    const struct timespec pause = { .tv_nsec = LOOK_AGAIN_MS * 1000000L };
+
+    if (judge(path, frame) == LOG_WHOLE)
+        return LOG_WHOLE;
+    nanosleep(&pause, NULL);
+    return judge(path, frame);
+}
+
+int integrity_check_log(const struct file *file, struct cs_error *err)
+{
+    struct text path = TEXT_MAX(4100);
+    enum log_verdict verdict = LOG_WHOLE;
+    char how[WORDS] = "the header of its -wal is broken";
+    size_t frame = 0;
+
+    text_addf(&path, "%s-wal", file->path);
+    if (!text_failed(&path))
+        verdict = judge_twice(text_of(&path), &frame);
+    text_free(&path);
+    if (verdict == LOG_BAD_IN_MIDDLE)
+        sqlite3_snprintf(WORDS, how, "page %lld of its -wal is broken, and commits after it would be lost",
+                         (long long)frame + 1);
+    return verdict == LOG_WHOLE ? 0 : db_fail_damaged(file, how, err);
 }
 
 /* ---- found while the server runs ---------------------------------------------------------------------------------- */

@@ -245,7 +245,11 @@ static int migrate(const struct file *f, bool may_change, struct cs_error *err)
     int64_t schema = 0;
     int rc = -1;
 
-    if (look_at_file(f, may_change, err) < 0 || db_open_file(f, may_change, &sq, err) < 0 || recognise(f, sq, &schema, err) < 0)
+    if (look_at_file(f, may_change, err) < 0)
+        goto out;
+    if (may_change && f->kind == &file_state && integrity_check_log(f, err) < 0)
+        goto out;
+    if (db_open_file(f, may_change, &sq, err) < 0 || recognise(f, sq, &schema, err) < 0)
         goto out;
     if (may_change && check_whole(f, sq, err) < 0)
         goto out;

@@ -177,6 +177,101 @@ static void the_log_goes_with_it(void **state)
     assert_int_equal(st.st_ino, (stat(kept, &st), st.st_ino));
 }
 
+/* ---- the log, as a server that was killed leaves it ---- */
+
+enum { HEADER = 32, FRAME = 24 + PAGE };
+
+/* Some commits in the log, whose copy is in "kept-wal" after the connection has gone. */
+static size_t leave_log(int commits, char log[160])
+{
+    struct stat st;
+    void *w;
+
+    snprintf(log, 160, "%s-wal", f.path);
+    assert_int_equal(f.ops->connect(f.self, CS_STATE_WRITER, &w, &err), 0);
+    for (int i = 0; i < commits; i++) {
+        char key[2] = { (char)('a' + i), '\0' };
+
+        assert_int_equal(f.ops->begin(w, &err), 0);
+        assert_int_equal(f.ops->keep_put(w, "ca", "le", key, "v", 1, &err), 0);
+        assert_int_equal(f.ops->commit(w, &err), 0);
+    }
+    atomic_store(&((struct conn *)w)->file->suspect, true); /* it closes without copying the log into the database */
+    f.ops->disconnect(f.self, w);
+    atomic_store(&((struct db *)f.self)->state.suspect, false);
+    assert_int_equal(stat(log, &st), 0);
+    return ((size_t)st.st_size - HEADER) / FRAME;
+}
+
+static void a_log_that_is_whole_or_cut_is_taken(void **state)
+{
+    char log[160];
+    size_t frames = leave_log(5, log);
+
+    (void)state;
+    assert_in_range(frames, 5, 50);
+    assert_int_equal(truncate(log, (off_t)(HEADER + (frames - 1) * FRAME + 1000)), 0);
+    assert_int_equal(migrate(), 0);
+    assert_int_equal(store_file_number(&f, "SELECT count(*) FROM keep"), 4);
+}
+
+static void a_log_whose_last_commit_is_broken_is_taken(void **state)
+{
+    char log[160];
+    size_t frames = leave_log(5, log);
+
+    (void)state;
+    overwrite(log, (off_t)(HEADER + (frames - 1) * FRAME + 100), 50);
+    assert_int_equal(migrate(), 0);
+    assert_int_equal(store_file_number(&f, "SELECT count(*) FROM keep"), 4);
+}
+
+/* SQLite would go on without the last commits, and nobody would know. */
+static void a_log_that_is_broken_in_the_middle_is_put_aside(void **state)
+{
+    char log[160];
+
+    (void)state;
+    leave_log(6, log);
+    overwrite(log, HEADER + FRAME + 100, 50);
+    expect_put_aside();
+    assert_non_null(strstr(store_host.lines, "page 2 of its -wal is broken"));
+    assert_int_equal(files("state.db.damaged-*Z-wal", NULL), 1);
+}
+
+static void a_log_without_a_header_is_put_aside(void **state)
+{
+    char log[160];
+
+    (void)state;
+    leave_log(2, log);
+    overwrite(log, 0, HEADER);
+    expect_put_aside();
+    assert_non_null(strstr(store_host.lines, "the header of its -wal is broken"));
+}
+
+/* Commits whose sync failed were begun anew in the same place: what is left of them is no damage. */
+static void what_is_left_of_commits_that_failed_is_no_damage(void **state)
+{
+    char log[160];
+    size_t frames = leave_log(6, log);
+    uint8_t *one = malloc(FRAME);
+    FILE *file = fopen(log, "r+b");
+
+    (void)state;
+    assert_non_null(one);
+    assert_non_null(file);
+    for (size_t i = frames - 1; i > 1; i--) { /* each frame a place further: none follows on the one before it */
+        assert_int_equal(fseek(file, (long)(HEADER + (i - 1) * FRAME), SEEK_SET), 0);
+        assert_int_equal(fread(one, FRAME, 1, file), 1);
+        assert_int_equal(fseek(file, (long)(HEADER + (i % 2 ? i : i - 1) * FRAME), SEEK_SET), 0);
+        assert_int_equal(fwrite(one, FRAME, 1, file), 1);
+    }
+    assert_int_equal(fclose(file), 0);
+    free(one);
+    assert_int_equal(migrate(), 0);
+}
+
 static void nothing_new_takes_its_place_until_somebody_decides(void **state)
 {
     char folder[160], aside[256], there[512];
@@ -355,6 +450,11 @@ int main(void)
         TEST(a_file_that_is_empty_is_put_aside),
         TEST(a_page_in_the_middle_is_found_at_the_start),
         TEST(the_log_goes_with_it),
+        TEST(a_log_that_is_whole_or_cut_is_taken),
+        TEST(a_log_whose_last_commit_is_broken_is_taken),
+        TEST(a_log_that_is_broken_in_the_middle_is_put_aside),
+        TEST(a_log_without_a_header_is_put_aside),
+        TEST(what_is_left_of_commits_that_failed_is_no_damage),
         TEST(nothing_new_takes_its_place_until_somebody_decides),
         TEST(a_log_that_stayed_behind_goes_after_it),
         TEST(a_backup_that_is_restored_is_taken),
