@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "engine/log.h"
 #include "engine/op_parts.h"
+#include "engine/step.h"
 
 #define PROBLEM_MAX_BYTES 16384
 
@@ -138,7 +139,7 @@ void cs_op_step(struct cs_op *op, const char *name)
 
     if (op_is_finished(op))
         return;
-    log_line(CS_LOG_DEBUG, op->who, op->about, "step step=%.31s", name);
+    step_named(op->who, op->about, name);
     if (!op->setup.on_step)
         return;
     step = calloc(1, sizeof *step);

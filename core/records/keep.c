@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "engine/step.h"
 #include "engine/wait.h"
 #include "records/keep_memory.h"
 
@@ -143,7 +144,10 @@ static int write_value(const struct store_conn *c, void *arg, struct cs_error *e
 {
     const struct request *r = arg;
 
-    return c->ops->keep_put(c->conn, r->role, r->instance, r->key, r->data, r->len, err);
+    if (c->ops->keep_put(c->conn, r->role, r->instance, r->key, r->data, r->len, err) < 0)
+        return -1;
+    step_saved("", r->key);
+    return 0;
 }
 
 /* ---- on the loop ------------------------------------------------------------------------------------------------- */

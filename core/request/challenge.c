@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "engine/log.h"
+#include "engine/step.h"
 #include "engine/wait.h"
 #include "request/challenge_place.h"
 #include "request/challenge_record.h"
@@ -58,6 +59,8 @@ static void answer(struct publication *p, const struct cs_error *err)
 {
     struct cs_op *op = op_ticket_use(p->ticket);
 
+    if (!err)
+        step_reached(STEP_VISIBLE, p->job->id);
     if (!err && op && --p->job->unseen == 0)
         job_see_challenge(p->job);
     if (p->value)
@@ -101,6 +104,7 @@ static void look_at(struct publication *p, const struct place_link *link)
         .deadline_ms = patience_ms < latest_ms ? patience_ms : latest_ms,
     };
 
+    step_reached(STEP_ASKING, p->job->id);
     p->asked_ms = cs_now_ms();
     p->visible = visible_wait(p->all->heart->visible, &want, on_visible, p);
     if (!p->visible)
@@ -193,6 +197,7 @@ static struct publication *make_publication(struct job *job, struct cs_op *op, c
 /* Whoever finds the row after a crash finds the order that it belongs to. */
 static int record(struct publication *p, struct value *value)
 {
+    step_reached(STEP_RECORDING, p->job->id);
     job_save_postponed(p->job);
     return challenge_record_put(p->all->records, value);
 }
@@ -430,6 +435,7 @@ void challenges_revive(struct challenges *challenges, const struct cs_job_challe
     value = owners_value(challenges->owners, dns, row->zone, row->owner, row->job, row->name, row->value, row->expires_ms);
     if (!value)
         return;
+    step_reached(STEP_REVIVING, row->job);
     value->state = open ? VALUE_WANTED : VALUE_GONE;
     owner_push(value->owner);
 }

@@ -10,6 +10,7 @@
 #include <sys/random.h>
 
 #include "engine/log.h"
+#include "engine/step.h"
 #include "request/place_rules.h"
 #include "request/visible.h"
 
@@ -334,6 +335,7 @@ struct challenge_place *challenge_place_of(struct job *job, const char *name)
     p->next = job->places;
     job->places = p;
     snprintf(p->name, sizeof p->name, "%s", name);
+    step_reached(STEP_PLACING, job->id);
     search(p);
     return p;
 }

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "engine/log.h"
+#include "engine/step.h"
 #include "engine/timer.h"
 
 #define LOG_WHO  "challenge"
@@ -71,8 +72,13 @@ static struct record *make_record(struct challenge_records *all, const struct va
 static int write_record(const struct store_conn *c, void *arg, struct cs_error *err)
 {
     const struct record *r = arg;
+    int (*write)(void *conn, const struct cs_job_challenge *row, struct cs_error *err) =
+        r->remove ? c->ops->challenge_remove : c->ops->challenge_put;
 
-    return r->remove ? c->ops->challenge_remove(c->conn, &r->row, err) : c->ops->challenge_put(c->conn, &r->row, err);
+    if (write(c->conn, &r->row, err) < 0)
+        return -1;
+    step_written(r->remove ? STEP_SAVED_WITHDRAWAL : STEP_SAVED_CHALLENGE, r->job);
+    return 0;
 }
 
 /* ---- Out of the store ---- */

@@ -12,6 +12,7 @@
 
 #include "base/base64url.h"
 #include "engine/log.h"
+#include "engine/step.h"
 #include "request/challenge.h"
 #include "request/challenge_place.h"
 #include "request/counts.h"
@@ -220,6 +221,7 @@ int job_queue(struct job *job, struct cs_error *err)
     char *key = names_key(job);
     int rc;
 
+    step_reached(STEP_QUEUED, job->id);
     if (!key)
         return cs_fail(err, CS_EBUSY, "out of memory");
     timer_set_at(job->heart->loop, &job->timer, job->end_by_ms, on_deadline, job);
@@ -268,6 +270,7 @@ static void store(struct job *job)
 {
     const struct settings *settings = job->heart->settings;
 
+    step_reached(STEP_STORING, job->id);
     job->phase = JOB_STORING;
     job->created_ms = cs_wall_ms();
     job->deadline_ms = job->created_ms + settings->job_deadline_ms;
@@ -345,6 +348,7 @@ static int look_for_chain(struct job *job, struct cs_error *err)
     look->job = job;
     look->ca = job->ca->in.name;
     memcpy(look->key, job->key, sizeof look->key);
+    step_reached(STEP_LOOKING, job->id);
     job->phase = JOB_LOOKING;
     job->writes++;
     store_read(job->heart->store, read_newest, look, on_looked, look);

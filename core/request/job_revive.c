@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/log.h"
+#include "engine/step.h"
 #include "request/counts.h"
 #include "request/job.h"
 
@@ -69,6 +70,7 @@ int job_revive(struct heart *heart, const struct cs_job *stored, struct subject_
     }
     log_line(CS_LOG_INFO, LOG_WHO, job->id, "order taken up again zone=%s ca=%s step=%s", row->zone, ca->in.name,
              job->step[0] ? job->step : "none");
+    step_reached(STEP_RESUMING, job->id);
     job->phase = JOB_QUEUED;
     counts_step(job, NULL);
     if (job_queue(job, err) < 0)

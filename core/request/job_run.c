@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "engine/log.h"
+#include "engine/step.h"
 #include "request/challenge.h"
 #include "request/challenge_place.h"
 #include "request/counts.h"
@@ -125,12 +126,14 @@ static void on_done_saved(void *arg, const struct cs_error *err)
         job_release(job);
         return;
     }
+    step_reached(STEP_ANSWERING, job->id);
     job_tell(job, &(struct job_news){ .chain = job->certificate.pem, .chain_len = job->certificate.pem_len });
     end(job, "issued");
 }
 
 static int take_chain(struct job *job, const struct cs_chain *chain, struct cs_error *err)
 {
+    step_reached(STEP_CHECKING, job->id);
     if (certificate_check(&job->certificate, job->heart->issuers, chain->pem, chain->len, job->csr.spki_sha256,
                           (const char *const *)job->csr.names, job->csr.n_names, cs_wall_ms(), err) < 0)
         return -1;
@@ -148,6 +151,7 @@ static void accept_chain(struct job *job, const struct cs_chain *chain)
             job_fail(job, &err);
         return;
     }
+    step_reached(STEP_COMMITTING, job->id);
     job->phase = JOB_COMMITTING;
     job->state = CS_JOB_DONE;
     job->keep_until_ms = job->certificate.not_after_ms;
@@ -193,6 +197,7 @@ static void on_failed_saved(void *arg, const struct cs_error *err)
 
 void job_fail(struct job *job, const struct cs_error *err)
 {
+    step_reached(STEP_FAILING, job->id);
     job->error = *err;
     job->phase = JOB_COMMITTING;
     job->state = CS_JOB_FAILED;
@@ -309,6 +314,7 @@ static void sign(struct job *job)
         .arg = job,
     };
 
+    step_reached(STEP_SIGNING, job->id);
     memcpy(with_hash.spki_sha256, job->csr.spki_sha256, sizeof with_hash.spki_sha256);
     job->attempts++;
     job->progress[0] = '\0';

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "engine/log.h"
+#include "engine/step.h"
 #include "engine/wait.h"
 #include "request/job.h"
 
@@ -157,6 +158,16 @@ static int put_certificate(const struct store_conn *c, const struct save *save, 
     return c->ops->certificate_put(c->conn, &certificate, err) < 0 && err->code != CS_ECONFLICT ? -1 : 0;
 }
 
+static void tell_step(const struct save *save)
+{
+    if (!save->done)
+        step_saved(save->row.id, save->step);
+    else if (save->with_certificate)
+        step_written(STEP_SAVED_CHAIN, save->row.id);
+    else
+        step_written(save->is_end ? STEP_SAVED_FAILURE : STEP_SAVED_JOB, save->row.id);
+}
+
 /* In the writer's thread. */
 static int write_down(const struct store_conn *c, void *arg, struct cs_error *err)
 {
@@ -168,7 +179,10 @@ static int write_down(const struct store_conn *c, void *arg, struct cs_error *er
         return -1;
     if (save->with_certificate && put_certificate(c, save, err) < 0)
         return -1;
-    return save->event ? outbox_add(c, save->event_kind, save->event, strlen(save->event), err) : 0;
+    if (save->event && outbox_add(c, save->event_kind, save->event, strlen(save->event), err) < 0)
+        return -1;
+    tell_step(save);
+    return 0;
 }
 
 static void tell_plugin(struct save *save, const struct cs_error *err)

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "engine/log.h"
+#include "engine/step.h"
 #include "request/counts.h"
 
 #define FIRST_WAIT   1000
@@ -313,8 +314,20 @@ static void on_failure(struct owner *owner, const struct cs_error *err)
         timer_set_in(owner->all->heart->loop, &owner->retry, owner->wait_ms, push_again, owner);
 }
 
+static bool was_sent(const struct owner *owner, enum value_state state)
+{
+    for (const struct value *value = owner->values; value; value = value->next)
+        if (value->sent_as == state && value->state == state)
+            return true;
+    return false;
+}
+
 static void on_success(struct owner *owner)
 {
+    if (was_sent(owner, VALUE_WANTED))
+        step_reached(STEP_SET, "");
+    if (was_sent(owner, VALUE_GONE))
+        step_reached(STEP_WITHDRAWN, "");
     owner->tries = 0;
     owner->wait_ms = 0;
     tell_sent(owner, VALUE_WANTED, NULL);
@@ -366,6 +379,10 @@ static void push(struct owner *owner)
     change.want = want;
     change.gone = gone;
     if (change.n_want || change.n_gone) {
+        if (change.n_want)
+            step_reached(STEP_SETTING, "");
+        if (change.n_gone)
+            step_reached(STEP_WITHDRAWING, "");
         owner->out = true;
         owner->asked_ms = cs_now_ms();
         instance_set_txt(owner->dns, &change, "", cs_now_ms() + OWNER_CALL_MS, on_set, owner);

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "engine/log.h"
+#include "engine/step.h"
 #include "request/challenge.h"
 #include "request/job.h"
 
@@ -143,7 +144,10 @@ static int write_closed(const struct store_conn *c, void *arg, struct cs_error *
 
     if (c->ops->job_put(c->conn, &closing->row, closing->row.version, err) < 0)
         return -1;
-    return outbox_add(c, "failed", closing->event, strlen(closing->event), err);
+    if (outbox_add(c, "failed", closing->event, strlen(closing->event), err) < 0)
+        return -1;
+    step_written(STEP_SAVED_FAILURE, closing->row.id);
+    return 0;
 }
 
 static char *closing_event(const struct cs_job *row, const struct cs_error *why)
@@ -206,15 +210,29 @@ static int may_go_on(const struct old_job *job, struct cs_error *err)
     return 0;
 }
 
-static void revive_jobs(struct resume *r)
+/* A trouble of our own, such as no memory, ends no order: the next start tries again. */
+static int revive(struct resume *r, struct old_job *job, struct cs_error *err)
 {
-    struct cs_error err;
+    job->revived = may_go_on(job, err) == 0 && job_revive(r->heart, &job->stored, job->row, err) == 0;
+    if (job->revived)
+        return 0;
+    if (err->code == CS_EBUSY || err->code == CS_EINTERNAL)
+        return -1;
+    close_job(r->heart, job, err);
+    return 0;
+}
 
-    for (struct old_job *job = r->jobs; job; job = job->next) {
-        job->revived = may_go_on(job, &err) == 0 && job_revive(r->heart, &job->stored, job->row, &err) == 0;
-        if (!job->revived)
-            close_job(r->heart, job, &err);
-    }
+/* Those first whose order the CA has: they had the turn of their names, and another job for the same names would be given that
+ * order by the CA, and finalize it with its own key. */
+static int revive_jobs(struct resume *r, struct cs_error *err)
+{
+    for (struct old_job *job = r->jobs; job; job = job->next)
+        if (job->stored.step[0] && revive(r, job, err) < 0)
+            return -1;
+    for (struct old_job *job = r->jobs; job; job = job->next)
+        if (!job->stored.step[0] && revive(r, job, err) < 0)
+            return -1;
+    return 0;
 }
 
 static bool is_open(const struct resume *r, const char *id)
@@ -251,9 +269,11 @@ static void free_resume(struct resume *r)
 static void on_read(void *arg, const struct cs_error *err)
 {
     struct resume *r = arg;
+    struct cs_error failure;
 
+    if (!err && !r->heart->stopping && revive_jobs(r, &failure) < 0)
+        err = &failure;
     if (!err && !r->heart->stopping) {
-        revive_jobs(r);
         for (struct old_value *value = r->values; value; value = value->next)
             challenges_revive(r->heart->challenges, &value->stored, is_open(r, value->stored.job));
     }

@@ -87,7 +87,7 @@ static void authorization_failed(struct authz *authz)
                    json_string_value(json_object_get(authz->json, "status")));
     }
     text_free(&about);
-    give_up_with(authz->order, &err, authz->object.error);
+    give_up_refused(authz->order, &err, authz->object.error);
 }
 
 /* ---- fetch-authz ------------------------------------------------------------------------------------------------- */

@@ -63,7 +63,7 @@ static void order_refused(struct order *order)
         problem_read(&err, order->object.error, "the CA refused the order");
     else
         cs_fail_as(&err, CS_EREFUSED, "ca-refused", "the CA made the order invalid without saying why");
-    give_up_with(order, &err, order->object.error);
+    give_up_refused(order, &err, order->object.error);
 }
 
 static void order_makes_no_sense(struct order *order, const char *when)

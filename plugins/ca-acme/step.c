@@ -144,6 +144,19 @@ void give_up_with(struct order *order, const struct cs_error *err, const json_t 
     give_up(order, err);
 }
 
+/* The CA may have looked for the challenge of a resumed order while the server was down, which says nothing about the name. */
+void give_up_refused(struct order *order, const struct cs_error *err, const json_t *problem)
+{
+    struct cs_error anew;
+
+    if (order->origin != ORIGIN_SAVED_ORDER || order->finalize_sent) {
+        give_up_with(order, err, problem);
+        return;
+    }
+    cs_fail(&anew, CS_ERESTART, "the order failed around the restart: %s", err->text);
+    give_up(order, &anew);
+}
+
 void give_up_failed(struct order *order, const struct failure *failure)
 {
     struct cs_error err = failure->err;

@@ -97,6 +97,7 @@ void failed(struct order *order, const struct failure *failure);
 void give_up(struct order *order, const struct cs_error *err);
 void give_up_with(struct order *order, const struct cs_error *err, const json_t *problem); /* and the CA's own words */
 void give_up_failed(struct order *order, const struct failure *failure);
+void give_up_refused(struct order *order, const struct cs_error *err, const json_t *problem); /* or have it made anew */
 void no_memory(struct order *order);
 
 /* An order from the beginning; the first step has not been entered yet. NULL: no memory, and the op is finished. */

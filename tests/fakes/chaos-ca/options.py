@@ -7,6 +7,7 @@ OPTIONS = {
     "order_lifetime": (7 * 86400, "seconds that an order can be finalized"),
     "processing_polls": (0, "how often a finalized order is `processing` before it is `valid`"),
     "validation_delay": (0.0, "seconds from the challenge's answer to its validation"),
+    "dns_patience": (3.0, "seconds that a validation asks the DNS server, again and again, before it fails"),
     "retry_after": (0, "seconds that a pending or processing object says in Retry-After; 0: it says nothing"),
     "bad_nonce_rate": (0, "percent of good requests that are answered with badNonce"),
     "certificate_lifetime": (90 * 86400, "seconds from notBefore, which is an hour ago, to notAfter"),

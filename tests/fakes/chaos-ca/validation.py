@@ -1,4 +1,8 @@
-"""Validates dns-01 (RFC 8555 8.4) for real: asks the given server for the TXT records, follows CNAMEs."""
+"""Validates dns-01 (RFC 8555 8.4) for real: asks the given server for the TXT records, follows CNAMEs.
+
+As a resolver does, it asks again when no answer comes: a name server that is down for a moment costs no validation."""
+import time
+
 import dns.exception
 import dns.flags
 import dns.message
@@ -8,20 +12,30 @@ import dns.rdatatype
 
 from problem import Problem
 
-ASK_S = 3
+ASK_AGAIN_S = 0.2
 CHAIN = 8
 
 
 class Validator:
-    def __init__(self, server):
+    def __init__(self, server, options):
         self.address, _, port = server.rpartition(":")
-        self.port = int(port)
+        self.port, self.options = int(port), options
+
+    def _udp(self, question):
+        end = time.monotonic() + self.options.dns_patience
+        while True:
+            left = end - time.monotonic()
+            try:
+                return dns.query.udp(question, self.address, timeout=max(0.01, min(ASK_AGAIN_S, left)), port=self.port)
+            except dns.exception.Timeout:
+                if left <= ASK_AGAIN_S:
+                    raise
 
     def _ask(self, name):
         question = dns.message.make_query(name, dns.rdatatype.TXT, use_edns=0, payload=1232)
-        answer = dns.query.udp(question, self.address, timeout=ASK_S, port=self.port)
+        answer = self._udp(question)
         if answer.flags & dns.flags.TC:
-            answer = dns.query.tcp(question, self.address, timeout=ASK_S, port=self.port)
+            answer = dns.query.tcp(question, self.address, timeout=self.options.dns_patience, port=self.port)
         return answer
 
     def texts(self, name):

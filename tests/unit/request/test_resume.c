@@ -67,6 +67,32 @@ static void a_chain_that_comes_while_the_server_stops_is_kept(void **state)
     free(csr);
 }
 
+/* The CA would hand the other one the same order, which it would then finalize with its own key. */
+static void of_two_jobs_for_the_same_names_the_one_whose_order_the_ca_has_goes_first(void **state)
+{
+    char *first = rig_csr("a.x.example"), *second = rig_csr("a.x.example"), resumed[80], *calls;
+
+    (void)state;
+    rig_zone(&rig, "x.example", 2);
+    subject("save:order+pause+ok");
+    rig_submit(&rig, first, 3600 * 1000, true, false, &one);
+    rig_until(&rig, &one.came);
+    rig_submit(&rig, second, 3600 * 1000, true, false, &two);
+    rig_until(&rig, &two.came);
+    snprintf(resumed, sizeof resumed, "resume %s order", one.job);
+    rig_until_true(&rig, rig_at_step(&rig, "pause") == 1);
+    rig_down(&rig); /* both may have been stored in one millisecond, and then either may be read first */
+    rig_sql(&rig, "UPDATE job SET created_ms = created_ms + 1000 WHERE step <> ''");
+    rig_up(&rig, "");
+    rig_until_true(&rig, rig_calls_have(&rig, two.job));
+    calls = rig_calls(&rig);
+    assert_non_null(strstr(calls, resumed));
+    assert_true(strstr(calls, resumed) < strstr(calls, two.job));
+    free(calls);
+    free(first);
+    free(second);
+}
+
 static void a_blocking_plugin_that_saved_goes_on_after_a_start(void **state)
 {
     char *csr = rig_csr("a.x.example"), job[64], *served;
@@ -193,6 +219,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_chain_that_comes_while_the_server_stops_is_kept),
+        TEST(of_two_jobs_for_the_same_names_the_one_whose_order_the_ca_has_goes_first),
         TEST(a_blocking_plugin_that_saved_goes_on_after_a_start),
         TEST(a_blocking_plugin_is_told_that_its_time_is_over),
         TEST(a_plugin_that_is_ca_and_dns_does_not_wait_for_itself),
