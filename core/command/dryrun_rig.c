@@ -122,6 +122,7 @@ static int check_and_open(struct dryrun *run)
     verdict_enter(run->verdicts, "start", OPEN_MS);
     if (instances_start(setup->instances, &err) < 0)
         return refuse_open(run, "start", *err.text ? err.text : "it failed without an error: fill *err, as with cs_fail()");
+    instances_caught_up(setup->instances);
     if (run->mute)
         return 0;
     if (run->placeholders.len)

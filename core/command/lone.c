@@ -47,7 +47,10 @@ static int open_roles(struct lone *lone, struct cs_error *err)
     for (size_t i = 0; i < lone->setup.only.n_blocks; i++)
         if (instances_open(lone->setup.instances, lone->setup.only.blocks[i].role, err) < 0)
             return -1;
-    return instances_start(lone->setup.instances, err);
+    if (instances_start(lone->setup.instances, err) < 0)
+        return -1;
+    instances_caught_up(lone->setup.instances);
+    return 0;
 }
 
 static int load(struct lone *lone, struct cs_error *err)

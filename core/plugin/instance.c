@@ -216,6 +216,19 @@ int instances_start(struct instances *all, struct cs_error *err)
     return 0;
 }
 
+static void catch_up(const struct instance *instance)
+{
+    if (instance->started && instance->plugin.about.dns && instance->plugin.dns.caught_up)
+        instance->plugin.dns.caught_up(instance->self);
+}
+
+void instances_caught_up(const struct instances *all)
+{
+    for (size_t i = 0; i < count(all); i++)
+        if (owns(all, i) && all->of_block[i])
+            catch_up(all->of_block[i]);
+}
+
 /* ---- Stopping ---- */
 
 static void stop_one(struct instance *instance)
@@ -283,7 +296,10 @@ int instance_reopen(struct instance *instance, struct cs_error *err)
     instance->started = instance->stopped = false;
     if (make_workers(instance, err) < 0 || open_one(instance, err) < 0)
         return -1;
-    return start_one(instance, err);
+    if (start_one(instance, err) < 0)
+        return -1;
+    catch_up(instance);
+    return 0;
 }
 
 static void instance_free(struct instance *instance)

@@ -40,6 +40,8 @@ int instances_load(struct instances *all, uid_t user, uid_t starter, struct cs_e
 int instances_check(const struct instances *all);
 int instances_open(struct instances *all, enum role role, struct cs_error *err); /* opens those of one role          */
 int instances_start(struct instances *all, struct cs_error *err); /* each that is open: store, audit, dns, ca         */
+/* What earlier runs left was handed over: DNS servers begin to answer. Once, after instances_start(). */
+void instances_caught_up(const struct instances *all);
 /* Stop and close one whose calls are all finished, then open and start it anew, as after a restart of the server; its sockets
  * stay bound. For `countersign plugin test`. */
 int instance_reopen(struct instance *instance, struct cs_error *err);

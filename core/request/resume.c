@@ -276,6 +276,7 @@ static void on_read(void *arg, const struct cs_error *err)
     if (!err && !r->heart->stopping) {
         for (struct old_value *value = r->values; value; value = value->next)
             challenges_revive(r->heart->challenges, &value->stored, is_open(r, value->stored.job));
+        instances_caught_up(r->heart->instances);
     }
     r->done(r->arg, err);
     free_resume(r);

@@ -241,16 +241,22 @@ static int builtin_open(struct cs_instance *in, const void *conf, void **self, s
     return 0;
 }
 
-/* It answers until `close`, not `stop`: orders that are still under way need it. */
 static int builtin_start(void *self, struct cs_error *err)
 {
     struct builtin *b = self;
 
     b->server = server_start(b->in, &b->shelf, err);
-    if (!b->server)
-        return -1;
+    return b->server ? 0 : -1;
+}
+
+/* It answers until `close`, not `stop`: orders that are still under way need it. Questions that came since the sockets were
+ * bound have waited there. */
+static void builtin_caught_up(void *self)
+{
+    struct builtin *b = self;
+
+    server_go(b->server);
     cs_log(b->in, CS_LOG_INFO, "the DNS server answers zones=%zu owners=%zu", b->zones->n_zones, b->zones->n_entries);
-    return 0;
 }
 
 static void builtin_counts(void *self, cs_dns_count_fn *fn, void *arg)
@@ -261,7 +267,9 @@ static void builtin_counts(void *self, cs_dns_count_fn *fn, void *arg)
         server_counts(b->server, fn, arg);
 }
 
-static const struct cs_dns_ops dns = { .size = sizeof dns, .set_txt = builtin_set_txt, .counts = builtin_counts };
+static const struct cs_dns_ops dns = {
+    .size = sizeof dns, .set_txt = builtin_set_txt, .counts = builtin_counts, .caught_up = builtin_caught_up
+};
 
 CS_PLUGIN("dns-builtin", "0.1.0", "an authoritative DNS server of its own, for zones that are delegated to it",
           .settings = settings, .settings_size = sizeof(struct settings), .open = builtin_open, .start = builtin_start,

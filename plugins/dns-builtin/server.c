@@ -55,8 +55,15 @@ static void *run(void *arg)
 {
     struct server *server = arg;
 
+    while (sem_wait(&server->may_answer) < 0)
+        continue; /* interrupted */
     event_base_dispatch(server->base);
     return NULL;
+}
+
+void server_go(struct server *server)
+{
+    sem_post(&server->may_answer);
 }
 
 static int add_sockets(struct server *server, struct cs_error *err)
@@ -115,6 +122,7 @@ static void server_free(struct server *server)
     if (server->stop_fd >= 0)
         close(server->stop_fd);
     event_base_free(server->base);
+    sem_destroy(&server->may_answer);
     free(server);
 }
 
@@ -132,6 +140,7 @@ struct server *server_start(struct cs_instance *in, struct shelf *shelf, struct 
     server->in = in;
     server->shelf = shelf;
     server->stop_fd = -1;
+    sem_init(&server->may_answer, 0, 0);
     if (make_stop(server, err) < 0 || add_sockets(server, err) < 0 || start_thread(server, err) < 0) {
         server_free(server);
         return NULL;
@@ -157,6 +166,7 @@ void server_stop(struct server *server)
         return;
     if (write(server->stop_fd, &one, sizeof one) != sizeof one)
         abort(); /* an eventfd of ours takes a number */
+    server_go(server);
     pthread_join(server->thread, NULL);
     cs_log(server->in, CS_LOG_INFO,
            "the DNS server stops answering noerror=%" PRId64 " nxdomain=%" PRId64 " refused=%" PRId64 " formerr=%" PRId64,

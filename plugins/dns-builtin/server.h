@@ -6,6 +6,7 @@
 #define DNS_BUILTIN_SERVER_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 
 #include "base/dns_word.h"
@@ -25,12 +26,14 @@ struct server {
     /* By type and response code; the thread writes, anybody reads. */
     atomic_int_fast64_t answers[DNS_TYPE_WORDS][DNS_RCODE_WORDS];
     pthread_t thread;
+    sem_t may_answer;
     int stop_fd; /* written to when the thread shall end */
     struct event *stop;
 };
 
-/* Starts the thread for every socket of the block's `listen`. NULL and *err. */
+/* Starts the thread for every socket of the block's `listen`; it answers nothing before server_go(). NULL and *err. */
 struct server *server_start(struct cs_instance *in, struct shelf *shelf, struct cs_error *err);
+void server_go(struct server *server);
 /* Waits until the thread has ended; logs how many answers it gave. NULL is allowed. */
 void server_stop(struct server *server);
 

@@ -181,7 +181,7 @@ static void odd_close(void *self)
         builtin_close(self);
 }
 
-static const struct cs_dns_ops odd = { .size = sizeof odd, .set_txt = odd_set_txt };
+static const struct cs_dns_ops odd = { .size = sizeof odd, .set_txt = odd_set_txt, .caught_up = builtin_caught_up };
 
 CS_EXPORT const struct cs_plugin cs_plugin = {
     .abi_major = CS_ABI_MAJOR, .abi_minor = CS_ABI_MINOR, .size = sizeof(struct cs_plugin),

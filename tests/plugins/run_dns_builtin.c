@@ -83,6 +83,7 @@ int main(int argc, char **argv)
         return fail("cannot listen", argv[1]);
     if (cs_plugin.open(&in, settings, &self, &err) < 0 || cs_plugin.start(self, &err) < 0)
         return fail("cannot start", err.text);
+    cs_plugin.dns->caught_up(self);
     printf("port %u\n", in.port[0]);
     fflush(stdout);
     while (fgets(line, sizeof line, stdin))

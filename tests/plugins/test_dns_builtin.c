@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
@@ -198,6 +199,39 @@ static void queries_are_counted_by_type_and_response_code(void **state)
     stop(&r);
 }
 
+/* A CA that asked meanwhile would take "no such name" for an answer, and call the name invalid. */
+static void a_question_waits_until_the_values_of_an_earlier_run_are_there(void **state)
+{
+    const char *owner = "_acme-challenge.a.go.example.";
+    static struct message m;
+    struct running r;
+    int fd;
+
+    (void)state;
+    begin_on(&r, "127.0.0.1");
+    fd = connected("127.0.0.1", r.in.port[0], SOCK_DGRAM);
+    question(&m, owner, 77);
+    assert_int_equal(send(fd, m.at, m.len, 0), (ssize_t)m.len);
+    assert_int_equal(poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 50), 0);
+    assert_int_equal(set_txt(&r, owner, "of an earlier run", NULL, 0, NULL), 0);
+    cs_plugin.dns->caught_up(r.self);
+    reply.len = recv(fd, reply.at, sizeof reply.at, 0);
+    assert_true(reply.len >= 12);
+    assert_int_equal(rcode(&reply), NOERROR);
+    assert_int_equal(answers(&reply), 1);
+    close(fd);
+    stop(&r);
+}
+
+static void one_that_never_caught_up_closes(void **state)
+{
+    struct running r;
+
+    (void)state;
+    begin_on(&r, "127.0.0.1");
+    stop(&r);
+}
+
 static void open_without_start_closes(void **state)
 {
     static const char *const zones[] = { "go.example" }, *const ns[] = { "ns.example.net" };
@@ -320,6 +354,8 @@ int main(void)
         cmocka_unit_test(a_batch_of_datagrams_is_answered_one_by_one),
         cmocka_unit_test(two_instances_know_nothing_of_each_other),
         cmocka_unit_test(queries_are_counted_by_type_and_response_code),
+        cmocka_unit_test(a_question_waits_until_the_values_of_an_earlier_run_are_there),
+        cmocka_unit_test(one_that_never_caught_up_closes),
         cmocka_unit_test(open_without_start_closes),
         cmocka_unit_test(a_flood_of_questions_does_not_slow_changes),
     };

@@ -1,4 +1,4 @@
-"""kill -9 at a step of an order: a run of it, and what became of every order. Used by tools/soak.
+"""kill -9 at a step of an order: a run of it, and what became of every order. Used by tools/soak and tests/peers/test_kill.py.
 
 A run is a step, `at`, `before` or `after` it, and a seed, of which everything else about it comes: how often the step must
 have been reached, the scene, the orders, what the CA does wrong. Clients ask; the server dies; it is started again, perhaps

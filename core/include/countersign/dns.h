@@ -39,6 +39,11 @@ struct cs_dns_ops {
      * opened. On the loop, also when `blocking`, so it may not wait. A type or code that is not one of a known few is "other";
      * a query that got no answer has the code "none". */
     void (*counts)(void *self, cs_dns_count_fn *fn, void *arg);
+
+    /* Since ABI 1.1, optional, for a back end that answers queries by itself: every value that an earlier run left was handed
+     * over by `set_txt`. Until then it should leave questions unanswered: who asks asks again, but a CA that is told that a
+     * value is not there calls the name invalid. On the loop, once after `start`, also when `blocking`. */
+    void (*caught_up)(void *self);
 };
 
 #ifdef __cplusplus
