@@ -127,7 +127,7 @@ void job_save_failed(struct job *job, cs_done_fn *done);
 /* What is written next must not become durable before the steps that were saved: one that the store did not take goes first. */
 void job_save_postponed(struct job *job);
 void job_log_unsaved(struct job *job, enum cs_log_level level, const char *what, const char *name, const struct cs_error *err);
-/* The stored form of how a job failed, and back. */
+/* job_problem.c. The stored form of how a job failed, and back. */
 char *job_problem_write(const struct cs_error *err, const char *upstream);
 void job_problem_read(const char *json, struct cs_error *err, char **upstream);
 

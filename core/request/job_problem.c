@@ -1,0 +1,44 @@
+/*
+ * How a job failed, as the JSON that its row keeps, and back; see job.h. Called by job_save.c, resume.c and request.c.
+ */
+#include <jansson.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "request/job.h"
+
+char *job_problem_write(const struct cs_error *err, const char *upstream)
+{
+    json_t *doc = json_pack("{s:s, s:s, s:s, s:I}", "code", error_kind(err->code)->slug, "reason", err->reason, "text",
+                            err->text, "retry_after_ms", (json_int_t)err->retry_after_ms);
+    char *text;
+
+    if (doc && upstream)
+        json_object_set_new(doc, "upstream", json_string(upstream));
+    text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
+    json_decref(doc);
+    return text;
+}
+
+static enum cs_code code_of(const char *slug)
+{
+    for (int code = CS_EINPUT; code <= CS_ERESTART; code++)
+        if (strcmp(error_kind((enum cs_code)code)->slug, slug) == 0)
+            return (enum cs_code)code;
+    return CS_EINTERNAL;
+}
+
+void job_problem_read(const char *json, struct cs_error *err, char **upstream)
+{
+    json_t *doc = json_loads(json, JSON_REJECT_DUPLICATES, NULL);
+    const char *code = "", *reason = "", *text = "the order failed", *theirs = NULL;
+    json_int_t retry_after_ms = 0;
+
+    json_unpack(doc, "{s?s, s?s, s?s, s?I, s?s}", "code", &code, "reason", &reason, "text", &text, "retry_after_ms",
+                &retry_after_ms, "upstream", &theirs);
+    cs_fail_as(err, code_of(code), reason, "%s", text);
+    err->retry_after_ms = retry_after_ms;
+    *upstream = theirs ? text_copy(theirs) : NULL;
+    json_decref(doc);
+}
