@@ -4,9 +4,11 @@
  */
 #include "reply.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/text.h"
 
 #define URN "urn:ietf:params:acme:error:"
@@ -168,10 +170,13 @@ void problem_read_challenge(struct cs_error *err, const json_t *problem, const c
 json_t *reply_json(const char *body, size_t len, struct cs_error *err)
 {
     json_error_t fault;
-    json_t *json = json_loadb(body, len, JSON_REJECT_DUPLICATES, &fault);
+    json_t *json;
 
+    errno = 0;
+    json = json_loadb(body, len, JSON_REJECT_DUPLICATES, &fault);
     if (!json) {
         cs_fail_as(err, CS_EUPSTREAM, "ca-bad-reply", "the CA's answer is not valid JSON (line %d)", fault.line);
+        error_blame_memory(err);
         return NULL;
     }
     if (!json_is_object(json)) {
@@ -261,6 +266,7 @@ int reply_read(struct reply *out, const struct cs_http_reply *http, enum reply_k
     }
     if (read_body(out, http, kind, &failure->err) < 0) {
         failure->status = http->status;
+        failure->transient = failure->err.code == CS_EBUSY; /* no memory to read it: what was asked may be done */
         return -1;
     }
     return 0;

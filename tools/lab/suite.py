@@ -273,8 +273,10 @@ WITHOUT_VALGRIND = ["--deselect=tests/peers/test_memory.py"]
 # A sanitizer's own terabytes of memory cannot be searched, nothing is preloaded before it, what days or a kill do to files is
 # the same in every build, and a process that is killed reports nothing.
 WITH_ASAN = [*WITHOUT_VALGRIND, "--deselect=tests/peers/test_lab_dns.py", "--deselect=tests/peers/test_months.py",
-             "--deselect=tests/peers/test_broken_disk.py", "--deselect=tests/peers/test_kill.py", "--interleavings=60",
-             "-k", "not window and not moved_clock"]
+             "--deselect=tests/peers/test_broken_disk.py", "--deselect=tests/peers/test_kill.py",
+             "--deselect=tests/peers/test_scarce.py", "--deselect=tests/peers/test_descriptors.py",
+             "--deselect=tests/peers/test_dns_down.py",
+             "--interleavings=60", "-k", "not window and not moved_clock"]
 MANY_AT_ONCE = ["-k", "test_orders or test_stops or test_names and flood or test_issuance and exec and ten or "
                       "test_conformance and builtin", *WITHOUT_VALGRIND]
 # Two run at a time, begun in this order: one that mostly computes beside one that mostly waits for servers and clocks.
