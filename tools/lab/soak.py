@@ -7,6 +7,7 @@ file, the DNS.
 """
 import concurrent.futures
 import contextlib
+import functools
 import json
 import multiprocessing.util
 import os
@@ -17,7 +18,6 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 
 from server import install
@@ -52,6 +52,7 @@ def core_steps(build):
     return [tuple(line.split()[:2]) for line in listed.stdout.splitlines()]
 
 
+@functools.cache
 def points():
     """(step, when) of each way to die."""
     return [(name, when) for name, kind in page_steps() for when in (("at",) if kind == "told" else ("before", "after"))]
@@ -266,7 +267,7 @@ class Stages:
         return self.made[bind]
 
     def close(self):
-        for stage in self.made.values():
+        for stage in list(self.made.values()):
             stage.close()
 
 
@@ -283,12 +284,20 @@ class Outcome:
 
 
 def begin_worker(folder, installed, program):
-    """First in each process of the pool; its stages end with it, however it ends."""
+    """First in each process of the pool; its stages end with it, however it ends, and before it does."""
+    work.stages = Stages(folder / f"worker{os.getpid()}", installed, program)
+
+    def leave():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # which the pool sends to who is leaving already
+        work.stages.close()
+
+    def on_term(*_):
+        leave()
+        os._exit(1)
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    stages = Stages(folder / f"worker{os.getpid()}", installed, program)
-    multiprocessing.util.Finalize(None, stages.close, exitpriority=10)
-    work.stages = stages
+    signal.signal(signal.SIGTERM, on_term)
+    multiprocessing.util.Finalize(None, leave, exitpriority=10)
 
 
 def work(point):

@@ -88,7 +88,9 @@ class Wish:
 
 
 class Stage:
-    """`program`: countersign-moved. `bind`: BIND by RFC 2136 is behind the server, otherwise dns-builtin."""
+    """`program`: countersign-moved. `bind`: BIND by RFC 2136 is behind the server, otherwise dns-builtin.
+
+    Nothing runs before prepare(), so that close() finds whatever runs."""
 
     def __init__(self, folder, installed, program, bind):
         self.folder = pathlib.Path(folder)
@@ -96,7 +98,7 @@ class Stage:
         self.folder.chmod(0o755)
         self.server = Countersign(self.folder / "server", installed, [ZONE])
         self.server.program = program
-        self.bind = Bind(self.folder / "bind", [ZONE]).start() if bind else None
+        self.bind = Bind(self.folder / "bind", [ZONE]) if bind else None
         self.dns_port = self.bind.port if bind else self.server.dns_port
         self.chaos, self.runs, self.template = None, 0, None
         self.steps = self.folder / "steps"
@@ -109,12 +111,14 @@ class Stage:
     def _new_ca(self):
         if self.chaos:
             self.chaos.stop()
-        self.chaos = Chaos(self.folder / f"chaos{self.runs}", self.dns_port).start()
+        self.chaos = Chaos(self.folder / f"chaos{self.runs}", self.dns_port)
+        self.chaos.start()
         self.server.use_pebble(self.chaos, "chaos", retry_first="20ms", retry_most="200ms", timeout="5s",
                                preferred_chain="Chaos Other Root")
 
     def _make_template(self):
         if self.bind:
+            self.bind.start()
             self.server.use_dns("bind", self.bind)
         self.server.start()
         self.server.add_zone(ZONE, dns="bind" if self.bind else "builtin", dns_port=self.dns_port)
