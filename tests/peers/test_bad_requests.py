@@ -88,19 +88,19 @@ def direct(port, name):
 # ---- Behind proxies ----
 
 def behind_proxy(server, proxy, name):
-    """The status that the client sees, with * when it is the proxy's own; "-" when it closes without a word, or waits."""
+    """The status that the client sees; "-" when the proxy closes without a word, or waits."""
     before = answered(server)
     answers, _ = converse(proxy.port, SHAPES[name] + BEHIND)
     after = answered(server)
     assert after[1] == before[1], f"{name}: what was smuggled was answered"
     ours = sum(answer.ours for answer in answers)
-    assert ours == after[0] - before[0] <= 2 and len(answers) <= 2, (name, before, after, answers)
+    assert ours <= after[0] - before[0] <= 2 and len(answers) <= 2, (name, before, after, answers)
     assert [answer.says for answer in answers[1:] if answer.ours] in ([], [BEHIND_SAYS]), (name, answers)
     for _ in range(2):  # whatever was left on the proxy's connection to the server would be answered to this one
         assert [answer.says for answer in converse(proxy.port, BEHIND)[0]] == [BEHIND_SAYS], name
     if not answers:
         return "-"
-    return answers[0].says.split()[0] + ("" if answers[0].ours else "*")
+    return answers[0].says.split()[0]
 
 
 @pytest.fixture

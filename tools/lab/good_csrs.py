@@ -34,7 +34,7 @@ class Makers:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.keys, self.numbers = {}, itertools.count(1)
         self.rsa_keys = {"rsa2048": 1, "rsa3072": 1} if few else RSA_KEYS
-        self.subjects = [self.new_subject() for _ in range(4)] if few else None
+        self.subjects = [self.new_subject() for _ in range(4 if few else 100)]  # each needs a row
 
     # ---- What is asked for ----
 
@@ -43,8 +43,8 @@ class Makers:
         return [f"{label}.{self.zone}" for label in picked] + ([f"*.{self.zone}"] if self.dice.random() < 0.1 else [])
 
     def subject(self):
-        """[(type, value)] with a CN or without; few enough different ones that each gets a row."""
-        return self.dice.choice(self.subjects) if self.subjects else self.new_subject()
+        """[(type, value)], with a CN or without."""
+        return self.dice.choice(self.subjects)
 
     def new_subject(self):
         parts = [(kind, self.dice.choice(values)) for kind, values in self.dice.sample(PARTS, self.dice.randint(0, 3))]
