@@ -68,6 +68,7 @@ static const struct {
     { "foreign-challenge",      "The CA asks for a challenge outside the zone"      },
     { "bad-chain",              "The CA's certificate is not what was asked for"    },
     { "order-lost",             "The order was lost"                                },
+    { "ca-out",                 "The CA is out"                                     },
     { "ca-unavailable",         "The CA cannot be reached, or failed"               },
     { "ca-rate-limited",        "The CA's limit is reached"                         },
     { "ca-refused",             "The CA refused"                                    },

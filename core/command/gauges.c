@@ -88,7 +88,7 @@ static void look_at_process(struct metrics *metrics)
 
 static void count_queued(struct job *job, void *arg)
 {
-    *(int64_t *)arg += job->phase == JOB_QUEUED && !job->zone_place.running;
+    *(int64_t *)arg += job->phase == JOB_QUEUED && job->ca_place.passed && !job->zone_place.running;
 }
 
 static void look_at_orders(const struct heart *heart)
@@ -101,6 +101,7 @@ static void look_at_orders(const struct heart *heart)
     metrics_gauge(heart->metrics, "countersign_orders_running", "Orders that have not ended.", "",
                   (int64_t)heart_orders(heart));
     metrics_gauge(heart->metrics, "countersign_orders_queued", "Orders that wait for their turn in their zone.", "", queued);
+    ca_gates_measure(heart->gates, heart->metrics);
 }
 
 /* ---- DNS servers of our own ---- */

@@ -174,6 +174,7 @@ static int open_heart(struct server *s, struct cs_error *err)
         .metrics = s->metrics,
         .settings = &s->setup.settings,
         .blocked_keys = serve_keys_list(s->blocked_keys),
+        .breakers = true,
     };
 
     if (instances_open(s->instances, ROLE_DNS, err) < 0 || instances_open(s->instances, ROLE_CA, err) < 0)

@@ -5,7 +5,15 @@
 #ifndef ENGINE_HOST_H
 #define ENGINE_HOST_H
 
-#include <countersign/plugin.h>
+#include <countersign/http.h>
+
+/* Who sees each exchange of an instance over HTTP, and may hold it back (request/ca_gate.c). */
+struct http_guard {
+    int (*admit)(void *arg, struct cs_error *err); /* -1: it is not sent, and ends with *err */
+    /* Once for each that was admitted, before its caller hears; as cs_http_fn. Both NULL: it was given up, or never sent. */
+    void (*ended)(void *arg, const struct cs_http_reply *reply, const struct cs_error *err);
+    void *arg;
+};
 
 struct http_client;
 struct loop;
@@ -17,6 +25,7 @@ struct cs_instance {
     const char *who;    /* for the log: "ca.le" */
     struct loop *loop;
     struct http_client *http;
+    const struct http_guard *guard; /* NULL: none */
     void *keep;              /* struct keep of records/, NULL while there is no store */
     struct listens *listens; /* sockets bound for this block, or NULL */
     const char *state_root;  /* the state folder */

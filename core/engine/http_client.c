@@ -124,12 +124,22 @@ static void http_free(struct cs_http *http)
     free(http);
 }
 
+static void tell_guard(struct cs_http *http, const struct cs_http_reply *reply, const struct cs_error *err)
+{
+    const struct http_guard *guard = http->guard;
+
+    http->guard = NULL;
+    if (guard)
+        guard->ended(guard->arg, reply, err);
+}
+
 /* It has left its row. */
 static void tell(struct cs_http *http)
 {
     bool whole = http->err.code == CS_OK;
 
     http->in_callback = true;
+    tell_guard(http, whole ? &http->answer->reply : NULL, whole ? NULL : &http->err);
     loop_blame(http->who);
     http->done(http->arg, whole ? &http->answer->reply : NULL, whole ? NULL : &http->err);
     http_free(http);
@@ -247,6 +257,7 @@ static void on_waited_too_long(void *arg)
 
     cs_fail(&http->err, CS_ETIMEDOUT, "%s was not asked: %zu other requests were under way all the time", http->about.host,
             http->client->most);
+    tell_guard(http, NULL, NULL);
     move(http, HTTP_FINISHED);
     go_on(http->client);
 }
@@ -349,6 +360,14 @@ void http_client_free(struct http_client *client)
 
 /* ---- for plugins ------------------------------------------------------------------------------------------------- */
 
+static int ask_guard(struct cs_http *http, const struct http_guard *guard)
+{
+    if (guard && guard->admit(guard->arg, &http->err) < 0)
+        return -1;
+    http->guard = guard;
+    return 0;
+}
+
 struct cs_http *cs_http_send(struct cs_instance *in, const struct cs_http_request *request, cs_http_fn *done, void *arg)
 {
     struct http_client *client = in->http;
@@ -361,7 +380,7 @@ struct cs_http *cs_http_send(struct cs_instance *in, const struct cs_http_reques
     if (!http)
         return NULL;
     *http = (struct cs_http){ .client = client, .who = in->who, .done = done, .arg = arg };
-    if (http_request_copy(http, request, &http->err) < 0) {
+    if (http_request_copy(http, request, &http->err) < 0 || ask_guard(http, in->guard) < 0) {
         enter_row(http, HTTP_FINISHED);
     } else {
         enter_row(http, HTTP_WAITING);
@@ -379,6 +398,7 @@ void cs_http_cancel(struct cs_http *http)
         return;
     assert(on_loop_thread());
     client = http->client;
+    tell_guard(http, NULL, NULL);
     leave_row(http);
     http_free(http);
     go_on(client);

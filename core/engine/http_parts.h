@@ -47,6 +47,7 @@ struct cs_http {
     struct cs_http *next, *before;
     enum http_state state;
     const char *who;
+    const struct http_guard *guard; /* still to be told how it ended, or NULL */
     cs_http_fn *done;
     void *arg;
     bool in_callback;

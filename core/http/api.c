@@ -180,6 +180,11 @@ static void answer_chain(const struct pending *p, const struct answer *answer)
                                              .preference_applied = p->wait[0] ? p->wait : NULL });
 }
 
+static int64_t retry_after_s(const struct answer *answer)
+{
+    return answer->wait_ms > 0 ? (answer->wait_ms + 999) / 1000 : ACCEPTED_RETRY;
+}
+
 /* 202: where the job is, and where to ask for it. */
 static void answer_running(const struct pending *p, const struct answer *answer, const char *location)
 {
@@ -199,7 +204,7 @@ static void answer_running(const struct pending *p, const struct answer *answer,
                                              .body_len = text ? strlen(text) : 0,
                                              .location = location,
                                              .preference_applied = applied[0] ? applied : NULL,
-                                             .retry_after_s = ACCEPTED_RETRY });
+                                             .retry_after_s = retry_after_s(answer) });
     free(text);
     json_decref(json);
 }

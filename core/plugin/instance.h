@@ -77,6 +77,9 @@ struct sign_call {
 /* The op, for op_cancel(); NULL without memory (`done` is then not called, *err says so). */
 struct cs_op *instance_sign(struct instance *instance, const struct sign_call *call, struct cs_error *err);
 
+/* Ask a CA whether it takes orders; its plugin has `status`. -1 without memory: `done` is then not called. */
+int instance_status(struct instance *instance, int64_t deadline_ms, op_done_fn *done, void *arg, struct cs_error *err);
+
 /* Blocking; in a thread of the caller's. */
 int instance_append(struct instance *instance, const struct cs_event *events, size_t n, struct cs_error *err);
 /* SIGHUP: tell an audit plugin to open its files anew, if it wants to know. In the thread that appends. */

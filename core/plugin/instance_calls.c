@@ -168,6 +168,39 @@ struct cs_op *instance_sign(struct instance *instance, const struct sign_call *c
     return op;
 }
 
+struct status_inputs {
+    void *self;
+    const struct cs_ca_ops *ops;
+};
+
+static void call_status(struct cs_op *op, void *arg)
+{
+    const struct status_inputs *in = arg;
+
+    in->ops->status(in->self, op);
+}
+
+int instance_status(struct instance *instance, int64_t deadline_ms, op_done_fn *done, void *arg, struct cs_error *err)
+{
+    struct status_inputs *inputs = calloc(1, sizeof *inputs);
+    struct op_setup setup = { .about = "", .inputs = inputs, .free_inputs = free, .deadline_ms = deadline_ms, .done = done,
+                              .arg = arg };
+    struct cs_op *op;
+
+    assert(instance->plugin.about.ca && instance->plugin.ca.status);
+    if (!inputs)
+        return cs_fail(err, CS_EINTERNAL, "no memory for a question");
+    *inputs = (struct status_inputs){ .self = instance->self, .ops = &instance->plugin.ca };
+    op = start(instance, &setup, err);
+    if (!op)
+        return -1;
+    if (instance->closing)
+        fail(op, CS_ESHUTDOWN, "the server is stopping");
+    else
+        op_run(op, instance->plugin.ca.blocking ? instance->ca_workers : NULL, call_status);
+    return 0;
+}
+
 /* ---- audit ---- */
 
 int instance_append(struct instance *instance, const struct cs_event *events, size_t n, struct cs_error *err)

@@ -15,8 +15,8 @@ enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE, HTTPS_PORT = 844
 
 static const char *const known_keys[] = {
     "user", "state", "runtime", "plugin_dir", "log_level", "listen", "admin", "proxies", "blocked_keys", "resolvers", "wait",
-    "job_deadline", "stop", "visible", "max_in_flight", "max_connections", "outbox_max", "visits", "ca", "dns", "store",
-    "audit",
+    "job_deadline", "stop", "visible", "max_in_flight", "max_connections", "outage_queue", "outage_wait", "outbox_max",
+    "visits", "ca", "dns", "store", "audit",
 };
 /* The last one is the public listeners' alone. */
 static const char *const listen_keys[] = { "address", "port", "certificate", "key", "proxy_protocol" };
@@ -30,12 +30,14 @@ struct number {
 static const struct number durations[] = {
     { "wait",         offsetof(struct settings, wait_ms),         300 * SECOND, SECOND,      HOUR      },
     { "job_deadline", offsetof(struct settings, job_deadline_ms), 15 * MINUTE,  10 * SECOND, 24 * HOUR },
+    { "outage_wait",  offsetof(struct settings, outage_wait_ms),  24 * HOUR,    MINUTE,      168 * HOUR },
     { "stop",         offsetof(struct settings, stop_ms),         30 * SECOND,  0,           HOUR      },
     { "visible",      offsetof(struct settings, visible_ms),      120 * SECOND, SECOND,      HOUR      },
 };
 static const struct number counts[] = {
     { "max_in_flight",   offsetof(struct settings, max_in_flight),   5000,   1, 1000000   },
     { "max_connections", offsetof(struct settings, max_connections), 10000,  1, 1000000   },
+    { "outage_queue",    offsetof(struct settings, outage_queue),    1000,   0, 1000000   },
     { "outbox_max",      offsetof(struct settings, outbox_max),      100000, 1, 100000000 },
 };
 

@@ -62,10 +62,12 @@ struct settings {
     size_t n_resolvers;
     int64_t wait_ms;              /* how long a client may wait at most; default 300 s */
     int64_t job_deadline_ms;      /* default 15 min  */
+    int64_t outage_wait_ms;       /* an order, for a CA that is out, before it begins; default 24 h */
     int64_t stop_ms;              /* graceful stop; default 30 s */
     int64_t visible_ms;           /* how long to wait for a value to be visible; default 120 s */
     int64_t max_in_flight;        /* requests that wait; default 5000 */
     int64_t max_connections;      /* default 10000 */
+    int64_t outage_queue;         /* orders that wait for a CA that is out; default 1000 */
     int64_t outbox_max;           /* events kept for slow sinks; default 100000 */
     struct visits_settings visits;
     struct block_settings *blocks; /* in the file's order */

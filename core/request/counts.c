@@ -20,6 +20,12 @@
 #define ISSUED_HELP     "Certificates that were issued and stored."
 #define LAST            "countersign_ca_last_success_timestamp_seconds"
 #define LAST_HELP       "When the CA last issued a certificate, since 1970; not there before the first since the start."
+#define OUT             "countersign_ca_out"
+#define OUT_HELP        "1: the CA is out, and orders wait for it."
+#define WAITING         "countersign_ca_orders_waiting"
+#define WAITING_HELP    "Orders that wait because their CA is out, or was a moment ago."
+#define PROBES          "countersign_ca_probes_total"
+#define PROBES_HELP     "How often a CA that was out was asked whether it is back, by result."
 #define CHANGES         "countersign_dns_changes_total"
 #define CHANGES_HELP    "Changes of TXT records that a DNS back end was asked for, by result."
 #define CHANGE_SECONDS  "countersign_dns_change_seconds"
@@ -37,6 +43,7 @@ void counts_declare(struct metrics *metrics)
     metrics_declare(metrics, STEP_SECONDS, STEP_HELP, METRIC_HISTOGRAM);
     metrics_declare(metrics, ISSUED, ISSUED_HELP, METRIC_COUNTER);
     metrics_declare(metrics, LAST, LAST_HELP, METRIC_GAUGE);
+    metrics_declare(metrics, PROBES, PROBES_HELP, METRIC_COUNTER);
     metrics_declare(metrics, CHANGES, CHANGES_HELP, METRIC_COUNTER);
     metrics_declare(metrics, CHANGE_SECONDS, CHANGE_HELP, METRIC_HISTOGRAM);
     metrics_declare(metrics, VISIBLE_SECONDS, VISIBLE_HELP, METRIC_HISTOGRAM);
@@ -65,6 +72,23 @@ void counts_order(const struct job *job, const struct cs_error *err)
     snprintf(labels, sizeof labels, "ca=\"%s\"", ca);
     metrics_count(metrics, ISSUED, ISSUED_HELP, labels, 1);
     metrics_gauge_us(metrics, LAST, LAST_HELP, labels, cs_wall_ms() * 1000);
+}
+
+void counts_ca_probe(struct metrics *metrics, const char *ca, bool worked)
+{
+    char labels[LABELS];
+
+    snprintf(labels, sizeof labels, "ca=\"%s\",result=\"%s\"", ca, worked ? "worked" : "failed");
+    metrics_count(metrics, PROBES, PROBES_HELP, labels, 1);
+}
+
+void counts_ca(struct metrics *metrics, const char *ca, bool is_out, size_t orders_waiting)
+{
+    char labels[LABELS];
+
+    snprintf(labels, sizeof labels, "ca=\"%s\"", ca);
+    metrics_gauge(metrics, OUT, OUT_HELP, labels, is_out);
+    metrics_gauge(metrics, WAITING, WAITING_HELP, labels, (int64_t)orders_waiting);
 }
 
 /* Names of steps are the plugin's own. */

@@ -21,6 +21,10 @@ void counts_order(const struct job *job, const struct cs_error *err);
  * CA plugin called it. NULL: nothing that is counted. */
 void counts_step(struct job *job, const char *step);
 
+/* A CA that was out was asked; and what is so when somebody looks. */
+void counts_ca_probe(struct metrics *metrics, const char *ca, bool worked);
+void counts_ca(struct metrics *metrics, const char *ca, bool is_out, size_t orders_waiting);
+
 /* A set_txt has ended; `err` NULL: well. */
 void counts_dns_change(struct metrics *metrics, const char *dns, int64_t began_ms, const struct cs_error *err);
 /* A value that its back end has was looked for at the zone's servers; `err` NULL: they have it. */

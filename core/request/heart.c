@@ -8,6 +8,7 @@
 
 #include "engine/log.h"
 #include "engine/timer.h"
+#include "request/ca_gate.h"
 #include "request/challenge.h"
 #include "request/challenge_place.h"
 #include "request/counts.h"
@@ -79,14 +80,15 @@ struct heart *heart_new(const struct heart *with, struct cs_error *err)
     heart->visible =
         visible_new(heart->loop, (const char *const *)heart->settings->resolvers, heart->settings->n_resolvers, err);
     heart->subjects = subjects_new(heart);
+    heart->gates = ca_gates_new(heart);
     heart->name_turns = turns_new(heart->loop);
     heart->zone_turns = turns_new(heart->loop);
     heart->places = challenge_places_new(heart);
     heart->challenges = challenges_new(heart);
     heart->jobs = jobs_new(heart);
     heart->issuers = issuers_new();
-    if (heart->visible && heart->subjects && heart->name_turns && heart->zone_turns && heart->places && heart->challenges &&
-        heart->jobs && heart->issuers)
+    if (heart->visible && heart->subjects && heart->gates && heart->name_turns && heart->zone_turns && heart->places &&
+        heart->challenges && heart->jobs && heart->issuers)
         return heart;
     if (heart->visible)
         cs_fail(err, CS_EBUSY, "out of memory");
@@ -116,6 +118,7 @@ void heart_stop(struct heart *heart)
     heart->stopping = true;
     timer_clear(&whole->purge);
     store_hurry(heart->store);
+    ca_gates_stop(heart->gates);
     jobs_each(heart->jobs, suspend, NULL);
 }
 
@@ -143,6 +146,7 @@ void heart_free(struct heart *heart)
     challenge_places_free(heart->places);
     turns_free(heart->zone_turns);
     turns_free(heart->name_turns);
+    ca_gates_free(heart->gates);
     subjects_free(heart->subjects);
     visible_free(heart->visible);
     free(heart);

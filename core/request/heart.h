@@ -18,9 +18,11 @@ struct heart {
     struct metrics *metrics;
     const struct settings *settings;
     const struct blocked_keys *const *blocked_keys; /* where the list of now is; NULL: there is none */
+    bool breakers; /* a CA that fails again and again is left alone for a while (ca_gate.h) */
     /* ours */
     struct visible *visible;
     struct subjects *subjects;
+    struct ca_gates *gates;
     struct turns *zone_turns, *name_turns; /* jobs of a zone; jobs for the same names at a CA */
     struct challenge_places *places;
     struct challenges *challenges;

@@ -22,6 +22,7 @@
 struct jobs {
     void *by_id, *by_key;
     size_t n;
+    uint64_t made;
 };
 
 static int compare_ids(const void *a, const void *b)
@@ -40,6 +41,7 @@ int job_add(struct job *job, struct cs_error *err)
 {
     struct jobs *jobs = job->heart->jobs;
 
+    job->number = ++jobs->made;
     if (!tsearch(job, &jobs->by_id, compare_ids))
         return cs_fail(err, CS_EBUSY, "out of memory");
     if (!tsearch(job, &jobs->by_key, compare_keys)) {
@@ -70,6 +72,7 @@ void job_end(struct job *job)
 
 void job_leave_lines(struct job *job)
 {
+    ca_gate_leave(&job->ca_place);
     turn_leave(&job->zone_place);
     turn_leave(&job->names_place);
 }
@@ -171,6 +174,7 @@ struct job *job_make(struct heart *heart, struct subject_row *row, struct instan
     job->heart = heart;
     job->row = subject_row_keep(row);
     job->ca = ca;
+    job->gate = ca_gates_find(heart->gates, ca);
     job->csr = *csr;
     *csr = (struct csr){ 0 };
     job->names = join_names(&job->csr);
@@ -184,51 +188,7 @@ struct job *job_make(struct heart *heart, struct subject_row *row, struct instan
     return NULL;
 }
 
-/* ---- From the wish to the lines of its names and its zone ---- */
-
-/* For free(); NULL: no memory. */
-static char *names_key(const struct job *job)
-{
-    struct text key = TEXT_MAX(CSR_MAX_NAMES * (NAME_MAX_LEN + 1) + 200);
-
-    text_addf(&key, "%s %s", job->ca->in.name, job->names);
-    return text_take(&key);
-}
-
-static void on_deadline(void *arg)
-{
-    struct cs_error err;
-
-    cs_fail_as(&err, CS_ETIMEDOUT, "queue-timed-out",
-               "the orders before this one in its zone, or for its names, took too long; try again");
-    job_fail(arg, &err);
-}
-
-/* None that has a zone's turn waits for its names': so the two lines never wait for each other. */
-static void on_names_turn(void *arg)
-{
-    struct job *job = arg;
-    struct cs_error err;
-
-    if (turn_join(job->heart->zone_turns, job->row->zone, job->row->parallel, &job->zone_place, job_turn, job, &err) < 0)
-        job_fail(job, &err);
-}
-
-/* CAs hand the same order to whoever asks for the same names on one account while that is open: with two keys at once, one of
- * them would get the other's certificate. */
-int job_queue(struct job *job, struct cs_error *err)
-{
-    char *key = names_key(job);
-    int rc;
-
-    step_reached(STEP_QUEUED, job->id);
-    if (!key)
-        return cs_fail(err, CS_EBUSY, "out of memory");
-    timer_set_at(job->heart->loop, &job->timer, job->end_by_ms, on_deadline, job);
-    rc = turn_join(job->heart->name_turns, key, 1, &job->names_place, on_names_turn, job, err);
-    free(key);
-    return rc;
-}
+/* ---- From the wish to the stored job ---- */
 
 /* The server stops: the job stays as it is stored, and those who wait are told to come back. */
 void job_suspend(struct job *job)
@@ -241,7 +201,7 @@ void job_suspend(struct job *job)
     job_end(job);
 }
 
-static void end_unstored(struct job *job, const struct cs_error *err)
+void job_end_unstored(struct job *job, const struct cs_error *err)
 {
     job_tell(job, &(struct job_news){ .err = err });
     job_end(job);
@@ -253,23 +213,27 @@ static void on_stored(void *arg, const struct cs_error *err)
     struct cs_error failure;
 
     if (err) {
-        end_unstored(job, err);
+        job_end_unstored(job, err);
         return;
     }
     job->phase = JOB_QUEUED;
     counts_step(job, NULL);
     if (job->heart->stopping)
         job_suspend(job);
-    else if (job_queue(job, &failure) < 0)
+    else if (job_line_join(job, &failure) < 0)
         job_fail(job, &failure);
     else
         job_tell_stored(job);
 }
 
-static void store(struct job *job)
+void job_store(struct job *job)
 {
     const struct settings *settings = job->heart->settings;
 
+    if (!job_line_has_room(job)) {
+        job_end(job);
+        return;
+    }
     step_reached(STEP_STORING, job->id);
     job->phase = JOB_STORING;
     job->created_ms = cs_wall_ms();
@@ -277,82 +241,6 @@ static void store(struct job *job)
     job->began_ms = cs_now_ms();
     job->end_by_ms = job->began_ms + settings->job_deadline_ms;
     job_save_new(job, on_stored);
-}
-
-/* A chain that was issued before for the same wish, by the same CA: a staging CA's chain is no answer for production. */
-struct look {
-    struct job *job;
-    const char *ca;
-    uint8_t key[32];
-    char *pem;
-    size_t pem_len;
-    char id[JOB_ID_LEN + 1];
-    int64_t not_before_ms, not_after_ms;
-};
-
-static int keep_chain(void *arg, const struct cs_certificate *row)
-{
-    struct look *look = arg;
-
-    if (strcmp(row->ca, look->ca) != 0)
-        return 1;
-    look->pem = text_copy_n(row->pem, row->pem_len);
-    look->pem_len = look->pem ? strlen(look->pem) : 0;
-    look->not_before_ms = row->not_before_ms;
-    look->not_after_ms = row->not_after_ms;
-    memcpy(look->id, row->job, strnlen(row->job, JOB_ID_LEN));
-    return 1;
-}
-
-static int read_newest(const struct store_conn *c, void *arg, struct cs_error *err)
-{
-    struct look *look = arg;
-
-    return c->ops->certificate_newest(c->conn, look->key, keep_chain, look, err);
-}
-
-/* Good for an answer while more than a third of its life is left. */
-static bool is_good(const struct look *look)
-{
-    const int64_t life_ms = look->not_after_ms - look->not_before_ms;
-
-    return look->pem && look->not_after_ms - cs_wall_ms() > life_ms / 3;
-}
-
-static void on_looked(void *arg, const struct cs_error *err)
-{
-    struct look *look = arg;
-    struct job *job = look->job;
-
-    job->writes--;
-    if (err) {
-        end_unstored(job, err);
-    } else if (!job->fresh && is_good(look)) {
-        job_tell(job, &(struct job_news){ .job = look->id, .chain = look->pem, .chain_len = look->pem_len, .is_old = true });
-        job_end(job);
-    } else if (job->heart->stopping) {
-        job_suspend(job);
-    } else {
-        store(job);
-    }
-    free(look->pem);
-    free(look);
-}
-
-static int look_for_chain(struct job *job, struct cs_error *err)
-{
-    struct look *look = calloc(1, sizeof *look);
-
-    if (!look)
-        return cs_fail(err, CS_EBUSY, "out of memory");
-    look->job = job;
-    look->ca = job->ca->in.name;
-    memcpy(look->key, job->key, sizeof look->key);
-    step_reached(STEP_LOOKING, job->id);
-    job->phase = JOB_LOOKING;
-    job->writes++;
-    store_read(job->heart->store, read_newest, look, on_looked, look);
-    return 0;
 }
 
 int job_join(struct heart *heart, struct subject_row *row, const struct grant *grant, struct csr *csr, bool fresh,
@@ -369,6 +257,8 @@ int job_join(struct heart *heart, struct subject_row *row, const struct grant *g
         job_attach(job, waiter);
         if (job->phase > JOB_STORING)
             job_tell_stored(job);
+        if (job->phase == JOB_QUEUED || job->phase == JOB_SIGNING)
+            job_tell_hopeless(job);
         return 0;
     }
     if (random_id(made->id, err) < 0 || job_add(made, err) < 0) {
@@ -377,7 +267,7 @@ int job_join(struct heart *heart, struct subject_row *row, const struct grant *g
     }
     made->fresh = fresh;
     job_attach(made, waiter);
-    if (look_for_chain(made, err) < 0) {
+    if (job_look(made, err) < 0) {
         job_leave(waiter);
         take_off_trees(heart->jobs, made);
         job_free(made);

@@ -4,14 +4,16 @@
  *
  *   looking -> storing -> queued -> signing -> committing -> ended
  *
- * job.c finds and starts jobs, job_revive.c those of an earlier run, job_waiter.c tells those who wait, job_run.c takes one
- * from its turn in the zone to its end, job_save.c writes it down.
+ * job.c finds and starts jobs, job_revive.c those of an earlier run, job_look.c looks for a chain that will do, job_waiter.c
+ * tells those who wait, job_line.c takes a job to its turn in the zone, job_run.c from there to its end, job_save.c writes it
+ * down.
  */
 #ifndef REQUEST_JOB_H
 #define REQUEST_JOB_H
 
 #include "engine/op.h"
 #include "engine/timer.h"
+#include "request/ca_gate.h"
 #include "request/certificate.h"
 #include "request/grant.h"
 #include "request/turn.h"
@@ -32,12 +34,15 @@ struct job_news {
     size_t chain_len;
     bool running; /* the job goes on */
     bool is_old;  /* the chain is of an earlier order */
+    int64_t wait_ms; /* it goes on: when its turn may be expected; 0: nothing known */
 };
 struct job_waiter {
     struct job *job; /* NULL: not joined */
     struct job_waiter *next, *prev;
     struct visit *visit; /* of the one who waits; NULL: none */
     bool stored_is_enough; /* wants to hear as soon as the job is stored */
+    bool place_is_enough;  /* the job's place is an answer, too, once the deadline has come */
+    int64_t deadline_ms;   /* on cs_now_ms() */
     void (*hear)(struct job_waiter *waiter, const struct job_news *news); /* once; the waiter has left before */
 };
 
@@ -45,9 +50,11 @@ struct job {
     struct heart *heart;
     char id[JOB_ID_LEN + 1];
     uint8_t key[32];
+    uint64_t number; /* in the order in which they came */
     int64_t version; /* that the stored row has, or will have once the writes on their way are done */
     struct subject_row *row;
     struct instance *ca;
+    struct ca_gate *gate; /* before it */
     struct csr csr;
     char *names; /* separated by spaces */
     char *profile;
@@ -65,9 +72,10 @@ struct job {
     struct job_waiter *first, *last;
     struct job_visit *visits; /* of those who were told that it is stored, and wait no more: they end with it */
     size_t n_visits;
-    size_t unseen;            /* challenge values that are not visible yet */
+    size_t unseen;            /* challenge values that are not visible yet, or failed to be, in this call of the plugin */
     bool challenge_seen;      /* all that the CA asked for were visible at once */
     int64_t signing_since_ms; /* on cs_now_ms(); 0: the call began with a later step */
+    struct ca_place ca_place;
     struct turn_place names_place, zone_place;
     struct challenge_place *places; /* of its challenges, as far as they were looked for */
     struct timer timer; /* the deadline while it has no op; later: when its end is stored again */
@@ -106,13 +114,22 @@ struct job *job_make(struct heart *heart, struct subject_row *row, struct instan
                      struct cs_error *err);
 int job_add(struct job *job, struct cs_error *err);
 void job_free(struct job *job);
-int job_queue(struct job *job, struct cs_error *err); /* into the lines of its names and its zone, until its time is over */
 void job_attach(struct job *job, struct job_waiter *waiter);
 void job_tell(struct job *job, const struct job_news *news); /* every waiter hears, and leaves */
 void job_tell_stored(struct job *job);                       /* those hear for whom stored_is_enough */
 void job_keep_visit(struct job *job, struct job_waiter *waiter); /* who leaves with the job's id: his visit ends with the job */
 void job_see_challenge(struct job *job);                     /* the visits of all who wait have come that far */
+void job_tell_hopeless(struct job *job);                     /* those hear whose deadline ends before its CA is asked again */
+int64_t job_wait_ms(const struct job *job);                  /* until its turn may be expected; 0: nothing known */
 void job_drop_visits(struct job *job);                       /* unfinished: nobody tells them more */
+int job_look(struct job *job, struct cs_error *err);         /* job_look.c: for a stored chain; else job_store() */
+void job_store(struct job *job);                             /* job.c: there is none that will do */
+void job_end_unstored(struct job *job, const struct cs_error *err);
+bool job_line_has_room(struct job *job);                     /* job_line.c: false: those who wait have heard why not */
+int job_line_join(struct job *job, struct cs_error *err);    /* to its turn: the CA's gate, its names, its zone */
+int job_line_rejoin(struct job *job, struct cs_error *err);  /* one of an earlier run; that the CA knows does not wait */
+void job_line_return(struct job *job);                       /* its CA is out: it waits where it stood when it was new */
+void job_line_out(struct heart *heart, const struct ca_gate *gate); /* for the jobs of a CA that is out */
 void job_turn(void *arg);                                    /* job_run.c: the zone is ours */
 void job_fail(struct job *job, const struct cs_error *err);  /* job_run.c: it ends with this */
 void job_suspend(struct job *job);                           /* the server stops: it stays as it is stored */

@@ -261,10 +261,37 @@ static void measure(struct job *job, const struct op_result *result)
     job->signing_since_ms = 0;
 }
 
+/* Nothing is lost yet: it goes on where it is when the CA is back. */
+static bool may_wait_for_ca(const struct job *job, const struct cs_error *err)
+{
+    if (strcmp(err->reason, CS_CA_OUT) == 0)
+        return true;
+    return ca_gate_is_out(job->gate) && !job->unseen && (err->code == CS_EUPSTREAM || err->code == CS_ETIMEDOUT);
+}
+
+static void wait_for_ca(struct job *job, const struct cs_error *why)
+{
+    log_line(CS_LOG_INFO, LOG_WHO, job->id, "order waits for its CA zone=%s ca=%s: %s", job->row->zone, job->ca->in.name,
+             why->text);
+    challenges_release(job->heart->challenges, job);
+    job->attempts--;
+    job_line_return(job);
+}
+
+/* With a challenge that nobody sees the trouble is the DNS's. */
+static void tell_gate(struct job *job, const struct op_result *result)
+{
+    const int64_t took_ms = job->signing_since_ms ? cs_now_ms() - job->signing_since_ms : 0;
+
+    if (!result->late)
+        ca_gate_order(&job->ca_place, took_ms, job->unseen > 0, result->err);
+}
+
 static void on_signed(void *arg, const struct op_result *result)
 {
     struct job *job = arg;
 
+    tell_gate(job, result);
     measure(job, result);
     if (!result->late)
         counts_step(job, job->progress);
@@ -280,6 +307,8 @@ static void on_signed(void *arg, const struct op_result *result)
         job_suspend(job);
     else if (result->err && result->err->code == CS_ERESTART)
         start_anew(job, result->err);
+    else if (result->err && !result->cancelled && may_wait_for_ca(job, result->err))
+        wait_for_ca(job, result->err);
     else if (result->err && goes_on_later(job, result->err))
         return;
     else if (result->err)
@@ -317,6 +346,7 @@ static void sign(struct job *job)
     step_reached(STEP_SIGNING, job->id);
     memcpy(with_hash.spki_sha256, job->csr.spki_sha256, sizeof with_hash.spki_sha256);
     job->attempts++;
+    job->unseen = 0;
     job->progress[0] = '\0';
     job->op_is_out = true;
     job->signing_since_ms = call.step ? 0 : cs_now_ms();
@@ -337,6 +367,10 @@ void job_turn(void *arg)
     timer_clear(&job->timer);
     if (job->heart->stopping) {
         job_suspend(job);
+        return;
+    }
+    if (!ca_gate_has_passed(&job->ca_place)) {
+        job_line_return(job);
         return;
     }
     job->phase = JOB_SIGNING;

@@ -99,7 +99,7 @@ void job_tell(struct job *job, const struct job_news *news)
 
 void job_tell_stored(struct job *job)
 {
-    const struct job_news news = { .job = job->id, .running = true };
+    const struct job_news news = { .job = job->id, .running = true, .wait_ms = job_wait_ms(job) };
     struct job_waiter *next;
 
     for (struct job_waiter *waiter = job->first; waiter; waiter = next) {
@@ -112,8 +112,41 @@ void job_tell_stored(struct job *job)
     }
 }
 
+int64_t job_wait_ms(const struct job *job)
+{
+    return ca_gate_wait_ms(job->gate, job->ca_place.gate ? &job->ca_place : NULL);
+}
+
+static bool is_hopeless(const struct job_waiter *waiter, int64_t until_ms)
+{
+    return !waiter->stored_is_enough && !waiter->place_is_enough && waiter->deadline_ms <= until_ms;
+}
+
+void job_tell_hopeless(struct job *job)
+{
+    const int64_t until_ms = ca_gate_closed_until_ms(job->gate);
+    const bool is_stored = job->phase > JOB_STORING;
+    struct cs_error err;
+    const struct job_news news = { .job = is_stored ? job->id : "", .err = &err, .running = is_stored };
+    struct job_waiter *next;
+
+    cs_fail_as(&err, CS_EBUSY, CS_CA_OUT, "%s",
+               is_stored ? "the CA is out; the order keeps its place, and goes on when the CA is back"
+                         : "the CA is out, and nothing was ordered; try again when it was asked anew");
+    err.retry_after_ms = job_wait_ms(job);
+    for (struct job_waiter *waiter = until_ms ? job->first : NULL; waiter; waiter = next) {
+        next = waiter->next;
+        if (!is_hopeless(waiter, until_ms))
+            continue;
+        job_leave(waiter);
+        waiter->hear(waiter, &news);
+    }
+}
+
 const char *job_step(const struct job *job)
 {
+    if (job->phase == JOB_QUEUED && job->ca_place.gate && !job->ca_place.passed)
+        return "waiting-for-ca";
     if (job->phase <= JOB_QUEUED)
         return "waiting-for-zone";
     if (job->state == CS_JOB_DONE)

@@ -98,11 +98,12 @@ static void on_heard(struct job_waiter *waiter, const struct job_news *news)
         .job = news->job,
         .step = "",
         .running = news->running,
+        .wait_ms = news->wait_ms,
     };
     struct visit *visit = take_visit(r);
 
-    if (news->running && !news->err)
-        visit_end(visit, VISIT_LATE, ""); /* unless the job has taken it */
+    if (news->running && (!news->err || strcmp(news->err->reason, CS_CA_OUT) == 0))
+        visit_end(visit, VISIT_LATE, news->err ? CS_CA_OUT : ""); /* unless the job has taken it */
     else
         outcome_news(visit, news);
     answer(r, &a);
@@ -121,6 +122,8 @@ static void on_deadline(void *arg)
     a.job = id;
     cs_fail_as(&err, CS_EBUSY, "still-running", "the certificate is not ready yet; the order goes on: ask again%s",
                is_stored ? " at Location" : "");
+    if (job)
+        a.wait_ms = err.retry_after_ms = job_wait_ms(job);
     if (is_stored && r->respond_async)
         job_keep_visit(r->waiter.job, &r->waiter);
     visit_end(take_visit(r), VISIT_LATE, error_reason(&err));
@@ -149,6 +152,8 @@ static void join(struct request *r, struct subject_row *row, struct csr *csr)
     }
     visit_reached(r->waiter.visit, VISIT_CSR);
     r->waiter.stored_is_enough = r->detach;
+    r->waiter.place_is_enough = r->respond_async;
+    r->waiter.deadline_ms = r->deadline.at_ms;
     r->waiter.hear = on_heard;
     if (job_join(r->heart, row, &grant, csr, r->fresh, &r->waiter, &err) < 0)
         refuse(r, &err);
@@ -366,7 +371,7 @@ static void answer_running(struct mail *mail)
 
     r->mailed = false;
     if (job) {
-        answer(r, &(struct answer){ .job = job->id, .step = job_step(job), .running = true });
+        answer(r, &(struct answer){ .job = job->id, .step = job_step(job), .running = true, .wait_ms = job_wait_ms(job) });
         return;
     }
     r->looking = true;

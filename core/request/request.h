@@ -33,6 +33,7 @@ struct answer {
     const char *job;            /* id, or "" when there is no job */
     const char *step;           /* of a job under way: where it is */
     bool running;               /* the job goes on */
+    int64_t wait_ms;            /* of a job that goes on: when its turn may be expected; 0: nothing known */
 };
 /* On the loop, once, later. All of the answer is valid inside the call only. */
 typedef void answer_fn(void *arg, const struct answer *answer);

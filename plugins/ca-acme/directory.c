@@ -52,6 +52,11 @@ void directory_doubt(struct directory *directory)
         directory->doubted = true;
 }
 
+void directory_forget(struct directory *directory)
+{
+    directory->doubted = true;
+}
+
 static int keep(struct directory *directory, json_t *json, struct cs_error *err)
 {
     struct directory_object object;

@@ -25,6 +25,9 @@ const struct directory_object *directory_object(const struct directory *director
 /* Something went wrong at one of its URLs: fetch it again next time, unless it is fresher than DIRECTORY_DOUBT_MS. */
 void directory_doubt(struct directory *directory);
 
+/* Fetch it anew next time, whatever was read before. */
+void directory_forget(struct directory *directory);
+
 /* -1 and CS_ECONFIG, with the names of those that the CA has, when `profile` is not among them: sent all the same it would be
  * passed over, and the certificate be of another kind than wanted. */
 int directory_check_profile(const struct directory *directory, const char *profile, struct cs_error *err);

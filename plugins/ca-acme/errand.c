@@ -283,6 +283,6 @@ void errand_status(struct acme *acme, struct cs_op *op)
 
     if (!errand)
         return;
-    directory_doubt(acme->directory);
+    directory_forget(acme->directory);
     directory_wait(acme->directory, &errand->waiter, on_directory_for_status, errand);
 }

@@ -281,5 +281,6 @@ void reply_release(struct reply *reply)
 void failure_of_error(struct failure *failure, const struct cs_error *err)
 {
     *failure = (struct failure){ .err = *err };
-    failure->transient = err->code == CS_EUPSTREAM || err->code == CS_ETIMEDOUT || err->code == CS_EBUSY;
+    failure->transient = (err->code == CS_EUPSTREAM || err->code == CS_ETIMEDOUT || err->code == CS_EBUSY) &&
+                         strcmp(err->reason, CS_CA_OUT) != 0;
 }

@@ -8,6 +8,7 @@
  *   foreign        finish with a chain for another key   fail:CODE   finish with that cs_code (a number)
  *   gate:NAME      go on once the file LOG.NAME exists   problem     keep a problem document
  *   later          as late, but once LOG.later exists    latesave    wait for the cancellation, then save, then fail
+ *   wants:NAME     fail with CS_EUPSTREAM, unless the file LOG.NAME exists
  *   push           as put, without waiting for it        note:NAME   save a step without waiting for it
  *
  * `resume` goes on behind the word `save:NAME` or `note:NAME`; a step that the profile does not have is CS_ERESTART. Every call
@@ -83,14 +84,20 @@ static void finish_chain(struct order *o, bool foreign)
     free(pem);
 }
 
+static bool is_open(const struct order *o)
+{
+    char path[512];
+
+    snprintf(path, sizeof path, "%s.%s", o->conf->log, o->gate);
+    return access(path, F_OK) == 0;
+}
+
 /* Every gate is open for who was cancelled before. */
 static void go_through(void *arg)
 {
     struct order *o = arg;
-    char path[512];
 
-    snprintf(path, sizeof path, "%s.%s", o->conf->log, o->gate);
-    if ((o->cancelled && !o->later) || access(path, F_OK) == 0)
+    if ((o->cancelled && !o->later) || is_open(o))
         go_on(o);
     else
         cs_op_after(o->op, LOOK_AGAIN_MS, go_through, o);
@@ -201,6 +208,13 @@ static void go_on(struct order *o)
     else if (strncmp(word, "gate:", 5) == 0) {
         snprintf(o->gate, sizeof o->gate, "%s", word + 5);
         go_through(o);
+    }
+    else if (strncmp(word, "wants:", 6) == 0) {
+        snprintf(o->gate, sizeof o->gate, "%s", word + 6);
+        if (is_open(o))
+            go_on(o);
+        else
+            finish(o, CS_EUPSTREAM);
     }
     else if (strncmp(word, "fail:", 5) == 0)
         finish(o, (enum cs_code)number_of(word));

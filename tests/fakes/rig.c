@@ -124,6 +124,7 @@ static void begin(struct rig *rig, const char *dns_words)
     with.outbox = rig->outbox;
     with.metrics = rig->metrics;
     with.settings = &rig->setup.settings;
+    with.breakers = true;
     rig->heart = heart_new(&with, &err);
     assert_non_null(rig->heart);
     rig->resumed = false;
@@ -341,6 +342,7 @@ static void on_answer(void *arg, const struct answer *from)
     snprintf(to->job, sizeof to->job, "%s", from->job);
     snprintf(to->step, sizeof to->step, "%s", from->step);
     to->running = from->running;
+    to->retry_after_ms = from->err ? from->err->retry_after_ms : from->wait_ms;
 }
 
 struct request *rig_submit(struct rig *rig, const char *csr, int64_t wait_ms, bool detach, bool fresh,

@@ -38,6 +38,7 @@ struct rig_answer {
     char *chain, *problem;
     char job[64], step[32];
     bool running;
+    int64_t retry_after_ms; /* of the error, or of the job's place */
 };
 
 /* `dns_words` go into the block of fake-dns ("failures = 2;"). A folder that exists already is used again. */
@@ -100,6 +101,7 @@ void rig_hurry_on(struct rig *rig, int64_t end_ms, int64_t step_ms, const char *
 
 /* fake-ca holds an order at the word gate:NAME until this. */
 void rig_open_gate(struct rig *rig, const char *name);
+void rig_close_gate(struct rig *rig, const char *name); /* that was opened */
 
 /* Orders under way whose CA plugin is at that word, that are in that phase or state, or have a place in their zone. */
 size_t rig_at_step(struct rig *rig, const char *word);

@@ -138,6 +138,14 @@ void rig_open_gate(struct rig *rig, const char *name)
     assert_int_equal(fclose(f), 0);
 }
 
+void rig_close_gate(struct rig *rig, const char *name)
+{
+    char path[128];
+
+    snprintf(path, sizeof path, "%s/calls.%s", rig->folder, name);
+    assert_int_equal(unlink(path), 0);
+}
+
 /* ---- What the fakes did ---- */
 
 static char *read_file(const char *path)

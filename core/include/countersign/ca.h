@@ -60,7 +60,8 @@ struct cs_ca_ops {
     uint32_t size;
     bool blocking;
 
-    /* Get a certificate for `order`; ends with cs_op_ok_chain() or cs_op_err(). */
+    /* Get a certificate for `order`; ends with cs_op_ok_chain() or cs_op_err(). While the CA is out (CS_CA_OUT of http.h) the
+     * core keeps an order that ends with that, CS_EUPSTREAM or CS_ETIMEDOUT, and goes on with it later. */
     void (*sign)(void *self, const struct cs_order *order, struct cs_op *op);
 
     /* Go on with an order that an earlier run of the server left at a saved step. A step it does not know ends with
@@ -74,7 +75,8 @@ struct cs_ca_ops {
     /* Optional. RFC 9773: ends with cs_op_ok_data(), the JSON document. */
     void (*renewal_info)(void *self, const char *pem, size_t len, struct cs_op *op);
 
-    /* Optional. Is the CA ready to take orders? Ends with cs_op_ok_data() of one line of text, or an error. */
+    /* Optional. Is the CA ready to take orders? Ends with cs_op_ok_data() of one line of text, or an error. Asks the CA each
+     * time: this is how the core finds out whether one that was out is back. */
     void (*status)(void *self, struct cs_op *op);
 };
 

@@ -39,6 +39,10 @@ struct cs_http_reply {
 /* Value number `index` (from 0) of a header, name compared without case; NULL: there is none. Inside the callback. */
 CS_EXPORT const char *cs_http_header(const struct cs_http_reply *reply, const char *name, size_t index);
 
+/* The reason of an error of an exchange that was not made, because the CA of this instance is out. An order that ends with it
+ * is not lost: the core goes on with it, from the step that was saved last, when the CA is back. */
+#define CS_CA_OUT "ca-out"
+
 /* `reply` is NULL when no whole answer came: `err` then says why. Any status is a reply, not an error. */
 typedef void cs_http_fn(void *arg, const struct cs_http_reply *reply, const struct cs_error *err);
 

@@ -243,6 +243,56 @@ static void when_the_server_stops_every_request_is_told(void **state)
     assert_int_equal(late.told, 0);
 }
 
+/* ---- A guard ---- */
+
+struct guarded {
+    bool refuses;
+    int admitted, replies, errors, given_up;
+};
+
+static int admit(void *arg, struct cs_error *err)
+{
+    struct guarded *seen = arg;
+
+    if (seen->refuses)
+        return cs_fail_as(err, CS_EBUSY, CS_CA_OUT, "not now");
+    seen->admitted++;
+    return 0;
+}
+
+static void see_end(void *arg, const struct cs_http_reply *reply, const struct cs_error *err)
+{
+    struct guarded *seen = arg;
+
+    assert_false(reply && err);
+    seen->replies += reply != NULL;
+    seen->errors += err != NULL;
+    seen->given_up += !reply && !err;
+}
+
+static void a_guard_sees_each_exchange_once_and_may_refuse_it(void **state)
+{
+    struct web *web = *state;
+    struct guarded seen = { 0 };
+    const struct http_guard guard = { .admit = admit, .ended = see_end, .arg = &seen };
+    struct exchange x;
+
+    web->in.guard = &guard;
+    exchange_run(web, &x, "/", (struct cs_http_request){ 0 });
+    assert_int_equal(x.status, 200);
+    exchange_run(web, &x, "/", (struct cs_http_request){ .url = "http://127.0.0.1:1/" });
+    assert_int_equal(x.err.code, CS_EUPSTREAM);
+    exchange_run(web, &x, "/", (struct cs_http_request){ .url = "ftp://127.0.0.1/" }); /* ours: it is not shown */
+    cs_http_cancel(exchange_begin(web, &x, "/never", (struct cs_http_request){ 0 }));
+    seen.refuses = true;
+    exchange_run(web, &x, "/", (struct cs_http_request){ 0 });
+    assert_string_equal(x.err.reason, CS_CA_OUT);
+    assert_int_equal(seen.admitted, 3);
+    assert_int_equal(seen.replies, 1);
+    assert_int_equal(seen.errors, 1);
+    assert_int_equal(seen.given_up, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -255,6 +305,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_callback_may_send_and_cancel, begin, end),
         cmocka_unit_test_setup_teardown(a_callback_that_fails_again_and_again_does_not_stop_the_loop, begin, end),
         cmocka_unit_test_setup_teardown(when_the_server_stops_every_request_is_told, begin_few, end),
+        cmocka_unit_test_setup_teardown(a_guard_sees_each_exchange_once_and_may_refuse_it, begin, end),
     };
 
     curl_global_init(CURL_GLOBAL_DEFAULT);

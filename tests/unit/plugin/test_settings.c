@@ -53,6 +53,8 @@ static void an_empty_file_gives_the_defaults(void **state)
     assert_int_equal(settings.max_in_flight, 5000);
     assert_int_equal(settings.max_connections, 10000);
     assert_int_equal(settings.outbox_max, 100000);
+    assert_int_equal(settings.outage_queue, 1000);
+    assert_int_equal(settings.outage_wait_ms, 24 * 3600 * 1000);
     assert_int_equal(settings.n_blocks, 0);
     forget();
 }
@@ -62,6 +64,7 @@ static void what_the_file_says_is_taken(void **state)
     (void)state;
     read_settings("user = \"www\"; state = \"/s\"; runtime = \"/r\"; plugin_dir = \"/p\"; log_level = \"debug\"; wait = 10;"
                   "job_deadline = \"1h\"; stop = 0; visible = \"5s\"; max_in_flight = 7; max_connections = 8; outbox_max = 9;"
+                  "outage_queue = 0; outage_wait = \"1m\";"
                   "resolvers = ( \"127.0.0.1\", \"[::1]:53\" ); admin = { address = \"127.0.0.1\"; };");
     assert_string_equal(config_complaints(config), "");
     assert_string_equal(settings.user, "www");
@@ -76,6 +79,8 @@ static void what_the_file_says_is_taken(void **state)
     assert_int_equal(settings.max_in_flight, 7);
     assert_int_equal(settings.max_connections, 8);
     assert_int_equal(settings.outbox_max, 9);
+    assert_int_equal(settings.outage_queue, 0);
+    assert_int_equal(settings.outage_wait_ms, 60000);
     assert_int_equal(settings.n_resolvers, 2);
     assert_string_equal(settings.resolvers[1], "[::1]:53");
     assert_string_equal(settings.admin.address, "127.0.0.1");
@@ -179,6 +184,8 @@ static void the_sample_is_right_and_shows_the_defaults(void **state)
     assert_int_equal(settings.max_in_flight, sample.max_in_flight);
     assert_int_equal(settings.max_connections, sample.max_connections);
     assert_int_equal(settings.outbox_max, sample.outbox_max);
+    assert_int_equal(settings.outage_queue, sample.outage_queue);
+    assert_int_equal(settings.outage_wait_ms, sample.outage_wait_ms);
     forget();
     settings_free(&sample);
 }

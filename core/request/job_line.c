@@ -1,0 +1,147 @@
+/*
+ * From the stored job to its turn in the zone: the gate before its CA, the line of its names, the line of its zone; and the way
+ * back when the CA goes out. See job.h. Called by job.c, job_run.c and ca_gate.c.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/step.h"
+#include "request/counts.h"
+#include "request/job.h"
+
+#define GATE_LEAST_MS (60 * 1000) /* of an order that has waited for long before the server went down */
+
+/* For free(); NULL: no memory. */
+static char *names_key(const struct job *job)
+{
+    struct text key = TEXT_MAX(CSR_MAX_NAMES * (NAME_MAX_LEN + 1) + 200);
+
+    text_addf(&key, "%s %s", job->ca->in.name, job->names);
+    return text_take(&key);
+}
+
+static void on_deadline(void *arg)
+{
+    struct cs_error err;
+
+    cs_fail_as(&err, CS_ETIMEDOUT, "queue-timed-out",
+               "the orders before this one in its zone, or for its names, took too long; try again");
+    job_fail(arg, &err);
+}
+
+/* None that has a zone's turn waits for its names': so the two lines never wait for each other. */
+static void on_names_turn(void *arg)
+{
+    struct job *job = arg;
+    struct cs_error err;
+
+    if (turn_join(job->heart->zone_turns, job->row->zone, job->row->parallel, &job->zone_place, job_turn, job, &err) < 0)
+        job_fail(job, &err);
+}
+
+/* CAs hand the same order to whoever asks for the same names on one account while that is open: with two keys at once, one of
+ * them would get the other's certificate. */
+static int join_names(struct job *job, struct cs_error *err)
+{
+    char *key = names_key(job);
+    int rc;
+
+    step_reached(STEP_QUEUED, job->id);
+    if (!key)
+        return cs_fail(err, CS_EBUSY, "out of memory");
+    timer_set_at(job->heart->loop, &job->timer, job->end_by_ms, on_deadline, job);
+    rc = turn_join(job->heart->name_turns, key, 1, &job->names_place, on_names_turn, job, err);
+    free(key);
+    return rc;
+}
+
+/* ---- The CA's gate ---- */
+
+static void on_outage_wait_over(void *arg)
+{
+    struct job *job = arg;
+    struct cs_error err;
+
+    cs_fail_as(&err, CS_EBUSY, CS_CA_OUT, "the CA was out for too long, and nothing was ordered; try again when it is back");
+    err.retry_after_ms = job_wait_ms(job);
+    job_fail(job, &err);
+}
+
+/* The time before the gate does not count. */
+static void on_passed(void *arg)
+{
+    struct job *job = arg;
+    const int64_t most_ms = job->heart->settings->job_deadline_ms;
+    struct cs_error err;
+
+    job->deadline_ms = cs_wall_ms() + most_ms;
+    job->end_by_ms = cs_now_ms() + most_ms;
+    if (join_names(job, &err) < 0)
+        job_fail(job, &err);
+}
+
+int job_line_join(struct job *job, struct cs_error *err)
+{
+    const int64_t end_ms = job->began_ms + job->heart->settings->outage_wait_ms, least_ms = cs_now_ms() + GATE_LEAST_MS;
+
+    if (ca_gate_join(job->gate, &job->ca_place, job->number, on_passed, job))
+        return join_names(job, err);
+    timer_set_at(job->heart->loop, &job->timer, end_ms > least_ms ? end_ms : least_ms, on_outage_wait_over, job);
+    job_tell_hopeless(job);
+    return 0;
+}
+
+int job_line_rejoin(struct job *job, struct cs_error *err)
+{
+    if (!job->step[0]) {
+        ca_gate_expect(job->gate);
+        return job_line_join(job, err);
+    }
+    ca_gate_pass(job->gate, &job->ca_place);
+    return join_names(job, err);
+}
+
+void job_line_return(struct job *job)
+{
+    struct cs_error err;
+
+    job_leave_lines(job);
+    job->phase = JOB_QUEUED;
+    job->progress[0] = '\0';
+    counts_step(job, NULL);
+    if (job_line_join(job, &err) < 0)
+        job_fail(job, &err);
+}
+
+/* ---- The CA is out ---- */
+
+static void on_out(struct job *job, void *arg)
+{
+    if (job->gate != arg)
+        return;
+    if (job->phase == JOB_QUEUED && job->ca_place.passed && !ca_gate_has_passed(&job->ca_place))
+        job_line_return(job);
+    else if (job->phase == JOB_QUEUED || job->phase == JOB_SIGNING)
+        job_tell_hopeless(job);
+}
+
+void job_line_out(struct heart *heart, const struct ca_gate *gate)
+{
+    jobs_each(heart->jobs, on_out, (void *)(uintptr_t)gate);
+}
+
+bool job_line_has_room(struct job *job)
+{
+    struct cs_error err;
+
+    job_tell_hopeless(job);
+    if (!job->first && ca_gate_is_out(job->gate))
+        return false;
+    if (ca_gate_reserve(job->gate, &job->ca_place))
+        return true;
+    cs_fail_as(&err, CS_EBUSY, CS_CA_OUT,
+               "the CA is out, and as many orders wait for it as may (`outage_queue`); nothing was ordered");
+    err.retry_after_ms = job_wait_ms(job);
+    job_tell(job, &(struct job_news){ .err = &err });
+    return false;
+}
