@@ -83,14 +83,27 @@ static int write_record(const struct store_conn *c, void *arg, struct cs_error *
 
 /* ---- Out of the store ---- */
 
+static void remove_again(void *arg);
+
 static void on_removed(void *arg, const struct cs_error *err)
 {
     struct record *r = arg;
 
+    if (err && err->code == CS_EBUSY && !r->all->heart->stopping) {
+        timer_set_in(r->all->heart->loop, &r->again, AGAIN_MS, remove_again, r);
+        return;
+    }
     r->all->busy--;
     if (err)
         log_line(CS_LOG_WARN, LOG_WHO, r->job, "a challenge stays in the store until the next start: %s", err->text);
     free_record(r);
+}
+
+static void remove_again(void *arg)
+{
+    struct record *r = arg;
+
+    store_write_lazily(r->all->heart->store, write_record, r, on_removed, r);
 }
 
 void challenge_record_remove(struct challenge_records *records, const struct value *value)
@@ -101,7 +114,7 @@ void challenge_record_remove(struct challenge_records *records, const struct val
         return;
     r->remove = true;
     records->busy++;
-    store_write_lazily(records->heart->store, write_record, r, on_removed, r);
+    remove_again(r);
 }
 
 /* ---- Into the store ---- */

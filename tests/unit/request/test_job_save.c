@@ -95,6 +95,25 @@ static void a_step_waits_for_a_store_that_is_locked(void **state)
     free(csr);
 }
 
+static void a_value_that_was_withdrawn_leaves_a_store_that_was_locked(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    subject("put+ok");
+    rig_post(&rig, csr, &one);
+    rig_until(&rig, &one.came);
+    rig_lock(&rig);
+    rig_until_true(&rig, store_trouble(rig.store));
+    assert_int_equal(rig_challenges(&rig), 1);
+    clock_move(rig.loop, 15000); /* longer than a piece of work waits for the store */
+    rig_settle(&rig);
+    rig_unlock(&rig);
+    rig_hurry_until(&rig, 500, heart_busy(rig.heart) == 0);
+    assert_int_equal(rig_challenges(&rig), 0);
+    free(csr);
+}
+
 /* The clock goes in small steps, so that no step is committed because it has waited for long. */
 static void a_step_that_nobody_waits_for_is_committed_with_the_challenge(void **state)
 {
@@ -422,6 +441,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_store_without_room_takes_no_new_order_and_ends_those_it_has),
         TEST(a_step_waits_for_a_store_that_is_locked),
+        TEST(a_value_that_was_withdrawn_leaves_a_store_that_was_locked),
         TEST(a_step_that_nobody_waits_for_is_committed_with_the_challenge),
         TEST(a_step_that_nobody_waits_for_is_there_after_a_stop),
         TEST(a_step_that_nobody_waits_for_waits_for_a_store_that_is_locked),
