@@ -43,8 +43,7 @@ static char *folder_of(const char *path)
     return folder;
 }
 
-/* So that the new name survives a power cut. */
-static int sync_folder(const char *path, struct cs_error *err)
+int file_write_sync_name(const char *path, struct cs_error *err)
 {
     char *folder = folder_of(path);
     int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
@@ -86,7 +85,7 @@ static int put(const char *path, const void *data, size_t len, mode_t mode, bool
     if (rc != 0 || !replace)
         unlink(name);
     if (rc == 0)
-        rc = sync_folder(path, err);
+        rc = file_write_sync_name(path, err);
 out:
     free(name);
     return rc;
@@ -100,6 +99,35 @@ int file_write_replace(const char *path, const void *data, size_t len, mode_t mo
 int file_write_new(const char *path, const void *data, size_t len, mode_t mode, struct cs_error *err)
 {
     return put(path, data, len, mode, false, err);
+}
+
+/* Mode and owner of the file that this one will replace. What only a group may read stays unread when the file cannot be
+ * given to that group. */
+static mode_t take_after(int fd, const char *like, mode_t mode)
+{
+    struct stat about;
+
+    if (stat(like, &about) != 0 || !S_ISREG(about.st_mode))
+        return mode;
+    mode = about.st_mode & (S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP | S_IROTH | S_IWOTH);
+    if (fchown(fd, about.st_uid, about.st_gid) != 0 && fchown(fd, (uid_t)-1, about.st_gid) != 0 && !(mode & S_IROTH))
+        mode &= S_IRUSR | S_IWUSR;
+    return mode;
+}
+
+int file_write_part(const char *part, const void *data, size_t len, const char *like, mode_t mode, struct cs_error *err)
+{
+    int fd;
+
+    unlink(part);
+    fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    if (fd < 0)
+        return fail_errno(err, "cannot be written", part);
+    if (fill(part, fd, data, len, take_after(fd, like, mode), err) != 0) {
+        unlink(part);
+        return -1;
+    }
+    return 0;
 }
 
 int file_write_possible(const char *path, struct cs_error *err)

@@ -1,6 +1,6 @@
 /*
- * Files that are whole or not there: written under a temporary name beside the target, synced, then named. Called by sign.c and
- * sign_key.c.
+ * Files that are whole or not there: written under a temporary name beside the target, synced, then named. Called by sign.c,
+ * sign_files.c and sign_key.c.
  */
 #ifndef COMMAND_FILE_WRITE_H
 #define COMMAND_FILE_WRITE_H
@@ -14,6 +14,13 @@ int file_write_replace(const char *path, const void *data, size_t len, mode_t mo
 
 /* The same, but a file that is there stays, and that is an error. */
 int file_write_new(const char *path, const void *data, size_t len, mode_t mode, struct cs_error *err);
+
+/* For who renames it himself: a synced file at `part`, in place of what is there, with mode and owner of the file `like`, or
+ * `mode` where that is missing. Nothing stays at `part` when it fails. */
+int file_write_part(const char *part, const void *data, size_t len, const char *like, mode_t mode, struct cs_error *err);
+
+/* Make the names in the folder of `path` survive a power cut. */
+int file_write_sync_name(const char *path, struct cs_error *err);
 
 /* Could a file be written at `path`? To know before something expensive is done. */
 int file_write_possible(const char *path, struct cs_error *err);

@@ -29,6 +29,7 @@ struct exchange {
     char *url;       /* to ask next; owned */
     const char *csr; /* NULL once it was posted */
     size_t csr_len;
+    bool fresh;
     int64_t deadline_ms;
     char told[64]; /* the step that was told last */
     int n_stumbles;
@@ -82,6 +83,7 @@ static bool set_headers(struct exchange *x)
         text_addf(&line, "Prefer: respond-async, wait=%d", FIRST_WAIT_S);
         ok = ok && add_header(x, "Content-Type: application/x-pem-file") && add_header(x, "Expect:") &&
              add_header(x, text_of(&line));
+        ok = ok && (!x->fresh || add_header(x, "Cache-Control: no-cache"));
     }
     for (size_t i = 0; ok && x->csr && i < x->options->n_labels; i++) {
         text_clear(&line);
@@ -256,6 +258,15 @@ static bool stumble(struct exchange *x)
     return true;
 }
 
+/* The server's own wait is over, but the order goes on (api.md). */
+static bool is_still_running(const struct exchange *x)
+{
+    struct curl_header *location;
+
+    return x->status == 503 && x->csr && x->retry_after_s > 0 && sign_problem_is_ours(text_of(&x->body), x->body.len) &&
+           curl_easy_header(x->curl, "Location", 0, CURLH_HEADER, -1, &location) == CURLHE_OK;
+}
+
 /* True: ask again. */
 static bool handle_reply(struct exchange *x)
 {
@@ -265,7 +276,7 @@ static bool handle_reply(struct exchange *x)
     }
     if (x->status == 503 && !x->csr && stumble(x))
         return true;
-    if (x->status != 202) {
+    if (x->status != 202 && !is_still_running(x)) {
         take_problem(x);
         return false;
     }
@@ -299,7 +310,7 @@ static void run(struct exchange *x)
     } while (true);
 }
 
-void sign_exchange(struct sign_answer *out, const struct sign_options *options, const char *csr, size_t csr_len,
+void sign_exchange(struct sign_answer *out, const struct sign_options *options, const char *csr, size_t csr_len, bool fresh,
                    void (*progress)(const struct sign_options *options, const char *words))
 {
     struct exchange x = { .options = options,
@@ -307,6 +318,7 @@ void sign_exchange(struct sign_answer *out, const struct sign_options *options, 
                           .progress = progress,
                           .csr = csr,
                           .csr_len = csr_len,
+                          .fresh = fresh,
                           .body = TEXT_MAX(MAX_REPLY),
                           .deadline_ms = now_ms() + options->timeout_s * 1000 };
 

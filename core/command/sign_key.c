@@ -21,9 +21,9 @@
 static const struct {
     const char *type;
     const char *curve; /* or NULL */
-    unsigned rsa_bits;
+    unsigned bits;
 } kinds[] = {
-    { "p256", "P-256", 0 },    { "p384", "P-384", 0 },    { "rsa2048", NULL, 2048 },
+    { "p256", "P-256", 256 },  { "p384", "P-384", 384 },  { "rsa2048", NULL, 2048 },
     { "rsa3072", NULL, 3072 }, { "rsa4096", NULL, 4096 },
 };
 
@@ -31,7 +31,7 @@ static EVP_PKEY *generate(const char *type)
 {
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(kinds[i].type, type) == 0)
-            return kinds[i].curve ? EVP_EC_gen(kinds[i].curve) : EVP_RSA_gen(kinds[i].rsa_bits);
+            return kinds[i].curve ? EVP_EC_gen(kinds[i].curve) : EVP_RSA_gen(kinds[i].bits);
     return NULL;
 }
 
@@ -47,7 +47,7 @@ static int no_passphrase(char *buffer, int size, int writing, void *arg)
     return -1;
 }
 
-static EVP_PKEY *read_key(const char *path, FILE *file, struct cs_error *err)
+static EVP_PKEY *read_open(const char *path, FILE *file, struct cs_error *err)
 {
     bool has_passphrase = false;
     struct stat about;
@@ -57,8 +57,6 @@ static EVP_PKEY *read_key(const char *path, FILE *file, struct cs_error *err)
         cs_fail(err, CS_ECONFIG, "%s: is not a file", path);
         return NULL;
     }
-    if (about.st_mode & (S_IRWXG | S_IRWXO))
-        fprintf(stderr, "countersign sign: %s: others may read or write this key: chmod 600 it\n", path);
     key = PEM_read_PrivateKey(file, NULL, no_passphrase, &has_passphrase);
     ERR_clear_error();
     if (!key)
@@ -68,7 +66,22 @@ static EVP_PKEY *read_key(const char *path, FILE *file, struct cs_error *err)
     return key;
 }
 
-static int write_key(EVP_PKEY *key, const char *path, struct cs_error *err)
+EVP_PKEY *sign_key_read(const char *path, struct cs_error *err)
+{
+    FILE *file = fopen(path, "re");
+    EVP_PKEY *key = NULL;
+
+    if (file)
+        key = read_open(path, file, err);
+    else
+        cs_fail(err, CS_ECONFIG, "%s: cannot be read: %s", path, strerror(errno));
+    if (file)
+        fclose(file);
+    return key;
+}
+
+/* In place, where there is none, or as the next one of `files`. */
+static int write_key(EVP_PKEY *key, const char *path, struct sign_files *files, struct cs_error *err)
 {
     BIO *bio = BIO_new(BIO_s_secmem());
     char *pem;
@@ -80,13 +93,16 @@ static int write_key(EVP_PKEY *key, const char *path, struct cs_error *err)
         return cs_fail(err, CS_EINTERNAL, "the key cannot be encoded");
     }
     len = BIO_get_mem_data(bio, &pem);
-    rc = file_write_new(path, pem, (size_t)len, S_IRUSR | S_IWUSR, err);
+    if (files)
+        rc = sign_files_keep_key(files, pem, (size_t)len, err);
+    else
+        rc = file_write_new(path, pem, (size_t)len, S_IRUSR | S_IWUSR, err);
     OPENSSL_cleanse(pem, (size_t)len);
     BIO_free(bio);
     return rc;
 }
 
-static EVP_PKEY *make_key(const struct sign_options *options, struct cs_error *err)
+static EVP_PKEY *make_key(const struct sign_options *options, struct sign_files *files, struct cs_error *err)
 {
     EVP_PKEY *key;
 
@@ -97,28 +113,46 @@ static EVP_PKEY *make_key(const struct sign_options *options, struct cs_error *e
         cs_fail(err, CS_EINTERNAL, "no key could be made");
         return NULL;
     }
-    if (write_key(key, options->key_file, err) != 0) {
+    if (write_key(key, options->key_file, files, err) != 0) {
         EVP_PKEY_free(key);
         return NULL;
     }
     return key;
 }
 
+static void warn_of_others(const char *path)
+{
+    struct stat about;
+
+    if (stat(path, &about) == 0 && (about.st_mode & (S_IRWXG | S_IRWXO)))
+        fprintf(stderr, "countersign sign: %s: others may read or write this key: chmod 600 it\n", path);
+}
+
 EVP_PKEY *sign_key_get(const struct sign_options *options, bool *made, struct cs_error *err)
 {
-    FILE *file = fopen(options->key_file, "re");
-    EVP_PKEY *key = NULL;
-
-    *made = !file && errno == ENOENT;
+    *made = access(options->key_file, F_OK) != 0 && errno == ENOENT;
     if (*made)
-        key = make_key(options, err);
-    else if (file)
-        key = read_key(options->key_file, file, err);
-    else
-        cs_fail(err, CS_ECONFIG, "%s: cannot be read: %s", options->key_file, strerror(errno));
-    if (file)
-        fclose(file);
-    return key;
+        return make_key(options, NULL, err);
+    warn_of_others(options->key_file);
+    return sign_key_read(options->key_file, err);
+}
+
+static bool is_of_type(const EVP_PKEY *key, const char *type)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(kinds[i].type, type) == 0)
+            return EVP_PKEY_is_a(key, kinds[i].curve ? "EC" : "RSA") && EVP_PKEY_get_bits(key) == (int)kinds[i].bits;
+    return false;
+}
+
+EVP_PKEY *sign_key_next(const struct sign_options *options, struct sign_files *files, struct cs_error *err)
+{
+    EVP_PKEY *key = sign_key_read(files->key_new, NULL);
+
+    if (key && is_of_type(key, options->key_type))
+        return key;
+    EVP_PKEY_free(key);
+    return make_key(options, files, err);
 }
 
 static GENERAL_NAME *dns_name(const char *name)

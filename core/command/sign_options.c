@@ -9,40 +9,13 @@
 #include "base/text.h"
 #include "command/sign.h"
 #include "engine/http_client.h"
+#include "plugin/duration.h"
 #include "request/subject_name.h"
 
-static const char help[] =
-    "usage: countersign sign --server URL --name HOST [OPTION …]\n"
-    "\n"
-    "Gets a certificate from a Countersign server: makes a key and a CSR, posts the CSR, waits, checks that the chain fits the "
-    "key,\n"
-    "and writes it. The key never leaves this host.\n"
-    "\n"
-    "  --server URL         the server, such as https://countersign.example.com:8443\n"
-    "  --name HOST          the host name; the subject is then CN=HOST\n"
-    "  --subject SUBJECT    or the whole subject, CN=HOST,O=Example,C=IT or /C=IT/O=Example/CN=HOST\n"
-    "  --san HOST           one more host name; may be repeated\n"
-    "  --key FILE           the private key, used if it is there, otherwise made with mode 0600; default key.pem\n"
-    "  --key-type TYPE      p256 (default), p384, rsa2048, rsa3072 or rsa4096\n"
-    "  --out FILE           where the chain goes, leaf first; replaced as a whole; default chain.pem\n"
-    "  --csr FILE           keep the CSR here, too\n"
-    "  --label NAME=VALUE   a label for the server's statistics; may be repeated\n"
-    "  --ca-file FILE       trust anchors for the server's https, in PEM; default: the system's\n"
-    "  --insecure-http      allow http:// to another host\n"
-    "  --timeout SECONDS    give up after this long; default 300\n"
-    "  --print              only show the openssl and curl lines that do the same by hand\n"
-    "  -q, --quiet          tell nothing but errors\n"
-    "  -h, --help           this text\n"
-    "\n"
-    "Exit codes:\n"
-    "  0  the chain is written\n"
-    "  1  it failed here: a file, the key, the server's TLS certificate\n"
-    "  2  the command line is wrong\n"
-    "  3  the server refused, or the CA did: the same command will be refused again\n"
-    "  4  try again later (busy, limits, no answer): the same command goes on where this one stopped\n"
-    "  5  the answer is not a chain for this key and these names; nothing was written\n";
-
-enum option_id { SERVER = 256, NAME, SUBJECT, SAN, KEY, KEY_TYPE, OUT, CSR, LABEL, CA_FILE, INSECURE_HTTP, TIMEOUT, PRINT };
+enum option_id {
+    SERVER = 256, NAME, SUBJECT, SAN, KEY, KEY_TYPE, OUT, CSR, LABEL, CA_FILE, INSECURE_HTTP, TIMEOUT, PRINT,
+    RENEW_WITHIN, NEW_KEY, DEPLOY, DEPLOY_TIMEOUT, SPLAY, JSON,
+};
 
 static const struct option options[] = {
     { "server", required_argument, NULL, SERVER },
@@ -58,6 +31,12 @@ static const struct option options[] = {
     { "insecure-http", no_argument, NULL, INSECURE_HTTP },
     { "timeout", required_argument, NULL, TIMEOUT },
     { "print", no_argument, NULL, PRINT },
+    { "renew-within", required_argument, NULL, RENEW_WITHIN },
+    { "new-key", no_argument, NULL, NEW_KEY },
+    { "deploy", required_argument, NULL, DEPLOY },
+    { "deploy-timeout", required_argument, NULL, DEPLOY_TIMEOUT },
+    { "splay", required_argument, NULL, SPLAY },
+    { "json", no_argument, NULL, JSON },
     { "quiet", no_argument, NULL, 'q' },
     { "help", no_argument, NULL, 'h' },
     { NULL, 0, NULL, 0 },
@@ -88,14 +67,36 @@ static int read_key_type(struct sign_options *out, const char *word)
     return mistake("--key-type", "must be p256, p384, rsa2048, rsa3072 or rsa4096");
 }
 
-static int read_timeout(struct sign_options *out, const char *word)
+static int read_seconds(long *out, const char *option, const char *word)
 {
     char *end;
 
-    out->timeout_s = strtol(word, &end, 10);
-    if (*word == '\0' || *end != '\0' || out->timeout_s < 1 || out->timeout_s > 86400)
-        return mistake("--timeout", "must be 1 to 86400 seconds");
+    *out = strtol(word, &end, 10);
+    if (*word == '\0' || *end != '\0' || *out < 1 || *out > 86400)
+        return mistake(option, "must be 1 to 86400 seconds");
     return -1;
+}
+
+static int read_within(struct sign_options *out, const char *word)
+{
+    out->renew = true;
+    out->within_ms = -1;
+    if (strcmp(word, "third") == 0 || (duration_parse(word, &out->within_ms) == 0 && out->within_ms >= 1000))
+        return -1;
+    return mistake("--renew-within", "must be `third`, of the certificate's life, or a time before its end such as 30d or 12h");
+}
+
+static int read_splay(struct sign_options *out, const char *word)
+{
+    if (duration_parse(word, &out->splay_ms) == 0 && out->splay_ms <= 7 * 24 * 3600 * INT64_C(1000))
+        return -1;
+    return mistake("--splay", "must be a time such as 30m or 6h, 7d at most");
+}
+
+static int read_deploy(struct sign_options *out, const char *word)
+{
+    out->deploy = word;
+    return *word ? -1 : mistake("--deploy", "must be a program");
 }
 
 /* The server checks the rest; here it only must fit into one header line. */
@@ -156,7 +157,21 @@ static int read_option(struct sign_options *out, struct typed *typed, int id)
         out->insecure_http = true;
         return -1;
     case TIMEOUT:
-        return read_timeout(out, optarg);
+        return read_seconds(&out->timeout_s, "--timeout", optarg);
+    case RENEW_WITHIN:
+        return read_within(out, optarg);
+    case NEW_KEY:
+        out->new_key = true;
+        return -1;
+    case DEPLOY:
+        return read_deploy(out, optarg);
+    case DEPLOY_TIMEOUT:
+        return read_seconds(&out->deploy_timeout_s, "--deploy-timeout", optarg);
+    case SPLAY:
+        return read_splay(out, optarg);
+    case JSON:
+        out->json = true;
+        return -1;
     case PRINT:
         out->print = true;
         return -1;
@@ -164,7 +179,7 @@ static int read_option(struct sign_options *out, struct typed *typed, int id)
         out->quiet = true;
         return -1;
     case 'h':
-        fputs(help, stdout);
+        sign_help(stdout);
         return SIGN_OK;
     default:
         fprintf(stderr, "`countersign sign --help` tells what can be said\n");
@@ -280,7 +295,8 @@ int sign_options_read(struct sign_options *out, int argc, char **argv)
     struct typed typed = { 0 };
     int id, code;
 
-    *out = (struct sign_options){ .key_file = "key.pem", .key_type = "p256", .out_file = "chain.pem", .timeout_s = 300 };
+    *out = (struct sign_options){ .key_file = "key.pem", .key_type = "p256", .out_file = "chain.pem", .timeout_s = 300,
+                                  .deploy_timeout_s = 120 };
     optind = 0;
     while ((id = getopt_long(argc, argv, "qh", options, NULL)) != -1) {
         code = read_option(out, &typed, id);
@@ -289,6 +305,8 @@ int sign_options_read(struct sign_options *out, int argc, char **argv)
     }
     if (optind < argc)
         return mistake(argv[optind], "what is this for? Every word belongs to an option");
+    if (out->splay_ms && !out->renew)
+        return mistake("--splay", "goes with --renew-within");
     code = make_url(out);
     if (code < 0)
         code = settle_names(out, &typed);

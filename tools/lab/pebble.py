@@ -14,9 +14,9 @@ EAB_KEY = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
 
 
 class Pebble:
-    """Resolves names at 127.0.0.1:dns_port. Its own HTTPS certificate is from ca_file."""
+    """Resolves names at 127.0.0.1:dns_port. Its own HTTPS certificate is from ca_file; those it issues live `validity_s`."""
 
-    def __init__(self, folder, dns_port, env=None, eab=False, port=None):
+    def __init__(self, folder, dns_port, env=None, eab=False, port=None, validity_s=7776000):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o755)
@@ -33,7 +33,7 @@ class Pebble:
             "listenAddress": f"127.0.0.1:{self.port}", "managementListenAddress": f"127.0.0.1:{self.management}",
             "certificate": str(self.folder / "server.pem"), "privateKey": str(self.folder / "server.key"),
             "httpPort": 5002, "tlsPort": 5001, "ocspResponderURL": "", "externalAccountBindingRequired": eab,
-            "certificateValidityPeriod": 7776000}
+            "certificateValidityPeriod": validity_s}
         if eab:
             config["externalAccountMACKeys"] = {EAB_KID: EAB_KEY}
         (self.folder / "pebble.json").write_text(json.dumps({"pebble": config}, indent=1))

@@ -1,0 +1,97 @@
+# countersign-renew.sh, its end: from the options to the deploy program.
+
+# ---- The run ------------------------------------------------------------------------------------------------------------
+
+# An earlier run's, if it was cut off or its deploy program failed; or the server's. What the server has is as good as new, unless
+# it is what we have.
+get_chain() {
+    old_serial=$(printf '%s' "$serial" | tr a-f A-F)
+    if [ "$within" ] && [ -f "$out_new" ] && check_leaf "$out_new" "$public" && ! is_old; then
+        say "an earlier run has got the chain already"
+        rm -f "$work/chain.pem"
+        know
+        return
+    fi
+    exchange
+    take_chain
+    if [ "$within" ] && { is_old || [ "$leaf_serial" = "$old_serial" ]; }; then
+        say "the server gave the certificate that there was, which is due: asking for a new one"
+        exchange -H 'Cache-Control: no-cache'
+        take_chain
+        [ "$leaf_serial" != "$old_serial" ] || fail $LATER "the server gave the old certificate again"
+        ! is_old || say "the new certificate is due for renewal already"
+    fi
+    know
+}
+
+whole() { (cd "${1%/*}/" && printf '%s/%s' "$(pwd -P)" "${1##*/}"); }
+
+# In the background, so that a deadline can end it; exec, because a program is meant and no function of ours.
+run_deploy() {
+    COUNTERSIGN_CHAIN=$(whole "$out") COUNTERSIGN_KEY=$(whole "$key") COUNTERSIGN_NAMES=$names COUNTERSIGN_SERIAL=$serial
+    COUNTERSIGN_NOT_AFTER=$(time_text "$not_after")
+    export COUNTERSIGN_CHAIN COUNTERSIGN_KEY COUNTERSIGN_NAMES COUNTERSIGN_SERIAL COUNTERSIGN_NOT_AFTER
+    (exec "$deploy" "$COUNTERSIGN_CHAIN" "$COUNTERSIGN_KEY") </dev/null >&2 9>&- &
+    child=$!
+    (
+        n=0
+        while [ $n -lt $((deploy_timeout + 5)) ] && kill -0 $child; do
+            [ $n != "$deploy_timeout" ] || { : >"$work/late" && kill -TERM $child; }
+            sleep 1
+            n=$((n + 1))
+        done
+        kill -KILL $child
+    ) </dev/null >/dev/null 2>&1 9>&- &
+    watch=$!
+    wait $child
+    deploy_exit=$?
+    { kill $watch && wait $watch; } 2>/dev/null
+    words="ended with $deploy_exit"
+    [ ! -e "$work/late" ] || words="was not done within $deploy_timeout s, and was ended"
+    [ $deploy_exit = 0 ] && [ ! -e "$work/late" ]
+}
+
+do_deploy() {
+    [ -z "$deploy" ] || run_deploy || {
+        words="the deploy program failed: $deploy: $words"
+        [ -e "$out_old" ] ||
+            fail $DEPLOY_FAILED "$words; there were no files before, so the new ones stay in place"
+        put_back || fail $DEPLOY_FAILED "$words; and the old files could not be put back: $error"
+        is_due || :
+        fail $DEPLOY_FAILED "$words; the old files are in place again, the new ones are kept for the next run"
+    }
+    all_done
+    [ "$quiet" ] || { [ -z "$json" ] || exec 3>&2; [ "$json" ] || exec 3>&1
+        printf '%s: certificate %s for %s, until %s\n' "$out_typed" "$serial" "${names%% *}" "$(time_text "$not_after")" >&3; }
+    finish $OK
+}
+
+nothing_due() {
+    [ "$quiet" ] || { [ -z "$json" ] || exec 3>&2; [ "$json" ] || exec 3>&1
+        printf '%s: nothing to do until %s; certificate %s is valid until %s\n' "$out_typed" "$(time_text "$renew_at")" "$serial" \
+            "$(time_text "$not_after")" >&3; }
+    finish $NOTHING_DUE
+}
+
+main() {
+    read_options "$@"
+    check_options
+    if [ "$within" ]; then
+        is_due && wait_a_while || unfinished || nothing_due
+    fi
+    trap 'finish $FAILED' EXIT
+    take_files
+    if [ "$within" ] && ! is_due; then # another run was quicker, or was cut off before its deploy program had run
+        [ -e "$undeployed" ] && [ "$deploy" ] && do_deploy
+        rm -f "$undeployed"
+        nothing_due
+    fi
+    take_key
+    [ "$within" ] || keep_csr
+    get_chain
+    place
+    [ -z "$within" ] || keep_csr
+    do_deploy
+}
+
+main "$@"

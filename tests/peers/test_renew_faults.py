@@ -1,0 +1,363 @@
+"""Renewing when something goes wrong: the deploy program, kill -9, disks, many at once; and against real CAs (docs/renew.md)."""
+import configparser
+import datetime
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from moved import DAY, MovedClock
+from renewing import KINDS, Renewer, start_of
+from scene import NAME as LAB_NAME
+from scene import ZONE, World
+from signer import DEPLOY_FAILED, FAILED, LATER, NAME, NOTHING_DUE, OK, Server, running
+
+OLD = {"age_days": 61, "days": 29}
+SIDE = ".countersign-"
+
+
+@pytest.fixture
+def server():
+    server = Server()
+    server.answers = [server.issue]
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=KINDS)
+def client(request, installed, tmp_path, server):
+    return Renewer(start_of(installed, request.param), tmp_path / "client", server.url)
+
+
+@pytest.fixture(params=KINDS[:2])
+def one_of_two(request, installed, tmp_path, server):
+    return Renewer(start_of(installed, request.param), tmp_path / "client", server.url)
+
+
+# ---- The deploy program ------------------------------------------------------------------------------------------------
+
+def test_the_deploy_program_is_told_all(client, server):
+    seen = client.folder.parent / "seen"
+    program = client.program(f'{{ echo "$0 $# $1 $2"; env; cat; pwd; }} >"{seen}"; echo loud')
+    done = client("--deploy", program, "--san", "b.trial.example")
+    assert done.returncode == OK and done.json["deploy_exit"] == 0, done.stderr
+    assert "loud" in done.stderr
+    lines = seen.read_text().splitlines()
+    assert lines[0] == f"{program} 2 {client.chain} {client.key}" and lines[-1] == str(client.folder)
+    for line in (f"COUNTERSIGN_CHAIN={client.chain}", f"COUNTERSIGN_KEY={client.key}", "COUNTERSIGN_NAMES=" + NAME + " b.trial.example",
+                 f"COUNTERSIGN_SERIAL={done.json['serial']}", f"COUNTERSIGN_NOT_AFTER={done.json['not_after']}"):
+        assert line in lines
+    seen.unlink()
+    assert client("--deploy", program, "--san", "b.trial.example").returncode == NOTHING_DUE
+    assert not seen.exists()
+    client.chain.unlink()
+    assert client("--deploy", "true").returncode == OK, "PATH is searched"
+
+
+@pytest.mark.parametrize("new_key", [[], ["--new-key"]], ids=["old-key", "new-key"])
+def test_a_failed_deploy_program_keeps_the_old_files(client, server, new_key):
+    client.put(server.authority, **OLD)
+    before, inode = client.contents(), client.chain.stat().st_ino
+    works = client.folder.parent / "works"
+    program = client.program(f'[ -e "{works}" ] || exit 3; cmp -s "$1" "{client.chain}"')
+    for _ in range(2):
+        done = client("--deploy", program, *new_key)
+        assert done.returncode == DEPLOY_FAILED and done.json["deploy_exit"] == 3, done.stderr
+        assert "old files are in place again" in done.json["error"]
+        assert {name: data for name, data in client.contents().items() if SIDE not in name} == before
+        assert client.chain.stat().st_ino == inode
+        assert int(done.json["serial"], 16) == client.leaf().serial_number
+        assert sorted(name for name in client.files() if SIDE in name) == sorted(
+            ["chain.pem" + SIDE + "new", *(["key.pem" + SIDE + "new"] if new_key else [])])
+    works.touch()
+    assert client("--deploy", program, *new_key).returncode == OK
+    assert len(server.asked) == 1, "the certificate that there was is tried again"
+    assert client.fits() and client.files() == ["chain.pem", "key.pem"]
+    assert (client.key.read_bytes() != before["key.pem"]) == bool(new_key) and client.chain.read_bytes() != before["chain.pem"]
+
+
+def test_a_deploy_program_that_hangs_or_is_missing_has_failed(one_of_two, server):
+    client = one_of_two
+    client.put(server.authority, **OLD)
+    before = client.contents()
+    start = time.monotonic()
+    done = client("--deploy", client.program("exec sleep 300"), "--deploy-timeout", "1")
+    assert done.returncode == DEPLOY_FAILED and "within 1 s" in done.json["error"], done.stderr
+    assert time.monotonic() - start < 60
+    done = client("--deploy", "/nonexistent/program")
+    assert done.returncode == DEPLOY_FAILED and done.json["deploy_exit"] == 127
+    assert client.key.read_bytes() == before["key.pem"] and client.chain.read_bytes() == before["chain.pem"]
+    server.asked.clear()
+    shutil.rmtree(client.folder)
+    client.folder.mkdir()
+    done = client("--deploy", "false")
+    assert done.returncode == DEPLOY_FAILED and "new ones stay" in done.json["error"]
+    assert client.fits()
+    assert client("--deploy", "false").returncode == DEPLOY_FAILED
+    assert client("--deploy", "true").returncode == OK
+    assert client("--deploy", "false").returncode == NOTHING_DUE
+    assert len(server.asked) == 1 and client.files() == ["chain.pem", "key.pem"]
+
+
+def test_a_run_that_is_killed_in_its_deploy_program_deploys_at_the_next(client, server):
+    client.put(server.authority, **OLD)
+    started = client.folder.parent / "started"
+    child = client.begin("--new-key", "--deploy", client.program(f'echo $$ >"{started}"; exec sleep 300', "hang"))
+    try:
+        wait_for(lambda: started.exists() and started.read_text())
+    finally:
+        child.kill()
+        child.wait()
+        os.kill(int(started.read_text()), signal.SIGKILL)
+    assert client.fits()
+    done = client("--new-key", "--deploy", client.program("exit 0", "works"))
+    assert done.returncode == OK and done.json["deploy_exit"] == 0, done.stderr
+    assert len(server.asked) == 1 and client.files() == ["chain.pem", "key.pem"] and client.fits()
+
+
+def wait_for(what, seconds=60):
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+# ---- kill -9 -----------------------------------------------------------------------------------------------------------
+
+def test_a_run_that_is_killed_while_it_waits_goes_on_with_the_same_key(one_of_two, server):
+    client = one_of_two
+    client.put(server.authority, **OLD)
+    before = client.contents()
+    server.answers = [running("publish")]
+    child = client.begin("--new-key")
+    wait_for(lambda: len(server.asked) >= 2)
+    child.kill()
+    child.communicate()
+    first = server.csr().public_key().public_numbers()
+    assert client.key.read_bytes() == before["key.pem"] and client.chain.read_bytes() == before["chain.pem"]
+    server.answers = [server.issue]
+    done = client("--new-key")
+    assert done.returncode == OK, done.stderr
+    assert server.csr().public_key().public_numbers() == first, "the same order is joined"
+    assert client.leaf().public_key().public_numbers() == first
+    assert client.fits() and client.files() == ["chain.pem", "key.pem"]
+
+
+SHIM = """#!/bin/sh
+n=$(($(cat {folder}/count) + 1))
+echo $n >{folder}/count
+if [ $n = "$KILL_AT" ]; then
+    kill -9 "$(cat {folder}/pid)"
+    exit 1
+fi
+exec {program} "$@"
+"""
+
+
+def shims(folder):
+    """mv, ln and rm that kill their caller before the KILL_AT-th of them; the words that begin a run with them."""
+    folder.mkdir()
+    for name in ("mv", "ln"):
+        (folder / name).write_text(SHIM.format(folder=folder, program=shutil.which(name)))
+        (folder / name).chmod(0o755)
+    return ["sh", "-c", f'echo 0 >{folder}/count; echo $$ >{folder}/pid; exec "$@"', "-"]
+
+
+def test_the_script_is_killed_before_each_step_and_mends_itself(installed, tmp_path, server):
+    client = Renewer(start_of(installed, "dash"), tmp_path / "client", server.url)
+    before = shims(tmp_path / "shims")
+    path = os.environ["PATH"]
+    deployed = tmp_path / "deployed"
+    program = client.program(f'cp "$1" "{deployed}"')
+    for at in range(1, 30):
+        key = client.put(server.authority, **OLD)
+        old = client.contents()
+        client.env = {"PATH": f"{tmp_path}/shims:{path}", "KILL_AT": str(at)}
+        child = client.begin("--new-key", "--deploy", program, before=before)
+        child.communicate(timeout=60)
+        if child.returncode == OK:
+            break
+        assert child.returncode == -signal.SIGKILL
+        assert client.chain.read_bytes() == old["chain.pem"] or client.leaf().public_key() != key.public_key()
+        client.env = {}
+        done = client("--new-key", "--deploy", program)
+        assert done.returncode == OK, (at, done.stderr)
+        assert client.fits() and client.files() == ["chain.pem", "key.pem"], at
+        assert client.key.read_bytes() != old["key.pem"]
+        assert deployed.read_bytes() == client.chain.read_bytes(), at
+    assert 6 <= at < 29
+
+
+def test_each_client_mends_what_the_other_left(installed, tmp_path, server):
+    one, other = (Renewer(start_of(installed, kind), tmp_path / "client", server.url) for kind in ("countersign", "dash"))
+    for client in (one, other):
+        client.put(server.authority, **OLD)
+        (other if client is one else one)("--new-key", "--deploy", "false")
+        (client.folder / ("key.pem" + SIDE + "new")).rename(client.key)  # cut off between the two renames
+        done = client("--deploy", "true")
+        assert done.returncode == OK and "put right" in done.stderr, done.stderr
+        assert client.fits() and client.files() == ["chain.pem", "key.pem"]
+    assert len(server.asked) == 2
+
+
+# ---- Disks -------------------------------------------------------------------------------------------------------------
+
+APART = ["unshare", "--mount", "--propagation", "private", "sh", "-c"]
+READ_ONLY = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && cd "$0" && exec "$@"'
+FULL = ('cp "$0"/*.pem "$0"/.. && mount -t tmpfs -o size=24k,mode=755 full "$0" && cp "$0"/../*.pem "$0" && cd "$0" || exit 99\n'
+        'dd if=/dev/zero of=fill bs=512 2>/dev/null; [ -s fill ] || exit 98\n'
+        '"$@"; code=$?; cmp chain.pem ../chain.pem && cmp key.pem ../key.pem || exit 97; ls -A >&2; exit $code')
+
+
+def test_a_read_only_folder(client, server):
+    client.put(server.authority, age_days=1, days=89)
+    assert client(before=[*APART, READ_ONLY, client.folder]).returncode == NOTHING_DUE
+    client.put(server.authority, **OLD)
+    before = client.contents()
+    done = client(before=[*APART, READ_ONLY, client.folder])
+    assert done.returncode == FAILED and "chain.pem" in done.json["error"] and not server.asked
+    assert client.contents() == before
+
+
+@pytest.mark.parametrize("new_key", [[], ["--new-key"]], ids=["old-key", "new-key"])
+def test_a_full_disk(one_of_two, server, new_key):
+    one_of_two.put(server.authority, **OLD)
+    done = one_of_two(*new_key, before=[*APART, FULL, one_of_two.folder])
+    assert done.returncode == FAILED, (done.returncode, done.stderr)
+    assert "written" in done.json["error"] or "made" in done.json["error"]
+    left = [line for line in done.stderr.splitlines() if SIDE in line and ":" not in line]
+    assert not [line for line in left if line.endswith("part") or line.endswith("work") or line.endswith("lock")], done.stderr
+
+
+# ---- Many at once ------------------------------------------------------------------------------------------------------
+
+def together(client, n, *words):
+    children = [client.begin(*words) for _ in range(n)]
+    codes = []
+    for child in children:
+        child.communicate(timeout=300)
+        codes.append(child.returncode)
+    return sorted(codes)
+
+
+def test_twenty_at_the_same_time_renew_once(one_of_two, server):
+    client = one_of_two
+    client.put(server.authority, **OLD)
+    count = client.folder.parent / "count"
+    assert together(client, 20, "--new-key", "--deploy", client.program(f'echo x >>"{count}"')) == [OK] + [NOTHING_DUE] * 19
+    assert len(server.asked) == 1 and count.read_text() == "x\n"
+    assert client.fits() and client.files() == ["chain.pem", "key.pem"]
+
+
+def test_without_flock_the_script_has_a_lock_as_well_and_a_dead_owner_loses_it(installed, tmp_path, server):
+    client = Renewer(start_of(installed, "dash"), tmp_path / "client", server.url)
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("openssl curl dash sh mv ln rm mkdir cat cp chmod ls sed tr cut sync grep sleep date wc sort").split():
+        (tools / name).symlink_to(shutil.which(name))
+    client.env = {"PATH": str(tools)}
+    client.put(server.authority, **OLD)
+    lock = client.folder / ("chain.pem" + SIDE + "lock.d")
+    lock.mkdir()
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    (lock / "pid").write_text(f"{gone.pid}\n")
+    assert together(client, 5) == [OK] + [NOTHING_DUE] * 4
+    assert len(server.asked) == 1 and client.files() == ["chain.pem", "key.pem"]
+    client.put(server.authority, **OLD)
+    lock.mkdir()
+    (lock / "pid").write_text(f"{os.getpid()}\n")
+    done = client("--timeout", "1")
+    assert done.returncode == LATER and "another run" in done.json["error"]
+
+
+# ---- Real servers ------------------------------------------------------------------------------------------------------
+
+@pytest.fixture
+def local(lab, build, tmp_path):
+    server = lab.server()
+    server.config["ca"]["local"] = {"plugin": "ca-local"}
+    server.clock = MovedClock(tmp_path, build).run(server)
+    server.start()
+    server.add_zone(ZONE)
+    server.add_subject(f"CN={LAB_NAME}", ZONE)
+    return server
+
+
+def requests(server):
+    return server.metric("countersign_http_requests_total")
+
+
+@pytest.mark.parametrize("new_key", [[], ["--new-key"]], ids=["old-key", "new-key"])
+def test_the_program_renews_at_ca_local_with_a_moved_clock(local, tmp_path, new_key):
+    clock = local.clock
+    client = Renewer([clock.program, "sign"], tmp_path / "client", local.url(""))
+    client.env = clock.env
+    for _ in range(2):
+        done = client(*new_key, name=LAB_NAME)
+        assert done.returncode == OK, done.stderr
+        before, asked = client.contents(), requests(local)
+        clock.move(59 * DAY)
+        assert client(*new_key, name=LAB_NAME).returncode == NOTHING_DUE
+        assert client.contents() == before and requests(local) == asked, "nobody was asked"
+        clock.move(2 * DAY)
+    key = client.key.read_bytes()
+    done = client(*new_key, name=LAB_NAME)
+    assert done.returncode == OK and client.fits()
+    assert (client.key.read_bytes() != key) == bool(new_key)
+
+
+@pytest.mark.parametrize("kind", KINDS[1:])
+def test_the_script_renews_at_ca_local_with_a_moved_clock(installed, local, tmp_path, kind):
+    local.clock.move(-61 * DAY)
+    client = Renewer(start_of(installed, kind), tmp_path / "client", local.url(""))
+    assert client(name=LAB_NAME).returncode == OK  # 29 of its 90 days are left
+    first = client.leaf()
+    local.clock.move(61 * DAY)
+    asked = requests(local)
+    done = client(name=LAB_NAME)
+    assert done.returncode == OK and requests(local) > asked and client.fits(), done.stderr
+    assert client.leaf().serial_number != first.serial_number
+    asked = requests(local)
+    assert client(name=LAB_NAME).returncode == NOTHING_DUE
+    assert requests(local) == asked
+
+
+def test_both_renew_short_lived_certificates_of_pebble(installed, lab, tmp_path):
+    world = World(lab, env={"PEBBLE_WFE_NONCEREJECT": "0"}, validity_s=600).start()
+    for kind in KINDS:
+        client = Renewer(start_of(installed, kind), tmp_path / kind, world.server.url(""))
+        done = client(name=LAB_NAME)
+        assert done.returncode == OK, done.stderr
+        asked, orders = requests(world.server), world.pebble.requests("order-plz")
+        before = client.contents()
+        for within in ("third", "1s", "1d"):
+            assert client(name=LAB_NAME, within=within).returncode == NOTHING_DUE
+        assert client.contents() == before and requests(world.server) == asked
+        first = client.leaf()
+        wait_for(lambda: datetime.datetime.utcnow() > first.not_valid_before + datetime.timedelta(seconds=3))
+        done = client(name=LAB_NAME, within="598s")
+        assert done.returncode == OK, done.stderr
+        assert client.leaf().serial_number != first.serial_number and client.fits()
+        assert world.pebble.requests("order-plz") == orders + 1, "the server had the old one, and was asked for a new one"
+        world.pebble.verify(client.chain)
+
+
+# ---- systemd -----------------------------------------------------------------------------------------------------------
+
+def test_the_unit_runs_the_installed_program_and_takes_nothing_due_for_success(installed, tmp_path, server):
+    units = installed.prefix / "lib/systemd/system"
+    unit = configparser.ConfigParser(interpolation=None, strict=False)
+    unit.optionxform = str
+    unit.read(units / "countersign-renew@.service")
+    command = shlex.split(unit["Service"]["ExecStart"])
+    assert command[0].endswith("/bin/countersign") and command[-1] == "$OPTIONS"
+    options = ["--server", server.url, "--name", NAME, "--deploy", "true"]
+    codes = [subprocess.run([installed.program, *command[1:-1], *options], cwd=tmp_path, capture_output=True).returncode
+             for _ in range(2)]
+    assert codes == [OK, NOTHING_DUE] and unit["Service"]["SuccessExitStatus"] == str(NOTHING_DUE)
+    assert "RandomizedDelaySec=" in (units / "countersign-renew@.timer").read_text()
