@@ -34,8 +34,8 @@ time_text() {
 
 now() { date +%s; }
 
-# The first certificate of FILE: $leaf_key, $leaf_names, $leaf_serial, $start and $end. One run of openssl: each costs more than all
-# the rest here.
+# The first certificate of FILE: $leaf_key, $leaf_names, $leaf_serial, $start and $end. One run of openssl, which costs more
+# than all the rest here.
 read_leaf() { # FILE
     text=$(openssl x509 -in "$1" -noout -pubkey -serial -startdate -enddate -text 2>/dev/null) || return 1
     leaf_key='' leaf_names='' leaf_serial='' start='' end='' within_key='' names_follow=''
@@ -99,6 +99,8 @@ know() { # it is what is in place, for --json
     [ -z "$within" ] || renew_at=$((end - $(early)))
 }
 
+subject_of() { openssl req -noout -subject 2>/dev/null; }
+
 is_due() {
     useless=y
     reason="$key_typed: there is no key yet" not_after=
@@ -114,7 +116,7 @@ is_due() {
     ! is_old || return 0
     reason="$csr_typed: has another subject than the one asked for"
     [ -z "$csr" ] || [ ! -e "$csr" ] ||
-        [ "$(openssl req -in "$csr" -noout -subject 2>/dev/null)" = "$(make_csr "$key" | openssl req -noout -subject)" ] || return 0
+        [ "$(subject_of <"$csr")" = "$(make_csr "$key" | subject_of)" ] || return 0
     reason=
     return 1
 }
@@ -125,5 +127,5 @@ wait_a_while() {
     [ "$splay" -le $(((not_after - $(now)) / 2)) ] || splay=$(((not_after - $(now)) / 2))
     random=$(($(printf '%d' "0x$(openssl rand -hex 3)") % (splay + 1)))
     say "waiting for $random s (--splay)"
-    sleep $random </dev/null >/dev/null 2>&1 # whoever ends us need not wait for it
+    sleep $random >/dev/null 2>&1 # whoever ends us need not wait for it
 }

@@ -22,8 +22,8 @@ write_part() { # PART LIKE MODE
         cp -p "$2" "$1" 2>/dev/null || rm -f "$1"
         [ "$3" = 644 ] || [ "$(owner_of "$2")" = "$(owner_of "$1")" ] || chmod 600 "$1"
     fi
-    [ -f "$1" ] || { : >"$1" && chmod "$3" "$1"; } 2>/dev/null
-    { cat >"$1"; } 2>/dev/null && sync_file "$1" || { rm -f "$1" && error="$1: cannot be written" && return 1; }
+    [ -f "$1" ] || (: >"$1" && chmod "$3" "$1") 2>/dev/null
+    (cat >"$1") 2>/dev/null && sync_file "$1" || { rm -f "$1" && error="$1: cannot be written" && return 1; }
 }
 
 owner_of() { ls -nd "$1" 2>/dev/null | { read -r _ _ owner group _ && echo "$owner:$group"; }; }
@@ -106,7 +106,7 @@ clean_up() {
 # flock(1) where there is one: it ends with the process. Otherwise a folder, and whose process is gone loses it.
 try_lock() {
     if command -v flock >/dev/null 2>&1 && [ -e /dev/fd/0 ]; then
-        { : >>"$lock"; } 2>/dev/null || fail $FAILED "$out: cannot be written, nor its lock"
+        (: >>"$lock") 2>/dev/null || fail $FAILED "$out: cannot be written, nor its lock"
         exec 9>>"$lock"
         flock -n 9 && [ "$lock" -ef /dev/fd/9 ] && locked=flock
     elif mkdir "$lock.d" 2>/dev/null; then

@@ -3,8 +3,8 @@
 # without `countersign sign`, which does the same with the same options, files and exit codes. docs/renew.md tells the rest.
 # To be copied along with the software that needs the certificate: meson makes one file of options.sh, files.sh, due.sh,
 # server.sh and run.sh and installs it as share/countersign/countersign-renew.sh.
+# shellcheck disable=SC2012,SC2015,SC2016,SC2018,SC2019,SC2046,SC2086,SC2094,SC3013 # all as meant
 set -uf # no file names out of *.example.com
-# shellcheck disable=SC2015,SC2016,SC2018,SC2019,SC2046,SC2086 # A && B || C as meant; letters are ASCII; words are to be split
 LC_ALL=C
 export LC_ALL
 umask 077
@@ -13,6 +13,7 @@ OK=0 FAILED=1 USAGE=2 REFUSED=3 LATER=4 MISFIT=5 NOTHING_DUE=6 DEPLOY_FAILED=7
 CONNECT_S=20 LONGEST_PAUSE_S=30 MAX_REPLY=1048576 MAX_STUMBLES=5
 me=countersign-renew.sh
 cr=$(printf '\r')
+mark=$(printf '\001') # in no text that we got
 newline='
 '
 
@@ -193,8 +194,9 @@ make_url() {
     origin=${url%%://*}://${origin%%/*}
 }
 
-server='' one_name='' subject='' sans='' names='' labels='' key_typed=key.pem key_type=p256 key_type_given='' out_typed=chain.pem
-csr_typed='' ca_file='' insecure_http='' timeout=300 json='' quiet='' within='' new_key='' deploy='' deploy_timeout=120 splay=''
+server='' one_name='' subject='' sans='' names='' labels='' key_typed=key.pem key_type=p256 key_type_given=''
+out_typed=chain.pem csr_typed='' ca_file='' insecure_http='' timeout=300 json='' quiet=''
+within='' new_key='' deploy='' deploy_timeout=120 splay=''
 reason='' serial='' not_before='' not_after='' renew_at='' deploy_exit='' retry_told='' error='' new_key_used=false
 work='' locked=''
 
@@ -225,7 +227,7 @@ read_options() {
         --insecure-http) insecure_http=y ;;
         --timeout) seconds --timeout "$1" && timeout=$1 ;;
         --renew-within) within=$1 && [ "$1" = third ] || within=$(duration "$1") && [ "$within" != 0 ] ||
-            mistake --renew-within "must be \`third\`, of the certificate's life, or a time before its end such as 30d or 12h" ;;
+            mistake --renew-within "must be \`third\`, of the certificate's life, or a time before its end such as 30d" ;;
         --new-key) new_key=y ;;
         --deploy) deploy=$1 && [ "$1" ] || mistake --deploy "must be a program" ;;
         --deploy-timeout) seconds --deploy-timeout "$1" && deploy_timeout=$1 ;;

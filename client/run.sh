@@ -2,8 +2,8 @@
 
 # ---- The run ------------------------------------------------------------------------------------------------------------
 
-# An earlier run's, if it was cut off or its deploy program failed; or the server's. What the server has is as good as new, unless
-# it is what we have.
+# An earlier run's, if it was cut off or its deploy program failed; or the server's. What the server has is as good as new,
+# unless it is what we have.
 get_chain() {
     old_serial=$(printf '%s' "$serial" | tr a-f A-F)
     if [ "$within" ] && [ -f "$out_new" ] && check_leaf "$out_new" "$public" && ! is_old; then
@@ -14,13 +14,13 @@ get_chain() {
     fi
     exchange
     take_chain
-    if [ "$within" ] && { is_old || [ "$leaf_serial" = "$old_serial" ]; }; then
-        say "the server gave the certificate that there was, which is due: asking for a new one"
+    if [ "$within" ] && [ "$leaf_serial" = "$old_serial" ]; then
+        say "the server gave the certificate that there was: asking for a new one"
         exchange -H 'Cache-Control: no-cache'
         take_chain
         [ "$leaf_serial" != "$old_serial" ] || fail $LATER "the server gave the old certificate again"
-        ! is_old || say "the new certificate is due for renewal already"
     fi
+    [ -z "$within" ] || ! is_old || say "the new certificate is due for renewal already"
     know
 }
 
@@ -61,16 +61,17 @@ do_deploy() {
         fail $DEPLOY_FAILED "$words; the old files are in place again, the new ones are kept for the next run"
     }
     all_done
-    [ "$quiet" ] || { [ -z "$json" ] || exec 3>&2; [ "$json" ] || exec 3>&1
-        printf '%s: certificate %s for %s, until %s\n' "$out_typed" "$serial" "${names%% *}" "$(time_text "$not_after")" >&3; }
+    tell "certificate $serial for ${names%% *}, until $(time_text "$not_after")"
     finish $OK
 }
 
 nothing_due() {
-    [ "$quiet" ] || { [ -z "$json" ] || exec 3>&2; [ "$json" ] || exec 3>&1
-        printf '%s: nothing to do until %s; certificate %s is valid until %s\n' "$out_typed" "$(time_text "$renew_at")" "$serial" \
-            "$(time_text "$not_after")" >&3; }
+    tell "nothing to do until $(time_text "$renew_at"); certificate $serial is valid until $(time_text "$not_after")"
     finish $NOTHING_DUE
+}
+
+tell() { # what people want to know at the end: on standard output, unless a machine listens there
+    [ "$quiet" ] || if [ "$json" ]; then say "$out_typed: $1"; else printf '%s: %s\n' "$out_typed" "$1"; fi
 }
 
 main() {

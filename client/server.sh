@@ -38,13 +38,14 @@ take_key() {
 }
 
 make_csr() { # KEY
-    printf '[req]\ndistinguished_name=dn\nreq_extensions=ext\nprompt=no\nstring_mask=utf8only\nutf8=yes\n[dn]\n[ext]\nsubjectAltName=%s\n' \
-        "$(printf ',DNS:%s' $names | cut -c 2-)" |
+    printf '%s\n' '[req]' distinguished_name=dn req_extensions=ext prompt=no string_mask=utf8only utf8=yes '[dn]' '[ext]' \
+        "subjectAltName=$(printf ',DNS:%s' $names | cut -c 2-)" |
         openssl req -new -config /dev/stdin -utf8 -sha256 -key "$1" -subj "$subject" 2>/dev/null
 }
 
 keep_csr() {
-    [ -z "$csr" ] || { write_part "$csr.countersign-part" "$csr" 644 <"$work/csr.pem" && move "$csr.countersign-part" "$csr"; } ||
+    part=$csr.countersign-part
+    [ -z "$csr" ] || { write_part "$part" "$csr" 644 <"$work/csr.pem" && move "$part" "$csr"; } ||
         fail $FAILED "$error"
 }
 
@@ -94,10 +95,12 @@ no_answer() { # CODE of curl
 is_ours() { grep -q '"type" *: *"urn:countersign:error:' "$work/body"; }
 
 json_text() { # MEMBER: good enough for people; nothing is decided by it
-    tr '\n' ' ' <"$work/body" | sed -n 's/.*"'"$1"'" *: *"\(\([^"\\]\|\\.\)*\)".*/: \1/p' | sed 's/\\n/ /g;s/\\\(.\)/\1/g' | clean
+    tr '\n' ' ' <"$work/body" | sed "s/\\\\\"/$mark/g" | sed -n 's/.*"'"$1"'" *: *"\([^"]*\)".*/: \1/p' |
+        sed "s/$mark/\"/g;s/\\\\n/ /g" | clean
 }
 
 take_problem() {
+    again="try the same command again later"
     words="the server answered $status$(json_text title)$(json_text detail)"
     grep -q '^ *{' "$work/body" || words="$words: $(sed 1q "$work/body" | clean)"
     case $status in
@@ -105,8 +108,8 @@ take_problem() {
     3*) fail $FAILED "the server sends us elsewhere, and redirects are not followed: name the right URL with --server" ;;
     esac
     case $status,${retry:-0} in
-    408,* | 429,* | *,[!0]*) retry_told=$retry && fail $LATER "$words; try the same command again later${retry:+, in $retry s}" ;;
-    5*) is_ours || fail $LATER "$words; try the same command again later" ;;
+    408,* | 429,* | *,[!0]*) retry_told=$retry && fail $LATER "$words; $again${retry:+, in $retry s}" ;;
+    5*) is_ours || fail $LATER "$words; $again" ;;
     esac
     fail $REFUSED "$words"
 }
@@ -123,7 +126,8 @@ take_location() {
 }
 
 post() { # [OPTION of curl …]
-    set -- --data-binary "@$work/csr.pem" -H 'Content-Type: application/x-pem-file' -H 'Prefer: respond-async, wait=1' -H Expect: "$@"
+    set -- --data-binary "@$work/csr.pem" -H 'Content-Type: application/x-pem-file' -H Expect: \
+        -H 'Prefer: respond-async, wait=1' "$@"
     rest=$labels
     while [ "$rest" ]; do
         set -- "$@" -H "X-Countersign-Label: ${rest%%"$newline"*}"
@@ -162,15 +166,14 @@ exchange() { # [OPTION of curl …]
     done
 }
 
-# Is the body the chain for this key and these names, each certificate issued by the next? Then it is $work/chain.pem, as openssl
-# writes it.
+# Is the body the chain for this key and these names, each certificate issued by the next? Then it is $work/chain.pem.
 take_chain() {
     [ "$(wc -c <"$work/body")" -le $MAX_REPLY ] || fail $MISFIT "the server's answer is longer than a chain can be"
     n=0 inside=''
     while IFS= read -r line || [ "$line" ]; do
         line=${line%"$cr"}
         case $line in
-        '-----BEGIN CERTIFICATE-----') n=$((n + 1)) inside=y && : >"$work/$n.pem" ;;
+        '-----BEGIN CERTIFICATE-----') n=$((n + 1)) inside=y && true >"$work/$n.pem" ;;
         '') continue ;;
         *) [ "$inside" ] || misfit "there is text outside of the certificates" ;;
         esac

@@ -1,6 +1,6 @@
 /*
- * `countersign sign`, the installer's side in one command: key, CSR, post, wait, check, write; with --renew-within only when it is
- * time. Needs no configuration. docs/renew.md tells what users see; its other files are sign_*.c.
+ * `countersign sign`, the installer's side in one command: key, CSR, post, wait, check, write; with --renew-within only when it
+ * is time. Needs no configuration. docs/renew.md tells what users see; its other files are sign_*.c.
  */
 #include "command/sign.h"
 
@@ -132,12 +132,6 @@ static enum sign_exit keep_csr(struct run *run)
 
 /* ---- The chain --------------------------------------------------------------------------------------------------------- */
 
-static bool is_due(const struct run *run, const struct certificate *certificate)
-{
-    return run->options->renew && (strcmp(certificate->serial, run->report->now.serial) == 0 ||
-                                   cs_wall_ms() >= sign_renew_at(run->options, certificate));
-}
-
 static void tell_when(struct run *run, const struct sign_answer *answer)
 {
     time_t when = (time_t)(cs_wall_ms() / 1000) + answer->retry_after_s;
@@ -185,25 +179,18 @@ static enum sign_exit post(struct run *run, struct certificate *out, bool fresh)
     return code;
 }
 
-/* What the server has is as good as new, unless it is what we have. When no better one is to be had, it may still be better than
- * what is in place. */
+/* What the server has is as good as new, unless it is what we have. */
 static enum sign_exit ask(struct run *run)
 {
-    struct certificate newer = { 0 };
     enum sign_exit code = post(run, &run->got, false);
 
-    if (code != SIGN_OK || !is_due(run, &run->got))
+    if (code != SIGN_OK || !run->options->renew || strcmp(run->got.serial, run->report->now.serial) != 0)
         return code;
-    code = post(run, &newer, true);
-    if (code == SIGN_OK && strcmp(newer.serial, run->report->now.serial) == 0)
-        code = fail(run, "the server gave the old certificate again", SIGN_LATER);
-    if (code == SIGN_OK) {
-        certificate_free(&run->got);
-        run->got = newer;
-        return SIGN_OK;
-    }
-    certificate_free(&newer);
-    return run->got.not_after_ms > run->report->now.not_after_ms ? SIGN_OK : code;
+    certificate_free(&run->got);
+    code = post(run, &run->got, true);
+    if (code == SIGN_OK && strcmp(run->got.serial, run->report->now.serial) == 0)
+        return fail(run, "the server gave the old certificate again", SIGN_LATER);
+    return code;
 }
 
 /* From an earlier run that was cut off, or whose deploy program failed; or from the server. */
@@ -212,7 +199,7 @@ static enum sign_exit get_chain(struct run *run)
     const struct sign_options *o = run->options;
 
     if (o->renew && sign_chain_read(&run->got, o, run->files.chain_new, run->key, NULL) == 0) {
-        if (!is_due(run, &run->got)) {
+        if (cs_wall_ms() < sign_renew_at(o, &run->got)) {
             tell(o, "an earlier run has got the chain already");
             return SIGN_OK;
         }

@@ -77,8 +77,8 @@ struct sign_answer {
     char text[2048];     /* what to tell a person */
 };
 
-/* Post the CSR (PEM) and wait for the end, at most --timeout; `progress` hears of each new step. `fresh`: a chain that the server
- * has already will not do. */
+/* Post the CSR (PEM) and wait for the end, at most --timeout; `progress` hears of each new step. `fresh`: a chain that the
+ * server has already will not do. */
 void sign_exchange(struct sign_answer *out, const struct sign_options *options, const char *csr, size_t csr_len, bool fresh,
                    void (*progress)(const struct sign_options *options, const char *words));
 
@@ -97,7 +97,8 @@ int sign_due_look(struct sign_due *out, const struct sign_options *options, stru
 /* When a certificate is to be renewed. */
 int64_t sign_renew_at(const struct sign_options *options, const struct certificate *certificate);
 
-/* Read and check a chain for that key and the names of `options`, as certificate_check() does. CS_ENOTFOUND: there is no file. */
+/* Read and check a chain for that key and the names of `options`, as certificate_check() does. CS_ENOTFOUND: there is no
+ * file. */
 int sign_chain_read(struct certificate *out, const struct sign_options *options, const char *path, EVP_PKEY *key,
                     struct cs_error *err);
 

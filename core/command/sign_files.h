@@ -1,6 +1,6 @@
 /*
- * A key and its chain as two files that change together, whatever ends the run: docs/renew.md, "Files, crashes, power cuts", has
- * the steps and what each leaves. Called by sign_run.c.
+ * A key and its chain as two files that change together, whatever ends the run: docs/renew.md, "Files, crashes, power cuts",
+ * has the steps and what each leaves. Called by sign.c and sign_key.c.
  */
 #ifndef COMMAND_SIGN_FILES_H
 #define COMMAND_SIGN_FILES_H

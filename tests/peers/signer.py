@@ -1,4 +1,4 @@
-"""A server that answers `countersign sign` and countersign-renew.sh as a test wants: later, refused, elsewhere, the wrong chain.
+"""A server that answers `countersign sign` and countersign-renew.sh as a test wants: later, refused, elsewhere, a wrong chain.
 Used by test_sign_command.py and test_renew.py."""
 import datetime
 import http.server
@@ -30,7 +30,8 @@ class Authority:
         name = [[x509.NameAttribute(x509.NameOID.COMMON_NAME, text)] for text in (subject, issuer)]
         builder = (x509.CertificateBuilder().subject_name(x509.Name(name[0])).issuer_name(x509.Name(name[1]))
                    .public_key(key if names else key.public_key()).serial_number(x509.random_serial_number())
-                   .not_valid_before(now - datetime.timedelta(days=age_days)).not_valid_after(now + datetime.timedelta(days=days))
+                   .not_valid_before(now - datetime.timedelta(days=age_days))
+                   .not_valid_after(now + datetime.timedelta(days=days))
                    .add_extension(x509.BasicConstraints(ca, None), critical=True))
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(n) for n in names]), critical=False)

@@ -1,4 +1,4 @@
-"""Renewing when something goes wrong: the deploy program, kill -9, disks, many at once; and against real CAs (docs/renew.md)."""
+"""Renewing when something goes wrong: the deploy program, kill -9, disks, many at once; and with real CAs (docs/renew.md)."""
 import configparser
 import datetime
 import os
@@ -40,7 +40,8 @@ def one_of_two(request, installed, tmp_path, server):
 
 # ---- The deploy program ------------------------------------------------------------------------------------------------
 
-def test_the_deploy_program_is_told_all(client, server):
+def test_the_deploy_program_is_told_all(one_of_two, server):
+    client = one_of_two
     seen = client.folder.parent / "seen"
     program = client.program(f'{{ echo "$0 $# $1 $2"; env; cat; pwd; }} >"{seen}"; echo loud')
     done = client("--deploy", program, "--san", "b.trial.example")
@@ -48,8 +49,9 @@ def test_the_deploy_program_is_told_all(client, server):
     assert "loud" in done.stderr
     lines = seen.read_text().splitlines()
     assert lines[0] == f"{program} 2 {client.chain} {client.key}" and lines[-1] == str(client.folder)
-    for line in (f"COUNTERSIGN_CHAIN={client.chain}", f"COUNTERSIGN_KEY={client.key}", "COUNTERSIGN_NAMES=" + NAME + " b.trial.example",
-                 f"COUNTERSIGN_SERIAL={done.json['serial']}", f"COUNTERSIGN_NOT_AFTER={done.json['not_after']}"):
+    for line in (f"COUNTERSIGN_CHAIN={client.chain}", f"COUNTERSIGN_KEY={client.key}",
+                 f"COUNTERSIGN_NAMES={NAME} b.trial.example", f"COUNTERSIGN_SERIAL={done.json['serial']}",
+                 f"COUNTERSIGN_NOT_AFTER={done.json['not_after']}"):
         assert line in lines
     seen.unlink()
     assert client("--deploy", program, "--san", "b.trial.example").returncode == NOTHING_DUE
@@ -167,7 +169,7 @@ def shims(folder):
     return ["sh", "-c", f'echo 0 >{folder}/count; echo $$ >{folder}/pid; exec "$@"', "-"]
 
 
-def test_the_script_is_killed_before_each_step_and_mends_itself(installed, tmp_path, server):
+def test_the_shell_client_is_killed_before_each_step_and_mends_itself(installed, tmp_path, server):
     client = Renewer(start_of(installed, "dash"), tmp_path / "client", server.url)
     before = shims(tmp_path / "shims")
     path = os.environ["PATH"]
@@ -208,7 +210,8 @@ def test_each_client_mends_what_the_other_left(installed, tmp_path, server):
 
 APART = ["unshare", "--mount", "--propagation", "private", "sh", "-c"]
 READ_ONLY = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && cd "$0" && exec "$@"'
-FULL = ('cp "$0"/*.pem "$0"/.. && mount -t tmpfs -o size=24k,mode=755 full "$0" && cp "$0"/../*.pem "$0" && cd "$0" || exit 99\n'
+FULL = ('cp "$0"/*.pem "$0"/.. && mount -t tmpfs -o size=24k,mode=755 full "$0" && cp "$0"/../*.pem "$0" || exit 99\n'
+        'cd "$0" || exit 99\n'
         'dd if=/dev/zero of=fill bs=512 2>/dev/null; [ -s fill ] || exit 98\n'
         '"$@"; code=$?; cmp chain.pem ../chain.pem && cmp key.pem ../key.pem || exit 97; ls -A >&2; exit $code')
 
@@ -253,7 +256,7 @@ def test_twenty_at_the_same_time_renew_once(one_of_two, server):
     assert client.fits() and client.files() == ["chain.pem", "key.pem"]
 
 
-def test_without_flock_the_script_has_a_lock_as_well_and_a_dead_owner_loses_it(installed, tmp_path, server):
+def test_without_flock_the_shell_client_has_a_lock_as_well_and_a_dead_owner_loses_it(installed, tmp_path, server):
     client = Renewer(start_of(installed, "dash"), tmp_path / "client", server.url)
     tools = tmp_path / "tools"
     tools.mkdir()
@@ -289,7 +292,7 @@ def local(lab, build, tmp_path):
 
 
 def requests(server):
-    return server.metric("countersign_http_requests_total")
+    return server.metric("countersign_requests_total")
 
 
 @pytest.mark.parametrize("new_key", [[], ["--new-key"]], ids=["old-key", "new-key"])
@@ -312,7 +315,7 @@ def test_the_program_renews_at_ca_local_with_a_moved_clock(local, tmp_path, new_
 
 
 @pytest.mark.parametrize("kind", KINDS[1:])
-def test_the_script_renews_at_ca_local_with_a_moved_clock(installed, local, tmp_path, kind):
+def test_the_shell_client_renews_at_ca_local_with_a_moved_clock(installed, local, tmp_path, kind):
     local.clock.move(-61 * DAY)
     client = Renewer(start_of(installed, kind), tmp_path / "client", local.url(""))
     assert client(name=LAB_NAME).returncode == OK  # 29 of its 90 days are left
@@ -329,7 +332,7 @@ def test_the_script_renews_at_ca_local_with_a_moved_clock(installed, local, tmp_
 
 def test_both_renew_short_lived_certificates_of_pebble(installed, lab, tmp_path):
     world = World(lab, env={"PEBBLE_WFE_NONCEREJECT": "0"}, validity_s=600).start()
-    for kind in KINDS:
+    for kind in KINDS[:2]:
         client = Renewer(start_of(installed, kind), tmp_path / kind, world.server.url(""))
         done = client(name=LAB_NAME)
         assert done.returncode == OK, done.stderr

@@ -272,14 +272,14 @@ def fuzz():
 WITHOUT_VALGRIND = ["--deselect=tests/peers/test_memory.py"]
 # A sanitizer's own terabytes of memory cannot be searched, nothing is preloaded before it, what days or a kill do to files is
 # the same in every build, and a process that is killed reports nothing. What proxies make of bad requests, what good CSRs get,
-# and when a slow client's time is over are the same in every build, too.
+# and when a slow client's time is over are the same in every build, too, and a shell has no sanitizer.
 WITH_ASAN = [*WITHOUT_VALGRIND, "--deselect=tests/peers/test_lab_dns.py", "--deselect=tests/peers/test_months.py",
              "--deselect=tests/peers/test_broken_disk.py", "--deselect=tests/peers/test_kill.py",
              "--deselect=tests/peers/test_scarce.py", "--deselect=tests/peers/test_descriptors.py",
              "--deselect=tests/peers/test_dns_down.py", "--deselect=tests/peers/test_good_csrs.py",
              "--deselect=tests/peers/test_bad_requests.py::test_behind_proxies_one_request_gets_one_answer",
              "--deselect=tests/peers/test_slow_clients.py",
-             "--interleavings=60", "-k", "not window and not moved_clock"]
+             "--interleavings=60", "-k", "not window and not moved_clock and not dash and not busybox and not shell_client"]
 MANY_AT_ONCE = ["-k", "test_orders or test_stops or test_names and flood or test_issuance and exec and ten or "
                       "test_conformance and builtin", *WITHOUT_VALGRIND]
 # Two run at a time, begun in this order: one that mostly computes beside one that mostly waits for servers and clocks.

@@ -1,5 +1,5 @@
-/* command/sign_files.c: a key and its chain change together, and a run that is killed before any of its steps leaves nothing that
- * the next one does not mend. The table of docs/renew.md, step by step. */
+/* command/sign_files.c: a key and its chain change together, and a run that is killed before any of its steps leaves nothing
+ * that the next one does not mend. The table of docs/renew.md, step by step. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -205,6 +205,7 @@ static int run_apart(int at, enum flaw what, const struct pair *to, bool new_key
     int status;
 
     if (child == 0) {
+        n_steps = 0;
         flaw_at = at;
         flaw = what;
         _exit(run(to, new_key, deploying) == 0 ? 0 : 1);
@@ -323,13 +324,13 @@ static void a_step_that_fails_leaves_a_pair(void **state)
     int code = 1;
 
     (void)state;
-    for (int at = 1; code == 1 || at < 12; at++) {
+    for (int at = 1; at < 40; at++) {
         start_with_old();
         code = run_apart(at, FAILS, &next, true, PROGRAM_WORKS);
         if (!is_pair(&old) && !is_pair(&next))
             fail_msg("step %d failed: key and chain do not fit", at);
-        assert_true(at < 40);
     }
+    assert_int_equal(code, 0);
 }
 
 static void a_mend_that_is_killed_is_mended(void **state)
@@ -343,11 +344,11 @@ static void a_mend_that_is_killed_is_mended(void **state)
         put("key.pem" SIDE "old", old.key);
         put("chain.pem" SIDE "old", old.chain);
         put("chain.pem" SIDE "new", next.chain);
-        code = run_apart(at, KILLED, &renewed, false, NO_PROGRAM);
+        code = run_apart(at, KILLED, &next, false, NO_PROGRAM);
         if (code != 9)
             break;
         mend();
-        assert_true(is_pair(&next) || is_pair(&old) || (holds("key.pem", next.key) && holds("chain.pem", renewed.chain)));
+        assert_true(is_pair(&next));
     }
     assert_true(code == 0);
 }
@@ -361,6 +362,11 @@ static void mended_files_are_to_be_deployed(void **state)
     mend();
     assert_true(is_pair(&next));
     assert_true(is_there("chain.pem" SIDE "undeployed"));
+    start_with_old();
+    put("chain.pem", next.chain);
+    put("key.pem" SIDE "new", next.key);
+    mend();
+    assert_true(is_pair(&next));
 }
 
 static void a_key_that_came_into_use_is_no_next_key(void **state)
