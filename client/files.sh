@@ -130,6 +130,7 @@ take_files() {
     until try_lock; do
         [ "$(now)" -lt $until ] || fail $LATER "$out: another run works on it ($lock)"
         sleep 1
+        [ -z "$within" ] || unfinished || is_due || nothing_due # whoever has the lock did it for us
     done
     work=$out.countersign-work
     rm -rf "$work" && mkdir "$work" 2>/dev/null || fail $FAILED "$out: its folder cannot be written"

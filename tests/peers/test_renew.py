@@ -188,10 +188,10 @@ def test_a_server_that_has_the_old_chain_is_asked_for_a_new_one(one_of_two, serv
     client = one_of_two
     key = client.put(server.authority, **OLD)
     old = client.chain.read_bytes()
-    server.answers = [(200, {}, old), running("publish"), server.issue]
+    server.answers = [(200, {}, old), server.issue]
     done = client()
     assert done.returncode == OK, done.stderr
-    assert [asked.headers.get("Cache-Control") for asked in server.asked] == [None, "no-cache", None]
+    assert [asked.headers.get("Cache-Control") for asked in server.asked] == [None, "no-cache"]
     assert client.fits() and client.chain.read_bytes() != old
     newer = server.authority.chain_for(key.public_key(), [NAME], **YOUNG)
     client.put(server.authority, key=key, **OLD)
@@ -204,16 +204,17 @@ def test_a_server_that_has_the_old_chain_is_asked_for_a_new_one(one_of_two, serv
     assert done.returncode == LATER and "old certificate again" in done.json["error"]
 
 
-def test_it_waits_asks_at_the_place_and_keeps_retry_after(client, server):
+def test_it_waits_asks_at_the_place_and_keeps_retry_after(one_of_two, server):
+    client = one_of_two
     still = problem(503, {"Retry-After": "1", "Location": "/v1/requests/abc"}, type="urn:countersign:error:still-running")
     client.put(server.authority, **OLD)
     first = running("publish") if client.start[0] == "dash" else still
-    server.answers = [first, running("poll-authz", retry_after="2"), still, server.issue]
+    server.answers = [first, running("poll-authz", retry_after="2"), server.issue]
     start = time.monotonic()
     done = client()
     assert done.returncode == OK, done.stderr
-    assert [asked.path for asked in server.asked] == ["/v1/sign"] + ["/v1/requests/abc"] * 3
-    assert time.monotonic() - start > 3.9
+    assert [asked.path for asked in server.asked] == ["/v1/sign"] + ["/v1/requests/abc"] * 2
+    assert time.monotonic() - start > 2.9
 
 
 @pytest.mark.parametrize("answer, code, words", [

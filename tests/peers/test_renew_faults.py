@@ -332,22 +332,25 @@ def test_the_shell_client_renews_at_ca_local_with_a_moved_clock(installed, local
 
 def test_both_renew_short_lived_certificates_of_pebble(installed, lab, tmp_path):
     world = World(lab, env={"PEBBLE_WFE_NONCEREJECT": "0"}, validity_s=600).start()
-    for kind in KINDS[:2]:
-        client = Renewer(start_of(installed, kind), tmp_path / kind, world.server.url(""))
+    clients = [Renewer(start_of(installed, kind), tmp_path / kind, world.server.url("")) for kind in KINDS[:2]]
+    for client in clients:
         done = client(name=LAB_NAME)
         assert done.returncode == OK, done.stderr
-        asked, orders = requests(world.server), world.pebble.requests("order-plz")
-        before = client.contents()
+    asked, orders = requests(world.server), world.pebble.requests("order-plz")
+    assert asked and orders == 2
+    before = [client.contents() for client in clients]
+    for client in clients:
         for within in ("third", "1s", "1d"):
             assert client(name=LAB_NAME, within=within).returncode == NOTHING_DUE
-        assert client.contents() == before and requests(world.server) == asked
-        first = client.leaf()
-        wait_for(lambda: datetime.datetime.utcnow() > first.not_valid_before + datetime.timedelta(seconds=3))
+    assert [client.contents() for client in clients] == before and requests(world.server) == asked
+    first = [client.leaf() for client in clients]
+    wait_for(lambda: datetime.datetime.utcnow() > first[-1].not_valid_before + datetime.timedelta(seconds=3))
+    for client, leaf in zip(clients, first):
         done = client(name=LAB_NAME, within="598s")
         assert done.returncode == OK, done.stderr
-        assert client.leaf().serial_number != first.serial_number and client.fits()
-        assert world.pebble.requests("order-plz") == orders + 1, "the server had the old one, and was asked for a new one"
+        assert client.leaf().serial_number != leaf.serial_number and client.fits()
         world.pebble.verify(client.chain)
+    assert world.pebble.requests("order-plz") == orders + 2, "the server had the old ones, and was asked for new ones"
 
 
 # ---- systemd -----------------------------------------------------------------------------------------------------------
