@@ -46,8 +46,10 @@ static bool is_on_read_only(const struct file *file, struct cs_error *err)
 int db_open_file(const struct file *file, bool writer, sqlite3 **sq, struct cs_error *err)
 {
     int way = file->kind->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
-    int rc = sqlite3_open_v2(file->path, sq, way | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    int rc;
 
+    errno = 0;
+    rc = sqlite3_open_v2(file->path, sq, way | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
     if (rc == SQLITE_OK)
         rc = harden(*sq);
     if (rc == SQLITE_OK)
@@ -62,8 +64,8 @@ int db_open_file(const struct file *file, bool writer, sqlite3 **sq, struct cs_e
         rc = SQLITE_PERM;
     if (rc == SQLITE_OK)
         return 0;
-    if (file->kind->read_only || !is_on_read_only(file, err))
-        db_fail(file, *sq, rc, err);
+    if (db_is_unread(rc) || file->kind->read_only || !is_on_read_only(file, err))
+        db_fail_reading(file, *sq, rc, err);
     sqlite3_db_config(*sq, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_close(*sq);
     *sq = NULL;
@@ -165,17 +167,14 @@ void conn_note_failure(struct conn *c, int rc)
     }
 }
 
-/* SQLite calls it damage when the disk cannot be read (SQLITE_IOERR_CORRUPTFS), but that may pass. */
 int conn_fail(struct conn *c, int rc, struct cs_error *err)
 {
-    const int number = errno;
+    const int note = db_is_unread(rc) ? SQLITE_IOERR : rc;
 
-    if ((rc & 0xff) == SQLITE_CORRUPT && (number == EIO || number == ENXIO)) {
-        conn_note_failure(c, SQLITE_IOERR);
-        return db_fail_io(c->file, number, err);
-    }
-    db_fail(c->file, c->sq, rc, err);
-    conn_note_failure(c, rc);
+    db_fail_reading(c->file, c->sq, rc, err);
+    if (err && strcmp(err->reason, STORAGE_UNAVAILABLE) == 0)
+        err->code = CS_EBUSY; /* also what would be a matter of the configuration at the start */
+    conn_note_failure(c, note);
     return -1;
 }
 
@@ -202,7 +201,12 @@ int conn_renew(struct conn *c, struct cs_error *err)
 
 void conn_prove(struct conn *c)
 {
-    c->unproved = false;
-    if (integrity_check_small(c->file, c->sq, NULL) < 0)
+    struct cs_error err = { 0 };
+
+    if (integrity_check_small(c->file, c->sq, &err) == 0)
+        c->unproved = false;
+    else if (strcmp(err.reason, STORAGE_DAMAGED) == 0) {
+        c->unproved = false;
         integrity_suspect(c->file);
+    }
 }

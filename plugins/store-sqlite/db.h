@@ -154,6 +154,10 @@ int row_hash(const struct query *q, int column, uint8_t hash[32], struct cs_erro
 int db_fail(const struct file *file, sqlite3 *sq, int rc, struct cs_error *err);
 int db_fail_damaged(const struct file *file, const char *how, struct cs_error *err);
 int db_fail_io(const struct file *file, int error_number, struct cs_error *err);
+/* Of a call before which errno was 0: SQLite calls it damage (SQLITE_IOERR_CORRUPTFS), but the disk could not be read, which
+ * may pass. The second one puts it in words, as db_fail() does with everything else. */
+bool db_is_unread(int rc);
+int db_fail_reading(const struct file *file, sqlite3 *sq, int rc, struct cs_error *err);
 
 /* ---- connection.c */
 
@@ -167,7 +171,8 @@ void conn_note_failure(struct conn *c, int rc);
 int conn_fail(struct conn *c, int rc, struct cs_error *err);
 /* Open it anew, before a transaction; -1: it stays as it is, and is tried again with the next. */
 int conn_renew(struct conn *c, struct cs_error *err);
-/* After a commit on a connection that was opened anew: is the file whole? Otherwise it is suspect. */
+/* After a commit on a connection that was opened anew: is the file whole? If it is damaged, it is suspect; when that cannot be
+ * told, the next commit asks again. */
 void conn_prove(struct conn *c);
 
 /* ---- integrity.c: is a file whole? */
@@ -185,9 +190,8 @@ void integrity_trust(const struct file *file);      /* it is whole after all, or
 
 /* ---- quarantine.c: a damaged file is put aside */
 
-/* Where the newest of those lies that were put aside, to be freed; NULL: there is none, or no memory. */
-char *quarantine_newest(const struct file *file);
-/* 0 unless the file is not there and a damaged one was put aside. Then -1, and the log has what to do. */
+/* 0 unless the file is not there and a damaged one was put aside: then -1, and the log has what to do. Also -1 when the folder
+ * cannot be looked at. */
 int quarantine_refuse(const struct file *file, struct cs_error *err);
 /* Put it aside, with its log; *err says how it is damaged. Nobody has it open. -1 in any case. */
 int quarantine(const struct file *file, struct cs_error *err);

@@ -63,6 +63,11 @@ int db_fail_io(const struct file *file, int error_number, struct cs_error *err)
     return soon(err);
 }
 
+bool db_is_unread(int rc)
+{
+    return (rc & 0xff) == SQLITE_CORRUPT && (errno == EIO || errno == ENXIO);
+}
+
 int db_fail_damaged(const struct file *file, const char *how, struct cs_error *err)
 {
     cs_fail_as(err, CS_EBUSY, STORAGE_DAMAGED,
@@ -109,6 +114,13 @@ static int refused(sqlite3 *sq, int rc, struct cs_error *err)
     return cs_fail(err, CS_EINPUT, "%s", words);
 }
 
+int db_fail_reading(const struct file *file, sqlite3 *sq, int rc, struct cs_error *err)
+{
+    if (db_is_unread(rc))
+        return db_fail_io(file, errno, err);
+    return db_fail(file, sq, rc, err);
+}
+
 int db_fail(const struct file *file, sqlite3 *sq, int rc, struct cs_error *err)
 {
     switch (rc & 0xff) {
@@ -134,9 +146,9 @@ int db_fail(const struct file *file, sqlite3 *sq, int rc, struct cs_error *err)
     case SQLITE_PERM:
     case SQLITE_AUTH:
     case SQLITE_CANTOPEN:
-        return cs_fail(err, CS_ECONFIG,
-                       "%s cannot be opened for writing (%s): file and folder must belong to the server's user", file->path,
-                       sqlite3_errmsg(sq));
+        return cs_fail_as(err, CS_ECONFIG, STORAGE_UNAVAILABLE,
+                          "%s cannot be opened for writing (%s): file and folder must belong to the server's user", file->path,
+                          sqlite3_errmsg(sq));
     case SQLITE_IOERR:
         return io(file, sq, rc, err);
     case SQLITE_ERROR:

@@ -34,6 +34,7 @@ static int open_to_look(const struct file *file, sqlite3 **sq, struct cs_error *
             text_add_char(&uri, *c);
     text_add(&uri, "?immutable=1");
     rc = SQLITE_NOMEM;
+    errno = 0;
     if (!text_failed(&uri))
         rc = sqlite3_open_v2(text_of(&uri), sq, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_EXRESCODE, NULL);
     text_free(&uri);
@@ -41,7 +42,7 @@ static int open_to_look(const struct file *file, sqlite3 **sq, struct cs_error *
         rc = sqlite3_exec(*sq, "PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF", NULL, NULL, NULL);
     if (rc == SQLITE_OK)
         return 0;
-    db_fail(file, *sq, rc, err);
+    db_fail_reading(file, *sq, rc, err);
     sqlite3_close(*sq);
     *sq = NULL;
     return -1;
@@ -52,9 +53,12 @@ static int look_inside(const struct file *file, struct cs_error *err)
     sqlite3 *sq = NULL;
     int rc;
 
+    if (file->kind == &file_state && integrity_check_log(file, err) < 0)
+        return -1;
     if (open_to_look(file, &sq, err) < 0)
         return -1;
     rc = integrity_check(file, sq, err);
+    sqlite3_db_config(sq, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL); /* a log that a dead server left stays as it is */
     sqlite3_close(sq);
     return rc;
 }

@@ -8,10 +8,11 @@
  */
 #include "db.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
-#include <glob.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,37 +46,63 @@ static char *new_name(const struct file *file)
     return text_take(&name);
 }
 
-/* The path as glob(3) takes it literally. */
-static void add_literally(struct text *pattern, const char *path)
+/* "state.db.damaged-…Z", but not what went with it. */
+static bool is_put_aside(const char *name, const char *database)
 {
-    for (; *path; path++) {
-        if (strchr("*?[\\", *path))
-            text_add_char(pattern, '\\');
-        text_add_char(pattern, *path);
-    }
+    static const char mark[] = ".damaged-";
+    const size_t len = strlen(database), all = strlen(name);
+
+    return strncmp(name, database, len) == 0 && strncmp(name + len, mark, strlen(mark)) == 0 && strchr(name + len, 'Z') &&
+           strcmp(name + all - 4, "-wal") != 0 && strcmp(name + all - 4, "-shm") != 0;
 }
 
-char *quarantine_newest(const struct file *file)
+/* The last of them by its name, "" if there is none. -1: the folder could not be read to its end. */
+static int last_in(const char *folder, const char *database, char out[NAME_MAX + 1])
 {
-    struct text pattern = TEXT_MAX(2 * PATH_MOST);
-    char *newest = NULL;
-    glob_t found;
+    DIR *dir = opendir(folder);
+    const struct dirent *entry;
+    int left;
 
-    add_literally(&pattern, file->path);
-    text_add(&pattern, ".damaged-*Z*");
-    if (!text_failed(&pattern) && glob(text_of(&pattern), 0, NULL, &found) == 0) {
-        for (size_t i = 0; i < found.gl_pathc; i++) {
-            const char *name = found.gl_pathv[i], *end = name + strlen(name) - 4;
+    out[0] = '\0';
+    if (!dir)
+        return errno == ENOENT ? 0 : -1;
+    errno = 0;
+    while ((entry = readdir(dir)))
+        if (is_put_aside(entry->d_name, database) && strcmp(entry->d_name, out) > 0)
+            snprintf(out, NAME_MAX + 1, "%s", entry->d_name);
+    left = errno;
+    closedir(dir);
+    errno = left;
+    return left ? -1 : 0;
+}
 
-            if (strcmp(end, "-wal") == 0 || strcmp(end, "-shm") == 0)
-                continue;
-            free(newest);
-            newest = text_copy(name);
-        }
-        globfree(&found);
+/* Where the newest of those lies that were put aside, to be freed; NULL: there is none. */
+static int find_newest(const struct file *file, char **newest, struct cs_error *err)
+{
+    char *folder = text_copy(file->path), *slash = folder ? strrchr(folder, '/') : NULL, name[NAME_MAX + 1] = "";
+    struct text path = TEXT_MAX(PATH_MOST);
+    int rc = -1;
+
+    *newest = NULL;
+    errno = ENOMEM;
+    if (slash) {
+        *slash = '\0';
+        rc = last_in(slash == folder ? "/" : folder, slash + 1, name);
     }
-    text_free(&pattern);
-    return newest;
+    if (rc == 0 && name[0]) {
+        errno = ENOMEM;
+        text_addf(&path, "%s/%s", folder, name);
+        *newest = text_take(&path);
+        rc = *newest ? 0 : -1;
+    }
+    if (rc < 0)
+        cs_fail_as(err, CS_ECONFIG, STORAGE_UNAVAILABLE,
+                   "cannot tell whether a damaged %s was put aside beside %s: %s; the server's user must be able to read that "
+                   "folder",
+                   file->kind->what, file->path, strerrordesc_np(errno));
+    text_free(&path);
+    free(folder);
+    return rc;
 }
 
 /* ---- moving ------------------------------------------------------------------------------------------------------- */
@@ -90,8 +117,9 @@ static int move(const char *path, const char *to, const char *end, struct cs_err
     if (text_failed(&from) || text_failed(&target))
         rc = cs_fail(err, CS_EINTERNAL, "a path is too long");
     else if (renameat2(AT_FDCWD, text_of(&from), AT_FDCWD, text_of(&target), RENAME_NOREPLACE) < 0 && errno != ENOENT)
-        rc = cs_fail(err, CS_ECONFIG, "%s is damaged, and cannot be put aside as %s: %s; do it by hand, with -wal and -shm",
-                     text_of(&from), text_of(&target), strerrordesc_np(errno));
+        rc = cs_fail_as(err, CS_ECONFIG, STORAGE_UNAVAILABLE,
+                        "%s is damaged, and cannot be put aside as %s: %s; do it by hand, with -wal and -shm", text_of(&from),
+                        text_of(&target), strerrordesc_np(errno));
     text_free(&from);
     text_free(&target);
     return rc;
@@ -139,7 +167,11 @@ int quarantine_refuse(const struct file *file, struct cs_error *err)
 {
     char *aside;
 
-    if (access(file->path, F_OK) == 0 || errno != ENOENT || !(aside = quarantine_newest(file)))
+    if (access(file->path, F_OK) == 0 || errno != ENOENT)
+        return 0;
+    if (find_newest(file, &aside, err) < 0)
+        return -1;
+    if (!aside)
         return 0;
     if (move_log(file, aside, err) == 0) {
         advise(file, aside);

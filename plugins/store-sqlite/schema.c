@@ -57,23 +57,27 @@ const struct file_kind file_visits = {
 static int one_number(const struct file *f, sqlite3 *sq, const char *sql, int64_t *number, struct cs_error *err)
 {
     sqlite3_stmt *s = NULL;
-    int rc = sqlite3_prepare_v2(sq, sql, -1, &s, NULL);
+    int rc;
 
+    errno = 0;
+    rc = sqlite3_prepare_v2(sq, sql, -1, &s, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_step(s);
     if (rc == SQLITE_ROW)
         *number = sqlite3_column_int64(s, 0);
     else
-        db_fail(f, sq, rc, err);
+        db_fail_reading(f, sq, rc, err);
     sqlite3_finalize(s);
     return rc == SQLITE_ROW ? 0 : -1;
 }
 
 static int run(const struct file *f, sqlite3 *sq, const char *sql, struct cs_error *err)
 {
-    int rc = sqlite3_exec(sq, sql, NULL, NULL, NULL);
+    int rc;
 
-    return rc == SQLITE_OK ? 0 : db_fail(f, sq, rc, err);
+    errno = 0;
+    rc = sqlite3_exec(sq, sql, NULL, NULL, NULL);
+    return rc == SQLITE_OK ? 0 : db_fail_reading(f, sq, rc, err);
 }
 
 /* -1 unless the file is ours and of a schema that we know; *schema is 0 for an empty file. */
@@ -176,10 +180,10 @@ static int make_file(const struct file *f, struct cs_error *err)
     unlink(new);
     fd = open(new, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0 || close(fd) < 0)
-        cs_fail(err, CS_ECONFIG, "cannot make %s: %s; the folder must belong to the server's user", f->path,
-                strerrordesc_np(errno));
+        cs_fail_as(err, CS_ECONFIG, STORAGE_UNAVAILABLE, "cannot make %s: %s; the folder must belong to the server's user",
+                   f->path, strerrordesc_np(errno));
     else if (fill_file(f, new, err) == 0 && (rc = rename(new, f->path)) < 0)
-        cs_fail(err, CS_ECONFIG, "cannot make %s: %s", f->path, strerrordesc_np(errno));
+        cs_fail_as(err, CS_ECONFIG, STORAGE_UNAVAILABLE, "cannot make %s: %s", f->path, strerrordesc_np(errno));
     free(new);
     return rc;
 }
@@ -195,7 +199,7 @@ static int look_at_file(const struct file *f, bool may_change, struct cs_error *
     if (may_change && make_file(f, err) < 0)
         return -1;
     if (stat(f->path, &st) < 0)
-        return cs_fail(err, CS_ECONFIG, "cannot look at %s: %s", f->path, strerrordesc_np(errno));
+        return cs_fail_as(err, CS_ECONFIG, STORAGE_UNAVAILABLE, "cannot look at %s: %s", f->path, strerrordesc_np(errno));
     if (!S_ISREG(st.st_mode))
         return cs_fail(err, CS_ECONFIG, "%s is not a file: set `%s` of the store to another path", f->path, f->kind->setting);
     if (st.st_mode & 077)

@@ -3,6 +3,8 @@
  */
 #include "db.h"
 
+#include <errno.h>
+
 #define ZONE_COLUMNS "zone, dns, parallel, challenge_zone, servers, visible, enabled"
 #define LABEL_COLUMNS "zone, name, allowed, pattern, enabled"
 #define JOB_COLUMNS                                                                                                      \
@@ -127,9 +129,10 @@ static int prepare(struct conn *c, const struct statement_sql *list, size_t n, b
 
         if (list[i].user == WRITER && !writer)
             continue;
+        errno = 0;
         rc = sqlite3_prepare_v3(c->sq, list[i].sql, -1, SQLITE_PREPARE_PERSISTENT, field(c, &list[i]), NULL);
         if (rc != SQLITE_OK)
-            return db_fail(c->file, c->sq, rc, err);
+            return db_fail_reading(c->file, c->sq, rc, err);
     }
     return 0;
 }
