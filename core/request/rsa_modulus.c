@@ -10,7 +10,7 @@
 
 #define ROCA_LAST       167 /* the fingerprint's largest prime, as those who found it published it */
 #define MAX_EQUAL_BYTES 15
-#define WITNESSES       6 /* primes that have to agree before a root is taken */
+#define WITNESSES       6 /* primes that have to agree before a root is taken: few moduli pass that nobody chose */
 
 static const uint16_t primes[] = {
     2,   3,   5,   7,   11,  13,  17,  19,  23,  29,  31,  37,  41,  43,  47,  53,  59,  61,  67,  71,  73,  79,  83,  89,  97,
@@ -136,27 +136,105 @@ static bool may_be_power(const BIGNUM *n, unsigned k)
     return true;
 }
 
-/* Does n have a whole k-th root? Bit by bit from the top, which is slow, and seldom done. 1, 0, or -1 for no memory. */
+/* x^k mod 2^64. */
+static uint64_t power_of_word(uint64_t x, unsigned k)
+{
+    uint64_t result = 1;
+
+    for (; k; k >>= 1) {
+        if (k & 1)
+            result *= x;
+        x *= x;
+    }
+    return result;
+}
+
+/* 1 / k mod 2^64, k odd: each round doubles the bits that are right, from 3. */
+static uint64_t inverse_of_word(uint64_t k)
+{
+    uint64_t x = k;
+
+    for (int right = 3; right < 64; right *= 2)
+        x *= 2 - k * x;
+    return x;
+}
+
+/* n^(-1/k) mod 2^64. Modulo a power of two every odd number has one k-th root, k being odd. Newton's method on x^-k = n, from
+ * the last bit, which is 1: a round is x (1 + (1 - n x^k) / k), and doubles the bits that are right. */
+static uint64_t inverse_root_of_word(uint64_t n, unsigned k)
+{
+    const uint64_t inverse = inverse_of_word(k);
+    uint64_t x = 1;
+
+    for (int right = 1; right < 64; right *= 2)
+        x *= 1 + (1 - n * power_of_word(x, k)) * inverse;
+    return x;
+}
+
+/* out = a b mod 2^bits */
+static bool multiply(BIGNUM *out, const BIGNUM *a, const BIGNUM *b, int bits, BN_CTX *ctx)
+{
+    return BN_mul(out, a, b, ctx) && (BN_num_bits(out) <= bits || BN_mask_bits(out, bits));
+}
+
+/* out = x^k mod 2^bits, from k's first bit down */
+static bool raise(BIGNUM *out, const BIGNUM *x, unsigned k, int bits, BN_CTX *ctx)
+{
+    bool ok = BN_copy(out, x);
+
+    for (unsigned bit = (1u << (31 - __builtin_clz(k))) >> 1; ok && bit; bit >>= 1)
+        ok = multiply(out, out, out, bits, ctx) && (!(k & bit) || multiply(out, out, x, bits, ctx));
+    return ok;
+}
+
+/* x = (m - x) mod 2^bits, x below 2^bits */
+static bool take_from(BN_ULONG m, BIGNUM *x, int bits, BN_CTX *ctx)
+{
+    BIGNUM *whole;
+    bool ok;
+
+    BN_CTX_start(ctx);
+    whole = BN_CTX_get(ctx);
+    ok = whole && BN_set_word(whole, 1) && BN_lshift(whole, whole, bits) && BN_add_word(whole, m) && BN_sub(x, whole, x) &&
+         (BN_num_bits(x) <= bits || BN_mask_bits(x, bits));
+    BN_CTX_end(ctx);
+    return ok;
+}
+
+/* The only number below 2^bits whose k-th power ends as n does: n x^(k-1), x = n^(-1/k). From a word on the bits that are right
+ * double as above; so they do of `inverse`, 1 / k. */
+static bool take_last_bits_of_root(BIGNUM *root, const BIGNUM *n, unsigned k, int bits, BN_CTX *ctx)
+{
+    BIGNUM *x = BN_CTX_get(ctx), *inverse = BN_CTX_get(ctx), *divisor = BN_CTX_get(ctx), *t = BN_CTX_get(ctx);
+    bool ok = t && BN_copy(t, n) && BN_mask_bits(t, 64) && BN_set_word(x, inverse_root_of_word(BN_get_word(t), k)) &&
+              BN_set_word(inverse, inverse_of_word(k)) && BN_set_word(divisor, k);
+
+    for (int right = 64; ok && right < bits;) {
+        right = right * 2 < bits ? right * 2 : bits;
+        ok = multiply(t, inverse, divisor, right, ctx) && take_from(2, t, right, ctx) &&
+             multiply(inverse, inverse, t, right, ctx) && raise(t, x, k, right, ctx) && multiply(t, t, n, right, ctx) &&
+             take_from(k + 1, t, right, ctx) && multiply(x, x, t, right, ctx) && multiply(x, x, inverse, right, ctx);
+    }
+    return ok && raise(t, x, k - 1, bits, ctx) && multiply(root, t, n, bits, ctx);
+}
+
+/* Does n have a whole k-th root? n and k are odd. Who sends n can have this asked for every k, so that it has to be cheap: only
+ * the last bits can be those of a root, and one power tells whether they are all of it. 1, 0, or -1 for no memory. */
 static int has_root(const BIGNUM *n, unsigned k, BN_CTX *ctx)
 {
+    const int bits = (BN_num_bits(n) + (int)k - 1) / (int)k;
     BIGNUM *root, *exponent, *power;
-    int order = 1, rc = -1;
+    int rc = -1;
 
     BN_CTX_start(ctx);
     root = BN_CTX_get(ctx);
     exponent = BN_CTX_get(ctx);
     power = BN_CTX_get(ctx);
-    if (!power || !BN_set_word(exponent, k))
+    if (!power || !BN_set_word(exponent, k) || !take_last_bits_of_root(root, n, k, bits, ctx))
         goto out;
-    BN_zero(root);
-    for (int bit = BN_num_bits(n) / (int)k; bit >= 0 && order != 0; bit--) {
-        if (!BN_set_bit(root, bit) || !BN_exp(power, root, exponent, ctx))
-            goto out;
-        order = BN_cmp(power, n);
-        if (order > 0)
-            BN_clear_bit(root, bit);
-    }
-    rc = order == 0;
+    rc = 0;
+    if (BN_num_bits(root) == bits)
+        rc = BN_exp(power, root, exponent, ctx) ? BN_cmp(power, n) == 0 : -1;
 out:
     BN_CTX_end(ctx);
     return rc;

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <dlfcn.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -226,11 +227,20 @@ static void every_power_of_a_number_is_found(void **state)
     } powers[] = { { 2, 1024 }, { 3, 683 }, { 3, 1024 }, { 4, 512 }, { 5, 410 }, { 6, 400 }, { 7, 300 }, { 9, 240 },
                    { 25, 100 }, { 31, 80 },  { 67, 32 },  { 127, 17 }, { 223, 11 }, { 359, 11 } };
     struct scene *s = *state;
+    unsigned primes[200];
 
     for (size_t i = 0; i < sizeof powers / sizeof *powers; i++) {
         make_prime(s->p, powers[i].bits);
         assert_true(BN_set_word(s->t, powers[i].exponent) && BN_exp(s->n, s->p, s->t, s->ctx));
         expect(s->n, RSA_POWER, "a power");
+    }
+    for (unsigned i = 1, count = small_primes(primes); i < count && primes[i] <= 421; i++) {
+        const int most = 4096 / (int)primes[i], least = 2048 / (int)primes[i] + 1;
+
+        make_prime(s->p, least < 11 ? 11 : (most + least) / 2);
+        assert_true(BN_set_word(s->t, primes[i]) && BN_exp(s->n, s->p, s->t, s->ctx));
+        if (BN_num_bits(s->n) <= 4096)
+            expect(s->n, RSA_POWER, "a power with a prime exponent");
     }
     assert_true(BN_set_word(s->p, 757) && BN_set_word(s->t, 421) && BN_exp(s->n, s->p, s->t, s->ctx));
     expect(s->n, RSA_POWER, "the smallest number with the largest exponent");
@@ -242,6 +252,56 @@ static void every_power_of_a_number_is_found(void **state)
     while (has_small_factor(s->n))
         assert_true(BN_add_word(s->n, 2));
     expect(s->n, RSA_SOUND, "beside a cube");
+}
+
+/* Whole powers are what is costly: how many are taken. */
+static unsigned powers_taken;
+
+int BN_exp(BIGNUM *power, const BIGNUM *base, const BIGNUM *exponent, BN_CTX *ctx)
+{
+    static int (*real)(BIGNUM *, const BIGNUM *, const BIGNUM *, BN_CTX *);
+
+    if (!real)
+        *(void **)&real = dlsym(RTLD_NEXT, "BN_exp");
+    powers_taken++;
+    return real(power, base, exponent, ctx);
+}
+
+/* 1 modulo the first primes that are 1 modulo k, of as many exponents k as fit in: modulo each of them it is a k-th power. */
+static void make_pretender(struct scene *s, int bits)
+{
+    unsigned small[200], count = small_primes(small);
+
+    assert_true(BN_set_word(s->p, 2));
+    for (unsigned i = 1; i < count; i++)
+        for (unsigned j = 2, agreed = 0; agreed < 6; j += 2) {
+            const unsigned q = j * small[i] + 1;
+            unsigned d = 2;
+
+            while (d * d <= q && q % d)
+                d++;
+            if (d * d <= q)
+                continue;
+            agreed++;
+            if (BN_num_bits(s->p) < bits - 40 && BN_mod_word(s->p, q) != 0)
+                assert_true(BN_mul_word(s->p, q));
+        }
+    do
+        assert_true(BN_rand(s->t, bits - BN_num_bits(s->p), BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ANY) &&
+                    BN_mul(s->n, s->p, s->t, s->ctx) && BN_add_word(s->n, 1));
+    while (has_small_factor(s->n));
+}
+
+static void what_pretends_to_be_many_powers_costs_little(void **state)
+{
+    struct scene *s = *state;
+
+    for (int bits = 2048; bits <= 4096; bits += 1024) {
+        make_pretender(s, bits);
+        powers_taken = 0;
+        expect(s->n, RSA_SOUND, "what pretends to be many powers");
+        assert_in_range(powers_taken, 1, 100);
+    }
 }
 
 /* ---- Close primes ---- */
@@ -305,6 +365,7 @@ int main(void)
         cmocka_unit_test(a_pattern_is_found),
         cmocka_unit_test(the_form_of_roca_is_found),
         cmocka_unit_test(every_power_of_a_number_is_found),
+        cmocka_unit_test(what_pretends_to_be_many_powers_costs_little),
         cmocka_unit_test(close_primes_are_found_in_110_tries),
         cmocka_unit_test(neighbouring_primes_are_found),
     };
