@@ -420,24 +420,38 @@ void challenges_abandon(struct challenges *challenges, struct job *job)
     challenge_places_drop(job);
 }
 
-void challenges_revive(struct challenges *challenges, const struct cs_job_challenge *row, bool open)
+static struct value *value_of_row(struct challenges *challenges, const struct cs_job_challenge *row)
 {
     struct instance *dns = instances_find(challenges->heart->instances, ROLE_DNS, row->dns);
-    struct value *value;
 
-    if (!dns) {
+    if (!dns)
+        return NULL;
+    return owners_value(challenges->owners, dns, row->zone, row->owner, row->job, row->name, row->value, row->expires_ms);
+}
+
+void challenges_revive(struct challenges *challenges, const struct cs_job_challenge *row, bool open)
+{
+    struct value *value = value_of_row(challenges, row);
+
+    if (!instances_find(challenges->heart->instances, ROLE_DNS, row->dns)) {
         log_line(CS_LOG_WARN, LOG_WHO, row->job,
                  "a TXT value at %s was set by dns.%s, which the configuration does not have any more; "
                  "remove it by hand",
                  row->owner, row->dns);
         return;
     }
-    value = owners_value(challenges->owners, dns, row->zone, row->owner, row->job, row->name, row->value, row->expires_ms);
     if (!value)
         return;
     step_reached(STEP_REVIVING, row->job);
     value->state = open ? VALUE_WANTED : VALUE_GONE;
-    owner_push(value->owner);
+}
+
+void challenges_push_revived(struct challenges *challenges, const struct cs_job_challenge *row)
+{
+    struct value *value = value_of_row(challenges, row);
+
+    if (value && value->sent_as != value->state)
+        owner_push(value->owner);
 }
 
 size_t challenges_busy(const struct challenges *challenges)

@@ -17,8 +17,11 @@ void challenges_release(struct challenges *challenges, struct job *job);
 /* The job is suspended: nobody waits for its values any more, but they stay for the next run. */
 void challenges_abandon(struct challenges *challenges, struct job *job);
 
-/* A value that an earlier run wrote down. It is served again if its job is `open`, and taken away otherwise. */
+/* A value that an earlier run wrote down. It is served again if its job is `open`, and taken away otherwise: at
+ * challenges_push_revived(), which is called for each row once all are known, so that each owner name gets its full set at
+ * once. */
 void challenges_revive(struct challenges *challenges, const struct cs_job_challenge *row, bool open);
+void challenges_push_revived(struct challenges *challenges, const struct cs_job_challenge *row);
 
 /* Values that are still to be taken away. */
 size_t challenges_busy(const struct challenges *challenges);

@@ -4,6 +4,7 @@
 #include "request/challenge_record.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/text.h"
 #include "engine/log.h"
@@ -18,6 +19,7 @@ struct challenge_records {
     challenge_recorded_fn *recorded;
     void *arg;
     size_t busy;
+    struct record *removals; /* on their way */
 };
 
 /* One row, with texts of its own: a value may go before its row does. */
@@ -26,6 +28,8 @@ struct record {
     struct cs_job_challenge row;
     char *job, *name, *dns, *owner, *zone, *text;
     bool remove;
+    struct record *next_removal;
+    bool overtaken;      /* a removal: the job has set the value anew, and its row is on its way in */
     struct value *value; /* of a row on its way in */
     struct timer again;
 };
@@ -85,16 +89,26 @@ static int write_record(const struct store_conn *c, void *arg, struct cs_error *
 
 static void remove_again(void *arg);
 
+static void forget_removal(struct record *r)
+{
+    struct record **at = &r->all->removals;
+
+    while (*at != r)
+        at = &(*at)->next_removal;
+    *at = r->next_removal;
+    r->all->busy--;
+}
+
 static void on_removed(void *arg, const struct cs_error *err)
 {
     struct record *r = arg;
 
-    if (err && err->code == CS_EBUSY && !r->all->heart->stopping) {
+    if (err && err->code == CS_EBUSY && !r->overtaken && !r->all->heart->stopping) {
         timer_set_in(r->all->heart->loop, &r->again, AGAIN_MS, remove_again, r);
         return;
     }
-    r->all->busy--;
-    if (err)
+    forget_removal(r);
+    if (err && !r->overtaken)
         log_line(CS_LOG_WARN, LOG_WHO, r->job, "a challenge stays in the store until the next start: %s", err->text);
     free_record(r);
 }
@@ -103,6 +117,11 @@ static void remove_again(void *arg)
 {
     struct record *r = arg;
 
+    if (r->overtaken) {
+        forget_removal(r);
+        free_record(r);
+        return;
+    }
     store_write_lazily(r->all->heart->store, write_record, r, on_removed, r);
 }
 
@@ -113,8 +132,23 @@ void challenge_record_remove(struct challenge_records *records, const struct val
     if (!r)
         return;
     r->remove = true;
+    r->next_removal = records->removals;
+    records->removals = r;
     records->busy++;
     remove_again(r);
+}
+
+static bool is_same_row(const struct record *a, const struct record *b)
+{
+    return strcmp(a->job, b->job) == 0 && strcmp(a->name, b->name) == 0 && strcmp(a->dns, b->dns) == 0 &&
+           strcmp(a->owner, b->owner) == 0 && strcmp(a->text, b->text) == 0;
+}
+
+/* A removal that the store has in its queue comes before what is written now; one that is tried again would come after it. */
+static void overtake_removal(struct record *r)
+{
+    for (struct record *removal = r->all->removals; removal; removal = removal->next_removal)
+        removal->overtaken |= is_same_row(removal, r);
 }
 
 /* ---- Into the store ---- */
@@ -151,6 +185,7 @@ int challenge_record_put(struct challenge_records *records, struct value *value)
 
     if (!r)
         return -1;
+    overtake_removal(r);
     r->value = value;
     value->recording = true;
     records->busy++;

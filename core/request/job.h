@@ -66,6 +66,9 @@ struct job {
     char progress[32]; /* what cs_op_step() said last, for the client that waits */
     int64_t step_began_ms; /* on cs_now_ms(): for counts.c */
     int64_t attempts;
+    bool ca_was_asked;     /* the plugin was called for it, in this run or maybe an earlier one */
+    bool pausing;          /* in JOB_QUEUED, without a place in any line: see job_stays_open() */
+    int64_t pause_ms;      /* the last one; 0: none yet */
     int64_t created_ms, deadline_ms, keep_until_ms; /* wall clock: only for what is stored */
     int64_t began_ms, end_by_ms;                    /* the same on cs_now_ms(), which nobody sets: what counts while it runs */
     bool fresh;                                     /* a stored chain will not do */
@@ -132,6 +135,8 @@ void job_line_return(struct job *job);                       /* its CA is out: i
 void job_line_out(struct heart *heart, const struct ca_gate *gate); /* for the jobs of a CA that is out */
 void job_turn(void *arg);                                    /* job_run.c: the zone is ours */
 void job_fail(struct job *job, const struct cs_error *err);  /* job_run.c: it ends with this */
+/* True: finalize was sent and what came in its way may pass; so it is not failed, and the CA is asked again after a pause. */
+bool job_stays_open(struct job *job, const struct cs_error *err); /* job_run.c */
 void job_suspend(struct job *job);                           /* the server stops: it stays as it is stored */
 void job_end(struct job *job);                               /* gives its turn back; frees it when nothing needs it any more */
 void job_leave_lines(struct job *job);                       /* its names and its zone are free for the next; harmless twice */
@@ -146,6 +151,7 @@ void job_save_postponed(struct job *job);
 void job_log_unsaved(struct job *job, enum cs_log_level level, const char *what, const char *name, const struct cs_error *err);
 /* job_problem.c. The stored form of how a job failed, and back. */
 char *job_problem_write(const struct cs_error *err, const char *upstream);
-void job_problem_read(const char *json, struct cs_error *err, char **upstream);
+/* `age_ms` after it was written: so much of its Retry-After is over. */
+void job_problem_read(const char *json, int64_t age_ms, struct cs_error *err, char **upstream);
 
 #endif

@@ -9,7 +9,7 @@
 #include "request/counts.h"
 #include "request/job.h"
 
-#define GATE_LEAST_MS (60 * 1000) /* of an order that has waited for long before the server went down */
+#define GATE_LEAST_MS (10 * 60 * 1000) /* of an order that is old already: the server was down for long */
 
 /* For free(); NULL: no memory. */
 static char *names_key(const struct job *job)
@@ -26,7 +26,8 @@ static void on_deadline(void *arg)
 
     cs_fail_as(&err, CS_ETIMEDOUT, "queue-timed-out",
                "the orders before this one in its zone, or for its names, took too long; try again");
-    job_fail(arg, &err);
+    if (!job_stays_open(arg, &err))
+        job_fail(arg, &err);
 }
 
 /* None that has a zone's turn waits for its names': so the two lines never wait for each other. */
@@ -62,7 +63,8 @@ static void on_outage_wait_over(void *arg)
     struct job *job = arg;
     struct cs_error err;
 
-    cs_fail_as(&err, CS_EBUSY, CS_CA_OUT, "the CA was out for too long, and nothing was ordered; try again when it is back");
+    cs_fail_as(&err, CS_EBUSY, CS_CA_OUT, "the CA was out for too long%s; try again when it is back",
+               job->ca_was_asked ? "" : ", and nothing was ordered");
     err.retry_after_ms = job_wait_ms(job);
     job_fail(job, &err);
 }
@@ -76,17 +78,26 @@ static void on_passed(void *arg)
 
     job->deadline_ms = cs_wall_ms() + most_ms;
     job->end_by_ms = cs_now_ms() + most_ms;
-    if (join_names(job, &err) < 0)
+    if (join_names(job, &err) < 0 && !job_stays_open(job, &err))
         job_fail(job, &err);
+}
+
+/* An order that the CA has already stays for as long as the CA is out: it may have a certificate. */
+static void wait_before_gate(struct job *job)
+{
+    const int64_t end_ms = job->began_ms + job->heart->settings->outage_wait_ms, least_ms = cs_now_ms() + GATE_LEAST_MS;
+
+    if (job->step[0])
+        timer_clear(&job->timer);
+    else
+        timer_set_at(job->heart->loop, &job->timer, end_ms > least_ms ? end_ms : least_ms, on_outage_wait_over, job);
 }
 
 int job_line_join(struct job *job, struct cs_error *err)
 {
-    const int64_t end_ms = job->began_ms + job->heart->settings->outage_wait_ms, least_ms = cs_now_ms() + GATE_LEAST_MS;
-
     if (ca_gate_join(job->gate, &job->ca_place, job->number, on_passed, job))
         return join_names(job, err);
-    timer_set_at(job->heart->loop, &job->timer, end_ms > least_ms ? end_ms : least_ms, on_outage_wait_over, job);
+    wait_before_gate(job);
     job_tell_hopeless(job);
     return 0;
 }

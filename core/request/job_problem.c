@@ -29,7 +29,7 @@ static enum cs_code code_of(const char *slug)
     return CS_EINTERNAL;
 }
 
-void job_problem_read(const char *json, struct cs_error *err, char **upstream)
+void job_problem_read(const char *json, int64_t age_ms, struct cs_error *err, char **upstream)
 {
     json_t *doc = json_loads(json, JSON_REJECT_DUPLICATES, NULL);
     const char *code = "", *reason = "", *text = "the order failed", *theirs = NULL;
@@ -38,6 +38,8 @@ void job_problem_read(const char *json, struct cs_error *err, char **upstream)
     json_unpack(doc, "{s?s, s?s, s?s, s?I, s?s}", "code", &code, "reason", &reason, "text", &text, "retry_after_ms",
                 &retry_after_ms, "upstream", &theirs);
     cs_fail_as(err, code_of(code), reason, "%s", text);
+    if (age_ms > 0)
+        retry_after_ms -= age_ms < retry_after_ms ? age_ms : retry_after_ms;
     err->retry_after_ms = retry_after_ms;
     *upstream = theirs ? text_copy(theirs) : NULL;
     json_decref(doc);

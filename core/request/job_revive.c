@@ -21,6 +21,7 @@ static void take_stored(struct job *job, const struct cs_job *stored)
     job->created_ms = stored->created_ms;
     job->deadline_ms = stored->deadline_ms;
     job->keep_until_ms = stored->keep_until_ms;
+    job->ca_was_asked = true; /* who knows */
 }
 
 static int take_data(struct job *job, const struct cs_job *stored, struct cs_error *err)
@@ -33,8 +34,9 @@ static int take_data(struct job *job, const struct cs_job *stored, struct cs_err
     return 0;
 }
 
-/* An order that was under way when the server went down gets a minute at least: a certificate may lie there already. Never more
- * than a new one, whatever the wall clock says by now; from here on it counts no more. */
+/* An order that the CA has gets the whole time anew: a certificate may lie there already, and it may have waited for its CA
+ * when the server went down. Another one gets what was left, a minute at least. Never more than a new one, whatever the wall
+ * clock says by now; from here on it counts no more. */
 #define REVIVED_MIN_MS (60 * 1000)
 
 static void take_time(struct job *job)
@@ -42,7 +44,7 @@ static void take_time(struct job *job)
     const int64_t wall_ms = cs_wall_ms(), now_ms = cs_now_ms(), most_ms = job->heart->settings->job_deadline_ms;
     int64_t left_ms = job->deadline_ms - wall_ms, age_ms = wall_ms - job->created_ms;
 
-    left_ms = left_ms < most_ms ? left_ms : most_ms;
+    left_ms = left_ms < most_ms && !job->step[0] ? left_ms : most_ms;
     left_ms = left_ms > REVIVED_MIN_MS ? left_ms : REVIVED_MIN_MS;
     job->deadline_ms = wall_ms + left_ms;
     job->end_by_ms = now_ms + left_ms;
@@ -73,7 +75,7 @@ int job_revive(struct heart *heart, const struct cs_job *stored, struct subject_
     step_reached(STEP_RESUMING, job->id);
     job->phase = JOB_QUEUED;
     counts_step(job, NULL);
-    if (job_line_rejoin(job, err) < 0)
+    if (job_line_rejoin(job, err) < 0 && !job_stays_open(job, err))
         job_fail(job, err);
     return 0;
 }

@@ -17,6 +17,8 @@
 #define LOG_WHO         "job"
 #define STORE_AGAIN_MS  1000
 #define SIGN_AGAIN_MS   1000
+#define PAUSE_FIRST_MS  1000
+#define PAUSE_MOST_MS   (5 * 60 * 1000)
 #define MAX_STARTS_ANEW 3
 
 static void sign(struct job *job);
@@ -47,6 +49,63 @@ static bool goes_on_later(struct job *job, const struct cs_error *err)
     log_line(CS_LOG_WARN, LOG_WHO, job->id, "order goes on in a moment zone=%s step=%s: %s", job->row->zone, job->step,
              err->text);
     timer_set_in(job->heart->loop, &job->timer, SIGN_AGAIN_MS, sign_again, job);
+    return true;
+}
+
+/* ---- Not now, though the CA may have issued ---- */
+
+static bool may_pass(const struct cs_error *err)
+{
+    if (err->code == CS_EUPSTREAM || err->code == CS_ELIMIT)
+        return err->retry_after_ms > 0;
+    return err->code == CS_EBUSY || err->code == CS_ETIMEDOUT;
+}
+
+static int64_t next_pause_ms(const struct job *job, const struct cs_error *err)
+{
+    int64_t pause_ms = job->pause_ms ? 2 * job->pause_ms : PAUSE_FIRST_MS;
+
+    if (pause_ms > PAUSE_MOST_MS)
+        pause_ms = PAUSE_MOST_MS;
+    return pause_ms > err->retry_after_ms ? pause_ms : err->retry_after_ms;
+}
+
+/* As after a start, with a deadline of its own. */
+static void ask_again(void *arg)
+{
+    struct job *job = arg;
+    const int64_t most_ms = job->heart->settings->job_deadline_ms;
+    struct cs_error err;
+    int rc;
+
+    job->pausing = false;
+    job->deadline_ms = cs_wall_ms() + most_ms;
+    job->end_by_ms = cs_now_ms() + most_ms;
+    if (job->op_is_out)
+        rc = cs_fail(&err, CS_ETIMEDOUT, "the CA's plugin has not finished the call that was cancelled");
+    else
+        rc = job_line_rejoin(job, &err);
+    if (rc < 0 && !job_stays_open(job, &err))
+        job_fail(job, &err);
+}
+
+bool job_stays_open(struct job *job, const struct cs_error *err)
+{
+    const int64_t pause_ms = next_pause_ms(job, err);
+    const int64_t latest_ms = job->began_ms + job->heart->settings->outage_wait_ms;
+
+    if (!finalize_was_sent(job) || !may_pass(err) || cs_now_ms() + pause_ms >= latest_ms)
+        return false;
+    log_line(CS_LOG_WARN, LOG_WHO, job->id, "order stays open, the CA is asked for it again zone=%s in_s=%" PRId64 ": %s",
+             job->row->zone, pause_ms / 1000, err->text);
+    job_leave_lines(job);
+    challenges_release(job->heart->challenges, job);
+    job->phase = JOB_QUEUED;
+    job->pausing = true;
+    job->pause_ms = pause_ms < PAUSE_MOST_MS ? pause_ms : PAUSE_MOST_MS;
+    job->progress[0] = '\0';
+    counts_step(job, NULL);
+    timer_set_in(job->heart->loop, &job->timer, pause_ms, ask_again, job);
     return true;
 }
 
@@ -146,8 +205,9 @@ static void accept_chain(struct job *job, const struct cs_chain *chain)
 {
     struct cs_error err;
 
+    job->pausing = false;
     if (take_chain(job, chain, &err) < 0) {
-        if (!goes_on_later(job, &err))
+        if (!goes_on_later(job, &err) && !job_stays_open(job, &err))
             job_fail(job, &err);
         return;
     }
@@ -246,7 +306,9 @@ static void keep_problem(struct job *job, const char *problem)
 
 static void on_finished_late(struct job *job, const struct op_result *result)
 {
-    if (result->chain && job->state != CS_JOB_DONE)
+    if (result->chain && job->pausing && job->phase == JOB_QUEUED)
+        accept_chain(job, result->chain);
+    else if (result->chain && job->state != CS_JOB_DONE)
         accept_late_chain(job, result->chain);
     job_release(job);
 }
@@ -309,7 +371,7 @@ static void on_signed(void *arg, const struct op_result *result)
         start_anew(job, result->err);
     else if (result->err && !result->cancelled && may_wait_for_ca(job, result->err))
         wait_for_ca(job, result->err);
-    else if (result->err && goes_on_later(job, result->err))
+    else if (result->err && (goes_on_later(job, result->err) || job_stays_open(job, result->err)))
         return;
     else if (result->err)
         job_fail(job, result->err);
@@ -346,6 +408,7 @@ static void sign(struct job *job)
     step_reached(STEP_SIGNING, job->id);
     memcpy(with_hash.spki_sha256, job->csr.spki_sha256, sizeof with_hash.spki_sha256);
     job->attempts++;
+    job->ca_was_asked = true;
     job->unseen = 0;
     job->progress[0] = '\0';
     job->op_is_out = true;
@@ -355,7 +418,7 @@ static void sign(struct job *job)
     job->op = instance_sign(job->ca, &call, &err);
     if (!job->op) {
         job->op_is_out = false;
-        if (!goes_on_later(job, &err))
+        if (!goes_on_later(job, &err) && !job_stays_open(job, &err))
             job_fail(job, &err);
     }
 }

@@ -145,7 +145,7 @@ void job_tell_hopeless(struct job *job)
 
 const char *job_step(const struct job *job)
 {
-    if (job->phase == JOB_QUEUED && job->ca_place.gate && !job->ca_place.passed)
+    if (job->phase == JOB_QUEUED && (job->pausing || (job->ca_place.gate && !job->ca_place.passed)))
         return "waiting-for-ca";
     if (job->phase <= JOB_QUEUED)
         return "waiting-for-zone";

@@ -293,6 +293,7 @@ struct look {
     char job[JOB_ID_LEN + 1];
     bool found;
     enum cs_job_state state;
+    int64_t updated_ms;
     char *chain, *problem;
 };
 
@@ -311,6 +312,7 @@ static int keep_job(void *arg, const struct cs_job *row)
 
     look->found = true;
     look->state = row->state;
+    look->updated_ms = row->updated_ms;
     look->problem = text_copy(row->problem);
     return 1;
 }
@@ -339,7 +341,7 @@ static void answer_failed(struct request *r)
     struct cs_error err = { 0 };
     char *upstream = NULL;
 
-    job_problem_read(r->look->problem ? r->look->problem : "", &err, &upstream);
+    job_problem_read(r->look->problem ? r->look->problem : "", cs_wall_ms() - r->look->updated_ms, &err, &upstream);
     answer(r, &(struct answer){ .err = &err, .problem = upstream, .job = r->look->job, .step = "" });
     free(upstream);
 }

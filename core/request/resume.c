@@ -1,6 +1,7 @@
 /*
  * Takes up what an earlier run left behind; see resume.h. Everything is read in one snapshot and copied; then, on the loop, the
- * challenge values come first, so that an order that goes on finds its values on their way.
+ * jobs come first, as a value is set again only for a job that goes on. The values follow in the same turn of the loop, all
+ * those of an owner name in one change, before dns-builtin answers any question.
  */
 #include "request/resume.h"
 
@@ -276,6 +277,8 @@ static void on_read(void *arg, const struct cs_error *err)
     if (!err && !r->heart->stopping) {
         for (struct old_value *value = r->values; value; value = value->next)
             challenges_revive(r->heart->challenges, &value->stored, is_open(r, value->stored.job));
+        for (struct old_value *value = r->values; value; value = value->next)
+            challenges_push_revived(r->heart->challenges, &value->stored);
         instances_caught_up(r->heart->instances);
     }
     r->done(r->arg, err);

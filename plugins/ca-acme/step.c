@@ -244,9 +244,19 @@ static bool may_pass(struct order *order, const struct failure *failure, int64_t
     return cs_now_ms() + *wait_ms < cs_op_deadline_ms(order->op);
 }
 
+/* The order may be valid: by a Retry-After the core sees that it is worth asking for it again. */
+static void give_up_for_now(struct order *order, const struct failure *failure, int64_t wait_ms)
+{
+    struct failure later = *failure;
+
+    if (later.err.retry_after_ms == 0 && (order->finalize_sent || order->origin == ORIGIN_SAVED_FINALIZE))
+        later.err.retry_after_ms = wait_ms > 0 ? wait_ms : 1;
+    give_up_failed(order, &later);
+}
+
 void failed(struct order *order, const struct failure *failure)
 {
-    int64_t wait_ms;
+    int64_t wait_ms = 0;
 
     if (failure->status == 404 || failure->transient)
         directory_doubt(order->acme->directory);
@@ -254,6 +264,8 @@ void failed(struct order *order, const struct failure *failure)
         start_over(order, failure);
     else if (may_pass(order, failure, &wait_ms))
         again_in(order, wait_ms);
+    else if (failure->transient)
+        give_up_for_now(order, failure, wait_ms);
     else
         give_up_failed(order, failure);
 }

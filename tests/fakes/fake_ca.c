@@ -9,6 +9,7 @@
  *   gate:NAME      go on once the file LOG.NAME exists   problem     keep a problem document
  *   later          as late, but once LOG.later exists    latesave    wait for the cancellation, then save, then fail
  *   wants:NAME     fail with CS_EUPSTREAM, unless the file LOG.NAME exists
+ *   retry:NAME     as wants, with a Retry-After of 20 minutes
  *   push           as put, without waiting for it        note:NAME   save a step without waiting for it
  *
  * `resume` goes on behind the word `save:NAME` or `note:NAME`; a step that the profile does not have is CS_ERESTART. Every call
@@ -24,7 +25,8 @@
 
 #include "fake_chain.h"
 
-#define LOOK_AGAIN_MS 5 /* whether the gate is open */
+#define LOOK_AGAIN_MS  5 /* whether the gate is open */
+#define RETRY_AFTER_MS (20 * 60 * 1000)
 
 struct conf {
     const char *log;
@@ -41,6 +43,7 @@ struct order {
     struct cs_op *op;
     const char *rest; /* of the profile */
     char gate[64];
+    int64_t retry_after_ms;
     bool late_chain, later, late_save, hanging, putting, resumed, cancelled;
 };
 
@@ -61,6 +64,7 @@ static void write_log(const struct conf *conf, const char *what, const char *id,
 static void finish(struct order *o, enum cs_code code)
 {
     struct cs_op *op = o->op;
+    const int64_t retry_after_ms = o->retry_after_ms;
     struct cs_error err;
 
     free(o);
@@ -69,6 +73,7 @@ static void finish(struct order *o, enum cs_code code)
         return;
     }
     cs_fail(&err, code, "fake failure %d", (int)code);
+    err.retry_after_ms = retry_after_ms;
     cs_op_err(op, &err);
 }
 
@@ -209,12 +214,14 @@ static void go_on(struct order *o)
         snprintf(o->gate, sizeof o->gate, "%s", word + 5);
         go_through(o);
     }
-    else if (strncmp(word, "wants:", 6) == 0) {
+    else if (strncmp(word, "wants:", 6) == 0 || strncmp(word, "retry:", 6) == 0) {
         snprintf(o->gate, sizeof o->gate, "%s", word + 6);
-        if (is_open(o))
+        if (is_open(o)) {
             go_on(o);
-        else
-            finish(o, CS_EUPSTREAM);
+            return;
+        }
+        o->retry_after_ms = word[0] == 'r' ? RETRY_AFTER_MS : 0;
+        finish(o, CS_EUPSTREAM);
     }
     else if (strncmp(word, "fail:", 5) == 0)
         finish(o, (enum cs_code)number_of(word));

@@ -316,8 +316,38 @@ static void it_does_not_wait_for_ever(void **state)
     rig_hurry_until(&rig, HOUR_MS, answer->came);
     assert_int_equal(answer->code, CS_EBUSY);
     assert_string_equal(answer->reason, CS_CA_OUT);
-    assert_non_null(strstr(answer->text, "too long"));
+    assert_non_null(strstr(answer->text, "too long, and nothing was ordered"));
     assert_false(answer->running);
+}
+
+static void an_order_that_the_ca_has_waits_for_as_long_as_the_ca_is_out(void **state)
+{
+    (void)state;
+    rig_subject(&rig, SUBJECT, "x.example", ".x.example", "save:finalize+wants:ca+ok");
+    go_out();
+    clock_move(rig.loop, 25 * HOUR_MS);
+    rig_until_true(&rig, ca_gate_closed_until_ms(gate()) > cs_now_ms());
+    assert_int_equal(rig_count(&rig, "job WHERE state = 'open'"), 1);
+    rig_open_gate(&rig, "ca");
+    to_the_next_probe();
+    rig_rest(&rig);
+    assert_int_equal(rig_count(&rig, "certificate"), 1);
+}
+
+static void after_a_day_without_the_server_orders_still_wait_for_some_minutes(void **state)
+{
+    (void)state;
+    go_out();
+    for (int i = 0; i < 6; i++)
+        post_async();
+    rig_down(&rig);
+    clock_step_wall(25 * HOUR_MS);
+    rig_up(&rig, "");
+    rig_hurry_until(&rig, 1000, ca_gate_is_out(gate()));
+    clock_move(rig.loop, 5 * 60 * 1000);
+    rig_settle(&rig);
+    clock_step_wall(-25 * HOUR_MS);
+    assert_int_equal(rig_count(&rig, "job WHERE state = 'open'"), 3);
 }
 
 static void trouble_with_the_dns_is_none_of_the_ca_s(void **state)
@@ -364,6 +394,8 @@ int main(void)
         TEST(a_stored_chain_is_answered_while_the_ca_is_out),
         TEST(the_time_before_the_gate_is_not_the_order_s),
         TEST(it_does_not_wait_for_ever),
+        TEST(an_order_that_the_ca_has_waits_for_as_long_as_the_ca_is_out),
+        TEST(after_a_day_without_the_server_orders_still_wait_for_some_minutes),
         TEST(trouble_with_the_dns_is_none_of_the_ca_s),
         TEST(a_refusal_is_an_answer),
     };

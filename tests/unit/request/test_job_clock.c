@@ -127,6 +127,19 @@ static void an_order_of_an_earlier_run_still_has_a_minute_after_a_step_ahead(voi
     rig_until_true(&rig, rig_count(&rig, "job WHERE state = 'done'") == 1);
 }
 
+static void an_order_of_an_earlier_run_that_the_ca_has_gets_the_whole_time_anew(void **state)
+{
+    (void)state;
+    stop_with_one_open("save:order+gate:go+ok");
+    step_wall(DAY_MS);
+    rig_up(&rig, "");
+    rig_until_true(&rig, rig_at_step(&rig, "gate:go") == 1);
+    clock_move(rig.loop, rig.setup.settings.job_deadline_ms - 10 * 1000);
+    rig_settle(&rig);
+    rig_open_gate(&rig, "go");
+    rig_until_true(&rig, rig_count(&rig, "job WHERE state = 'done'") == 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -136,6 +149,7 @@ int main(void)
         TEST(a_step_back_gives_no_time_to_an_order),
         TEST(an_order_of_an_earlier_run_has_no_more_time_than_a_new_one_after_a_step_back),
         TEST(an_order_of_an_earlier_run_still_has_a_minute_after_a_step_ahead),
+        TEST(an_order_of_an_earlier_run_that_the_ca_has_gets_the_whole_time_anew),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -166,6 +166,7 @@ static void an_order_that_lacks_memory_after_finalize_goes_on_at_its_step_until_
     size_t n = 0;
 
     (void)state;
+    rig.setup.settings.outage_wait_ms = 3600 * 1000;
     subject("save:finalize+fail:6"); /* CS_EBUSY */
     rig_submit(&rig, csr, 24 * 3600 * 1000, false, false, &one);
     rig_hurry_until(&rig, 20 * 1000, one.came);
@@ -175,6 +176,68 @@ static void an_order_that_lacks_memory_after_finalize_goes_on_at_its_step_until_
         n++;
     assert_in_range(n, 3, 900);
     free(calls);
+    free(csr);
+}
+
+static void an_order_at_its_deadline_after_finalize_stays_open_and_gets_its_chain_later(void **state)
+{
+    char *csr = rig_csr("a.x.example"), *calls;
+
+    (void)state;
+    subject("save:finalize+gate:go+ok");
+    rig_post(&rig, csr, &one);
+    rig_until_true(&rig, rig_at_step(&rig, "gate:go") == 1);
+    for (int i = 0; i < 3; i++) {
+        clock_move(rig.loop, rig.setup.settings.job_deadline_ms + 1000);
+        rig_until_true(&rig, rig_in_phase(&rig, JOB_QUEUED) == 1);
+        assert_int_equal(rig_in_zone(&rig), 0); /* others need not wait for it */
+        rig_settle(&rig);
+        clock_move(rig.loop, 5000);
+        rig_until_true(&rig, rig_at_step(&rig, "gate:go") == 1);
+    }
+    assert_false(one.came);
+    rig_open_gate(&rig, "go");
+    rig_until(&rig, &one.came);
+    assert_non_null(one.chain);
+    calls = rig_calls(&rig);
+    assert_null(strstr(strstr(calls, "sign ") + 1, "sign ")); /* never anew */
+    free(calls);
+    free(csr);
+}
+
+static void an_order_at_its_deadline_after_finalize_takes_the_chain_that_comes_late(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    subject("save:finalize+late");
+    rig_post(&rig, csr, &one);
+    rig_until_true(&rig, rig_at_step(&rig, "late") == 1);
+    clock_move(rig.loop, rig.setup.settings.job_deadline_ms + 1000);
+    rig_until(&rig, &one.came);
+    assert_non_null(one.chain);
+    rig_rest(&rig);
+    rig_assert_calls(&rig, 1);
+    free(csr);
+}
+
+static void a_retry_after_past_the_deadline_is_waited_for_after_finalize(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    subject("save:finalize+retry:ca+ok");
+    rig_post(&rig, csr, &one);
+    rig_until_true(&rig, rig_calls_have(&rig, "sign"));
+    rig_until_true(&rig, rig_in_phase(&rig, JOB_QUEUED) == 1);
+    rig_open_gate(&rig, "ca");
+    clock_move(rig.loop, 19 * 60 * 1000);
+    rig_settle(&rig);
+    rig_assert_calls(&rig, 1);
+    clock_move(rig.loop, 60 * 1000 + 1000);
+    rig_until(&rig, &one.came);
+    assert_non_null(one.chain);
+    rig_assert_calls(&rig, 2);
     free(csr);
 }
 
@@ -274,6 +337,9 @@ int main(void)
         TEST(a_step_the_plugin_does_not_know_starts_anew),
         TEST(a_step_after_finalize_never_starts_anew),
         TEST(an_order_that_lacks_memory_after_finalize_goes_on_at_its_step_until_its_time_is_over),
+        TEST(an_order_at_its_deadline_after_finalize_stays_open_and_gets_its_chain_later),
+        TEST(an_order_at_its_deadline_after_finalize_takes_the_chain_that_comes_late),
+        TEST(a_retry_after_past_the_deadline_is_waited_for_after_finalize),
         TEST(an_order_that_lacks_memory_before_finalize_fails_at_once),
         TEST(a_late_chain_turns_a_failed_job_into_a_done_one),
         TEST(a_chain_that_comes_before_the_failure_is_told_is_handed_out),

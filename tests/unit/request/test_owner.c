@@ -11,6 +11,7 @@
 
 #include "engine/clock.h"
 #include "fakes/rig.h"
+#include "request/challenge_record.h"
 #include "request/owner.h"
 
 
@@ -296,6 +297,59 @@ static void a_value_that_cannot_be_taken_away_is_given_up_once_it_expired(void *
     assert_int_equal(told.gone, 1);
 }
 
+static void on_recorded(void *arg, struct value *value, const struct cs_error *err)
+{
+    (void)value;
+    assert_null(err);
+    *(bool *)arg = true;
+}
+
+static int write_nothing(const struct store_conn *c, void *arg, struct cs_error *err)
+{
+    (void)c, (void)arg, (void)err;
+    return 0;
+}
+
+static void on_written(void *arg, const struct cs_error *err)
+{
+    (void)err;
+    *(bool *)arg = true;
+}
+
+/* The removal was refused once, and waits, when the same job sets the value anew. */
+static void a_removal_that_is_tried_again_leaves_the_row_of_a_value_that_was_set_anew(void **state)
+{
+    bool recorded = false, refused = false;
+    struct challenge_records *records = challenge_records_new(rig.heart, on_recorded, &recorded);
+    struct value *value;
+    char *csr = rig_csr("a.x.example");
+    struct rig_answer answer;
+
+    (void)state;
+    rig_zone(&rig, "x.example", 1);
+    rig_subject(&rig, "CN=a.x.example", "x.example", "a.x.example", "ok");
+    rig_post(&rig, csr, &answer);
+    rig_until(&rig, &answer.came);
+    rig_rest(&rig);
+    value = want(answer.job, "one");
+    assert_int_equal(challenge_record_put(records, value), 0);
+    rig_until(&rig, &recorded);
+    rig_lock(&rig);
+    challenge_record_remove(records, value);
+    store_write(rig.store, write_nothing, NULL, on_written, &refused);
+    rig_until(&rig, &refused);
+    rig_unlock(&rig);
+    recorded = false;
+    assert_int_equal(challenge_record_put(records, value), 0);
+    rig_until(&rig, &recorded);
+    rig_hurry_until(&rig, 500, challenge_records_busy(records) == 0);
+    assert_int_equal(rig_challenges(&rig), 1);
+    challenge_records_free(records);
+    drop(value);
+    rig_answer_free(&answer);
+    free(csr);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -310,6 +364,7 @@ int main(void)
         TEST(each_zone_has_its_own_set_at_a_name),
         TEST(a_job_finds_its_own_values_and_no_others),
         TEST(a_set_that_keeps_failing_is_told),
+        TEST(a_removal_that_is_tried_again_leaves_the_row_of_a_value_that_was_set_anew),
         TEST(a_value_that_cannot_be_taken_away_is_given_up_once_it_expired),
     };
 

@@ -213,6 +213,50 @@ static void a_stop_while_the_jobs_are_read_starts_none(void **state)
     free(csr);
 }
 
+/* dns-builtin answers from the next turn of the loop on. */
+static void all_values_of_a_name_are_set_in_one_change(void **state)
+{
+    char *csr = rig_csr("a.x.example"), *calls;
+
+    (void)state;
+    subject("put+save:order+pause+gate:go+ok");
+    rig_post(&rig, csr, &one);
+    rig_until_true(&rig, rig_at_step(&rig, "pause") == 1);
+    rig_down(&rig);
+    rig_sql(&rig, "INSERT INTO job_challenge SELECT job, name, dns, owner, zone, 'another', expires_ms FROM job_challenge");
+    rig_up(&rig, "");
+    calls = rig_served(&rig, "calls");
+    assert_string_equal(calls, OWNER " want=1 gone=0\n" OWNER " want=2 gone=0\n");
+    free(calls);
+    rig_open_gate(&rig, "go");
+    rig_rest(&rig);
+    assert_null(rig_served(&rig, OWNER));
+    free(csr);
+}
+
+static void a_stored_retry_after_ages(void **state)
+{
+    char *csr = rig_csr("a.x.example"), job[64];
+
+    (void)state;
+    subject("fail:10"); /* CS_EREFUSED */
+    rig_post(&rig, csr, &one);
+    rig_until(&rig, &one.came);
+    memcpy(job, one.job, sizeof job);
+    rig_rest(&rig);
+    rig_sql(&rig, "UPDATE job SET problem = '{\"code\":\"limit\",\"retry_after_ms\":3600000}', "
+                  "updated_ms = updated_ms - 3000000");
+    rig_look(&rig, job, &two);
+    rig_until(&rig, &two.came);
+    assert_in_range(two.retry_after_ms, 1, 600000);
+    rig_answer_free(&two);
+    rig_sql(&rig, "UPDATE job SET updated_ms = updated_ms - 3000000");
+    rig_look(&rig, job, &two);
+    rig_until(&rig, &two.came);
+    assert_int_equal(two.retry_after_ms, 0);
+    free(csr);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -225,6 +269,8 @@ int main(void)
         TEST(a_plugin_that_is_ca_and_dns_does_not_wait_for_itself),
         TEST(a_zone_that_moved_to_another_dns_instance_is_cleaned_at_both),
         TEST(a_stop_while_the_jobs_are_read_starts_none),
+        TEST(all_values_of_a_name_are_set_in_one_change),
+        TEST(a_stored_retry_after_ages),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
