@@ -64,7 +64,7 @@ def test_a_disk_that_fills_up_under_orders_refuses_new_ones_ends_those_and_heals
     stored = scene.csr()
     chain = scene.post(stored)
     check_chain(chain, stored)
-    scene.chaos.change(validation_delay=1.5)
+    scene.chaos.change(validation_delay=0.8)
     under_way = [scene.post_async() for _ in range(12)]
     fill(scene)
     refused = [scene.refused() for _ in range(5)]
