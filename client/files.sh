@@ -15,15 +15,20 @@ sync_file() { sync "$1" 2>/dev/null || sync; }
 
 move() { mv -f "$1" "$2" 2>/dev/null && sync_file "${2%/*}" || { error="$2: cannot be replaced" && return 1; }; }
 
-# Standard input to PART, with mode and owner of LIKE if that is there; what only a group may read is for that group alone.
+# Standard input to PART, with mode and owner of LIKE if that is there; what only a group may read is for that group alone, and
+# what its owner must not write stays so.
 write_part() { # PART LIKE MODE
     rm -f "$1"
+    protected=
     if [ -f "$2" ]; then
+        case $(ls -ld "$2") in ??-*) protected=y ;; esac
         cp -p "$2" "$1" 2>/dev/null || rm -f "$1"
         [ "$3" = 644 ] || [ "$(owner_of "$2")" = "$(owner_of "$1")" ] || chmod 600 "$1"
+        [ -z "$protected" ] || chmod u+w "$1"
     fi
     [ -f "$1" ] || (: >"$1" && chmod "$3" "$1") 2>/dev/null
-    (cat >"$1") 2>/dev/null && sync_file "$1" || { rm -f "$1" && error="$1: cannot be written" && return 1; }
+    (cat >"$1") 2>/dev/null && { [ -z "$protected" ] || chmod u-w "$1"; } && sync_file "$1" ||
+        { rm -f "$1" && error="$1: cannot be written" && return 1; }
 }
 
 owner_of() { ls -nd "$1" 2>/dev/null | { read -r _ _ owner group _ && echo "$owner:$group"; }; }
@@ -50,9 +55,9 @@ mend() {
     if [ -e "$out" ] && [ -z "$paired" ]; then
         mended=y paired=y
         if fit "$key" "$out_new"; then mend_move "$out_new" "$out"
+        elif fit "$key" "$out_old"; then mend_move "$out_old" "$out" # before anything moves over the only name of an old key
         elif fit "$key_new" "$out"; then mend_move "$key_new" "$key"
         elif fit "$key_old" "$out"; then mend_move "$key_old" "$key"
-        elif fit "$key" "$out_old"; then mend_move "$out_old" "$out"
         else mended='' paired=''; fi || fail $FAILED "$error"
         [ -z "$mended" ] || say "an earlier run was cut off between the key and its chain: they are put right"
     fi
@@ -80,6 +85,8 @@ place() { # from $work/chain.pem, or $out_new if that is there already
     fail $FAILED "$out: cannot be replaced"
 }
 
+can_put_back() { if [ -e "$key_old" ]; then fit "$key_old" "$out_old"; else fit "$key" "$out_old"; fi; }
+
 put_back() {
     name_also "$out" "$out_part" "$out_new" || return 1
     if [ -e "$key_old" ]; then
@@ -105,19 +112,62 @@ clean_up() {
 
 # flock(1) where there is one: it ends with the process. Otherwise a folder, and whose process is gone loses it.
 try_lock() {
+    for file in "$lock" "$lock.d"; do
+        [ ! -L "$file" ] || fail $FAILED "$file: is a symbolic link, which is not followed: take it away"
+    done
     if command -v flock >/dev/null 2>&1 && [ -e /dev/fd/0 ]; then
-        (: >>"$lock") 2>/dev/null || fail $FAILED "$out: cannot be written, nor its lock"
+        [ -e "$lock" ] || (set -C && : >"$lock") 2>/dev/null # never where a link points
+        [ -f "$lock" ] && [ ! -L "$lock" ] && (: >>"$lock") 2>/dev/null || no_lock
         exec 9>>"$lock"
         flock -n 9 && [ "$lock" -ef /dev/fd/9 ] && locked=flock
     elif mkdir "$lock.d" 2>/dev/null; then
-        echo $$ >"$lock.d/pid" && locked=folder
+        own_folder
+    elif [ ! -d "$lock.d" ]; then
+        missed
     else
-        [ -d "$lock.d" ] || fail $FAILED "$out: cannot be written, nor its lock"
-        owner=$(cat "$lock.d/pid" 2>/dev/null)
-        [ -z "$owner" ] || kill -0 "$owner" 2>/dev/null || [ -d "/proc/$owner" ] ||
-            { mv "$lock.d" "$lock.d.$$" 2>/dev/null && rm -rf "$lock.d.$$"; }
+        looked_before=$looked owner=$(owner_of_lock "$lock.d")
+        looked=/$owner
+        is_gone && take_away_lock && try_lock
+    fi
+}
+
+no_lock() { fail $FAILED "$out: cannot be written, nor its lock"; }
+
+# Once it may be others, who give the folder back or take it away just then; twice in a row it is the disk.
+missed() {
+    [ "$looked" != missed ] || no_lock
+    looked=missed
+    return 1
+}
+
+owner_of_lock() { cat "$1/pid" 2>/dev/null; }
+
+boot() { cat /proc/sys/kernel/random/boot_id 2>/dev/null; }
+
+# Who was so slow between the folder and this that it was taken away and made anew must not write into the other's.
+own_folder() {
+    (set -C && echo "$$ $(boot)" >"$lock.d/pid") 2>/dev/null && locked=folder && return
+    [ -s "$lock.d/pid" ] || rm -rf "$lock.d"
+    missed
+}
+
+# $owner, a process and the boot that it belongs to. None at all at two looks in a row: killed before it could say who it was.
+is_gone() {
+    owner_boot=${owner#* } this_boot=$(boot)
+    [ "$owner" ] || { [ "$looked_before" = / ] && return; }
+    case $owner in '' | *[!0-9a-f\ -]*) return 1 ;; *' '?*) [ "$owner_boot" = "${this_boot:-$owner_boot}" ] || return 0 ;; esac
+    ! kill -0 "${owner%% *}" 2>/dev/null && [ ! -d "/proc/${owner%% *}" ]
+}
+
+# Unless another run was quicker: then it is somebody's again.
+take_away_lock() {
+    rm -rf "$lock.d.$$"
+    mv "$lock.d" "$lock.d.$$" 2>/dev/null || return
+    if [ "$(owner_of_lock "$lock.d.$$")" != "$owner" ] && [ ! -d "$lock.d" ]; then
+        mv "$lock.d.$$" "$lock.d"
         return 1
     fi
+    rm -rf "$lock.d.$$"
 }
 
 take_files() {

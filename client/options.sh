@@ -198,7 +198,7 @@ server='' one_name='' subject='' sans='' names='' labels='' key_typed=key.pem ke
 out_typed=chain.pem csr_typed='' ca_file='' insecure_http='' timeout=300 json='' quiet=''
 within='' new_key='' deploy='' deploy_timeout=120 splay=''
 reason='' serial='' not_before='' not_after='' renew_at='' deploy_exit='' retry_told='' error='' new_key_used=false
-work='' locked=''
+work='' locked='' looked=''
 
 read_options() {
     while [ $# -gt 0 ]; do

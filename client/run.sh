@@ -54,8 +54,8 @@ run_deploy() {
 do_deploy() {
     [ -z "$deploy" ] || run_deploy || {
         words="the deploy program failed: $deploy: $words"
-        [ -e "$out_old" ] ||
-            fail $DEPLOY_FAILED "$words; there were no files before, so the new ones stay in place"
+        can_put_back ||
+            fail $DEPLOY_FAILED "$words; there are no old files to go back to, so the new ones stay in place"
         put_back || fail $DEPLOY_FAILED "$words; and the old files could not be put back: $error"
         is_due || :
         fail $DEPLOY_FAILED "$words; the old files are in place again, the new ones are kept for the next run"

@@ -64,7 +64,7 @@ static int fill(const char *temporary, int fd, const void *data, size_t len, mod
     return close(fd) == 0 ? 0 : fail_errno(err, "cannot be written", temporary);
 }
 
-static int put(const char *path, const void *data, size_t len, mode_t mode, bool replace, struct cs_error *err)
+int file_write_replace(const char *path, const void *data, size_t len, mode_t mode, struct cs_error *err)
 {
     struct text temporary = TEXT_MAX(4096);
     char *name = NULL;
@@ -80,25 +80,15 @@ static int put(const char *path, const void *data, size_t len, mode_t mode, bool
         goto out;
     }
     rc = fill(name, fd, data, len, mode, err);
-    if (rc == 0 && (replace ? rename(name, path) : link(name, path)) != 0)
+    if (rc == 0 && rename(name, path) != 0)
         rc = fail_errno(err, "cannot be written", path);
-    if (rc != 0 || !replace)
+    if (rc != 0)
         unlink(name);
     if (rc == 0)
         rc = file_write_sync_name(path, err);
 out:
     free(name);
     return rc;
-}
-
-int file_write_replace(const char *path, const void *data, size_t len, mode_t mode, struct cs_error *err)
-{
-    return put(path, data, len, mode, true, err);
-}
-
-int file_write_new(const char *path, const void *data, size_t len, mode_t mode, struct cs_error *err)
-{
-    return put(path, data, len, mode, false, err);
 }
 
 /* Mode and owner of the file that this one will replace. What only a group may read stays unread when the file cannot be

@@ -12,9 +12,6 @@
 /* Put `data` at `path`, in place of what is there. CS_ECONFIG names the file and what the system said. */
 int file_write_replace(const char *path, const void *data, size_t len, mode_t mode, struct cs_error *err);
 
-/* The same, but a file that is there stays, and that is an error. */
-int file_write_new(const char *path, const void *data, size_t len, mode_t mode, struct cs_error *err);
-
 /* For who renames it himself: a synced file at `part`, in place of what is there, with mode and owner of the file `like`, or
  * `mode` where that is missing. Nothing stays at `part` when it fails. */
 int file_write_part(const char *part, const void *data, size_t len, const char *like, mode_t mode, struct cs_error *err);

@@ -104,7 +104,7 @@ static enum sign_exit take_key(struct run *run)
     if (run->report->new_key)
         run->key = sign_key_next(o, &run->files, &err);
     else
-        run->key = sign_key_get(o, &made, &err);
+        run->key = sign_key_get(o, &run->files, &made, &err);
     if (!run->key || sign_csr_make(&run->csr, run->key, o, &err) != 0)
         return fail_here(run, &err);
     if (run->report->new_key)
@@ -237,7 +237,7 @@ static enum sign_exit put_back(struct run *run, const struct cs_error *why)
         text_addf(&words, "and the old files could not be put back: %s", err.text);
     else
         text_add(&words, were_there ? "the old files are in place again, the new ones are kept for the next run"
-                                    : "there were no files before, so the new ones stay in place");
+                                    : "there are no old files to go back to, so the new ones stay in place");
     fail(run, text_of(&words), SIGN_DEPLOY_FAILED);
     text_free(&words);
     if (were_there)

@@ -57,8 +57,8 @@ void sign_help(FILE *to);
 /* A private key in PEM. CS_ECONFIG names the file and what is wrong with it. */
 EVP_PKEY *sign_key_read(const char *path, struct cs_error *err);
 
-/* The key of --key: read, or made and written with mode 0600, never over another file. *made tells which. */
-EVP_PKEY *sign_key_get(const struct sign_options *options, bool *made, struct cs_error *err);
+/* The key of --key: read, or made and written with mode 0600, never over another file. *made tells which. Needs the lock. */
+EVP_PKEY *sign_key_get(const struct sign_options *options, struct sign_files *files, bool *made, struct cs_error *err);
 
 /* The next key, which is kept until it comes into use: an earlier run's, if it is of the right type, or a new one. */
 EVP_PKEY *sign_key_next(const struct sign_options *options, struct sign_files *files, struct cs_error *err);

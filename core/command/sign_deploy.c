@@ -15,8 +15,9 @@
 #include "base/text.h"
 #include "command/sign.h"
 
-#define PAUSE_MS  20
+#define PAUSE_MS    20
 #define PATIENCE_MS 5000 /* between SIGTERM and SIGKILL */
+#define UNKNOWN_END 125
 
 static bool set(const char *name, const char *value)
 {
@@ -47,6 +48,7 @@ static int start(pid_t *child, const char *program, const char *chain, const cha
     posix_spawnattr_t attributes;
     int code;
 
+    signal(SIGCHLD, SIG_DFL); /* ignored, as whoever started us may have it, nobody could tell how the program ended */
     posix_spawn_file_actions_init(&files);
     posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO);
@@ -59,15 +61,19 @@ static int start(pid_t *child, const char *program, const char *chain, const cha
     return code;
 }
 
-/* Has it ended within that time? */
+/* Has it ended within that time? If the system cannot say how, it counts as a failure. */
 static bool wait_for(pid_t child, int *status, int64_t timeout_ms)
 {
     pid_t ended;
 
     for (int64_t ms = 0;; ms += PAUSE_MS) {
         ended = waitpid(child, status, WNOHANG);
-        if (ended == child || (ended < 0 && errno != EINTR))
+        if (ended == child)
             return true;
+        if (ended < 0 && errno != EINTR) {
+            *status = W_EXITCODE(UNKNOWN_END, 0);
+            return true;
+        }
         if (ms >= timeout_ms)
             return false;
         nanosleep(&(struct timespec){ .tv_nsec = PAUSE_MS * 1000000 }, NULL);

@@ -253,14 +253,15 @@ static int move_if(struct sign_files *files, bool fits, const char *from, const 
     return mark_undeployed(files, err) == 0 ? move(from, to, err) : -1;
 }
 
-/* Key and chain do not belong together: is there what was to be put beside one of them? */
+/* Key and chain do not belong together: is there what was to be put beside one of them? The old chain of an old key is put
+ * back before anything moves over that key: whoever was putting them back has no other name for it. */
 static int mend_pair(struct sign_files *f, bool *mended, struct cs_error *err)
 {
     if (move_if(f, sign_files_fit(f->key, f->chain_new), f->chain_new, f->chain, mended, err) != 0 ||
-        move_if(f, sign_files_fit(f->key_new, f->chain), f->key_new, f->key, mended, err) != 0 ||
-        move_if(f, sign_files_fit(f->key_old, f->chain), f->key_old, f->key, mended, err) != 0)
+        move_if(f, sign_files_fit(f->key, f->chain_old), f->chain_old, f->chain, mended, err) != 0 ||
+        move_if(f, sign_files_fit(f->key_new, f->chain), f->key_new, f->key, mended, err) != 0)
         return -1;
-    return move_if(f, sign_files_fit(f->key, f->chain_old), f->chain_old, f->chain, mended, err);
+    return move_if(f, sign_files_fit(f->key_old, f->chain), f->key_old, f->key, mended, err);
 }
 
 int sign_files_mend(struct sign_files *files, bool *mended, struct cs_error *err)
@@ -279,6 +280,25 @@ int sign_files_mend(struct sign_files *files, bool *mended, struct cs_error *err
 }
 
 /* ---- Replacing --------------------------------------------------------------------------------------------------------- */
+
+/* By a link, which replaces nothing; where the file system knows no links, by a rename that does not. */
+static int name_first(const char *part, const char *key, struct cs_error *err)
+{
+    if (link(part, key) != 0 &&
+        (errno == EEXIST || renameat2(AT_FDCWD, part, AT_FDCWD, key, RENAME_NOREPLACE) != 0)) {
+        fail_errno(err, key, "cannot be written");
+        unlink(part);
+        return -1;
+    }
+    return take_away(part, err) == 0 ? file_write_sync_name(key, err) : -1;
+}
+
+int sign_files_first_key(struct sign_files *files, const char *pem, size_t len, struct cs_error *err)
+{
+    if (file_write_part(files->key_part, pem, len, files->key, KEY_MODE, err) != 0)
+        return -1;
+    return name_first(files->key_part, files->key, err);
+}
 
 int sign_files_keep_key(struct sign_files *files, const char *pem, size_t len, struct cs_error *err)
 {
@@ -326,7 +346,7 @@ int sign_files_put_back(struct sign_files *f, bool *were_there, struct cs_error 
 {
     bool key_too = is_there(f->key_old);
 
-    *were_there = is_there(f->chain_old);
+    *were_there = sign_files_fit(key_too ? f->key_old : f->key, f->chain_old);
     if (!*were_there)
         return 0;
     if (name_also(f->chain, f->chain_part, f->chain_new, err) != 0 ||

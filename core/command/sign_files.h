@@ -36,6 +36,9 @@ bool sign_files_undeployed(const struct sign_files *files);
  * whether a file was moved. */
 int sign_files_mend(struct sign_files *files, bool *mended, struct cs_error *err);
 
+/* Put the first key (PEM) in place. One that is there already stays, and that is an error. */
+int sign_files_first_key(struct sign_files *files, const char *pem, size_t len, struct cs_error *err);
+
 /* Write the next key (PEM), not yet in place. */
 int sign_files_keep_key(struct sign_files *files, const char *pem, size_t len, struct cs_error *err);
 
@@ -43,7 +46,8 @@ int sign_files_keep_key(struct sign_files *files, const char *pem, size_t len, s
  * `deploying` they are kept until sign_files_done() or sign_files_put_back(). */
 int sign_files_place(struct sign_files *files, const char *pem, size_t len, bool new_key, bool deploying, struct cs_error *err);
 
-/* The old files are in place again and the new ones kept. *were_there is false when there were none, and the new ones stay. */
+/* The old files are in place again and the new ones kept. *were_there is false when there are none that belong together, and
+ * the new ones stay. */
 int sign_files_put_back(struct sign_files *files, bool *were_there, struct cs_error *err);
 
 /* It is over: nothing but key and chain stays. */

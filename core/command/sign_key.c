@@ -80,8 +80,10 @@ EVP_PKEY *sign_key_read(const char *path, struct cs_error *err)
     return key;
 }
 
-/* In place, where there is none, or as the next one of `files`. */
-static int write_key(EVP_PKEY *key, const char *path, struct sign_files *files, struct cs_error *err)
+/* sign_files_first_key or sign_files_keep_key */
+typedef int sign_key_put(struct sign_files *files, const char *pem, size_t len, struct cs_error *err);
+
+static int write_key(EVP_PKEY *key, struct sign_files *files, sign_key_put *put, struct cs_error *err)
 {
     BIO *bio = BIO_new(BIO_s_secmem());
     char *pem;
@@ -93,16 +95,13 @@ static int write_key(EVP_PKEY *key, const char *path, struct sign_files *files, 
         return cs_fail(err, CS_EINTERNAL, "the key cannot be encoded");
     }
     len = BIO_get_mem_data(bio, &pem);
-    if (files)
-        rc = sign_files_keep_key(files, pem, (size_t)len, err);
-    else
-        rc = file_write_new(path, pem, (size_t)len, S_IRUSR | S_IWUSR, err);
+    rc = put(files, pem, (size_t)len, err);
     OPENSSL_cleanse(pem, (size_t)len);
     BIO_free(bio);
     return rc;
 }
 
-static EVP_PKEY *make_key(const struct sign_options *options, struct sign_files *files, struct cs_error *err)
+static EVP_PKEY *make_key(const struct sign_options *options, struct sign_files *files, sign_key_put *put, struct cs_error *err)
 {
     EVP_PKEY *key;
 
@@ -113,7 +112,7 @@ static EVP_PKEY *make_key(const struct sign_options *options, struct sign_files 
         cs_fail(err, CS_EINTERNAL, "no key could be made");
         return NULL;
     }
-    if (write_key(key, options->key_file, files, err) != 0) {
+    if (write_key(key, files, put, err) != 0) {
         EVP_PKEY_free(key);
         return NULL;
     }
@@ -128,11 +127,11 @@ static void warn_of_others(const char *path)
         fprintf(stderr, "countersign sign: %s: others may read or write this key: chmod 600 it\n", path);
 }
 
-EVP_PKEY *sign_key_get(const struct sign_options *options, bool *made, struct cs_error *err)
+EVP_PKEY *sign_key_get(const struct sign_options *options, struct sign_files *files, bool *made, struct cs_error *err)
 {
     *made = access(options->key_file, F_OK) != 0 && errno == ENOENT;
     if (*made)
-        return make_key(options, NULL, err);
+        return make_key(options, files, sign_files_first_key, err);
     warn_of_others(options->key_file);
     return sign_key_read(options->key_file, err);
 }
@@ -152,7 +151,7 @@ EVP_PKEY *sign_key_next(const struct sign_options *options, struct sign_files *f
     if (key && is_of_type(key, options->key_type))
         return key;
     EVP_PKEY_free(key);
-    return make_key(options, files, err);
+    return make_key(options, files, sign_files_keep_key, err);
 }
 
 static GENERAL_NAME *dns_name(const char *name)

@@ -16,6 +16,7 @@ sys.path[:0] = [str(ROOT / "tools/lab"), str(pathlib.Path(__file__).resolve().pa
 import matrix  # noqa: E402
 from scene import World, open_lab  # noqa: E402
 from server import install  # noqa: E402
+from signer import Server  # noqa: E402
 
 
 def pytest_addoption(parser):
@@ -63,6 +64,14 @@ def installed(build):
     with tempfile.TemporaryDirectory(prefix="countersign-installed-") as folder:
         pathlib.Path(folder).chmod(0o755)
         yield install(build, folder)
+
+
+@pytest.fixture(scope="session")
+def signing():
+    """One server for all tests of the clients: they say what it answers."""
+    server = Server()
+    yield server
+    server.close()
 
 
 @pytest.fixture

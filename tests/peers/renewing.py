@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -17,6 +18,16 @@ KINDS = ["countersign", *SHELLS]
 def start_of(installed, kind):
     """The words that a command begins with."""
     return [installed.program, "sign"] if kind == "countersign" else [*SHELLS[kind], installed.prefix / SCRIPT]
+
+
+def rows(names, table, script=None):
+    """The program with all rows of a table; the script in dash with those that its code tells apart (None: all)."""
+    chosen = table if script is None else [table[i] for i in script]
+    together = [("countersign", *row) for row in table] + [("dash", *row) for row in chosen]
+    return pytest.mark.parametrize(f"client, {names}", together, indirect=["client"])
+
+
+in_all = pytest.mark.parametrize("client", KINDS, indirect=True)
 
 
 class Renewer:

@@ -98,6 +98,11 @@ class Server:
         self.thread.join()
         self.http.server_close()
 
+    def anew(self):
+        """For the next test: nobody has asked, and everybody gets a certificate."""
+        self.asked, self.answers = [], [self.issue]
+        return self
+
     def csr(self):
         return x509.load_pem_x509_csr(next(a.body for a in reversed(self.asked) if a.method == "POST"))
 

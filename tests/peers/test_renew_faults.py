@@ -2,6 +2,7 @@
 import configparser
 import datetime
 import os
+import pathlib
 import shlex
 import shutil
 import signal
@@ -14,34 +15,25 @@ from moved import DAY, MovedClock
 from renewing import KINDS, Renewer, start_of
 from scene import NAME as LAB_NAME
 from scene import ZONE, World
-from signer import DEPLOY_FAILED, FAILED, LATER, NAME, NOTHING_DUE, OK, Server, running
+from signer import DEPLOY_FAILED, FAILED, LATER, NAME, NOTHING_DUE, OK, running
 
 OLD = {"age_days": 61, "days": 29}
 SIDE = ".countersign-"
 
 
 @pytest.fixture
-def server():
-    server = Server()
-    server.answers = [server.issue]
-    yield server
-    server.close()
-
-
-@pytest.fixture(params=KINDS)
-def client(request, installed, tmp_path, server):
-    return Renewer(start_of(installed, request.param), tmp_path / "client", server.url)
+def server(signing):
+    return signing.anew()
 
 
 @pytest.fixture(params=KINDS[:2])
-def one_of_two(request, installed, tmp_path, server):
+def client(request, installed, tmp_path, server):
     return Renewer(start_of(installed, request.param), tmp_path / "client", server.url)
 
 
 # ---- The deploy program ------------------------------------------------------------------------------------------------
 
-def test_the_deploy_program_is_told_all(one_of_two, server):
-    client = one_of_two
+def test_the_deploy_program_is_told_all(client, server):
     seen = client.folder.parent / "seen"
     program = client.program(f'{{ echo "$0 $# $1 $2"; env; cat; pwd; }} >"{seen}"; echo loud')
     done = client("--deploy", program, "--san", "b.trial.example")
@@ -60,7 +52,8 @@ def test_the_deploy_program_is_told_all(one_of_two, server):
     assert client("--deploy", "true").returncode == OK, "PATH is searched"
 
 
-@pytest.mark.parametrize("new_key", [[], ["--new-key"]], ids=["old-key", "new-key"])
+@pytest.mark.parametrize("client, new_key", [("countersign", []), ("countersign", ["--new-key"]), ("dash", ["--new-key"]),
+                                             ("busybox", ["--new-key"])], indirect=["client"])
 def test_a_failed_deploy_program_keeps_the_old_files(client, server, new_key):
     client.put(server.authority, **OLD)
     before, inode = client.contents(), client.chain.stat().st_ino
@@ -82,8 +75,7 @@ def test_a_failed_deploy_program_keeps_the_old_files(client, server, new_key):
     assert (client.key.read_bytes() != before["key.pem"]) == bool(new_key) and client.chain.read_bytes() != before["chain.pem"]
 
 
-def test_a_deploy_program_that_hangs_or_is_missing_has_failed(one_of_two, server):
-    client = one_of_two
+def test_a_deploy_program_that_hangs_or_is_missing_has_failed(client, server):
     client.put(server.authority, **OLD)
     before = client.contents()
     start = time.monotonic()
@@ -103,6 +95,14 @@ def test_a_deploy_program_that_hangs_or_is_missing_has_failed(one_of_two, server
     assert client("--deploy", "true").returncode == OK
     assert client("--deploy", "false").returncode == NOTHING_DUE
     assert len(server.asked) == 1 and client.files() == ["chain.pem", "key.pem"]
+
+
+def test_a_program_that_fails_has_failed_whoever_ignores_sigchld(client, server):
+    client.put(server.authority, **OLD)
+    before = client.contents()
+    done = client("--deploy", client.program("sleep 0.1; exit 3"), before=["env", "--ignore-signal=CHLD"])
+    assert done.returncode == DEPLOY_FAILED and done.json["deploy_exit"] == 3, done.stderr
+    assert client.key.read_bytes() == before["key.pem"] and client.chain.read_bytes() == before["chain.pem"]
 
 
 def test_a_run_that_is_killed_in_its_deploy_program_deploys_at_the_next(client, server):
@@ -130,15 +130,14 @@ def wait_for(what, seconds=60):
 
 # ---- kill -9 -----------------------------------------------------------------------------------------------------------
 
-def test_a_run_that_is_killed_while_it_waits_goes_on_with_the_same_key(one_of_two, server):
-    client = one_of_two
+def test_a_run_that_is_killed_while_it_waits_goes_on_with_the_same_key(client, server):
     client.put(server.authority, **OLD)
     before = client.contents()
     server.answers = [running("publish")]
     child = client.begin("--new-key")
-    wait_for(lambda: len(server.asked) >= 2)
+    wait_for(lambda: server.asked)
     child.kill()
-    child.communicate()
+    child.wait()
     first = server.csr().public_key().public_numbers()
     assert client.key.read_bytes() == before["key.pem"] and client.chain.read_bytes() == before["chain.pem"]
     server.answers = [server.issue]
@@ -161,37 +160,31 @@ exec {program} "$@"
 
 
 def shims(folder):
-    """mv, ln and rm that kill their caller before the KILL_AT-th of them; the words that begin a run with them."""
+    """An mv that kills its caller before the KILL_AT-th of them; the words that begin a run with it."""
     folder.mkdir()
-    for name in ("mv", "ln"):
-        (folder / name).write_text(SHIM.format(folder=folder, program=shutil.which(name)))
-        (folder / name).chmod(0o755)
+    (folder / "mv").write_text(SHIM.format(folder=folder, program=shutil.which("mv")))
+    (folder / "mv").chmod(0o755)
     return ["sh", "-c", f'echo 0 >{folder}/count; echo $$ >{folder}/pid; exec "$@"', "-"]
 
 
-def test_the_shell_client_is_killed_before_each_step_and_mends_itself(installed, tmp_path, server):
+def test_the_shell_client_is_killed_between_key_and_chain_and_its_program_goes_on_failing(installed, tmp_path, server):
     client = Renewer(start_of(installed, "dash"), tmp_path / "client", server.url)
     before = shims(tmp_path / "shims")
-    path = os.environ["PATH"]
-    deployed = tmp_path / "deployed"
-    program = client.program(f'cp "$1" "{deployed}"')
-    for at in range(1, 30):
-        key = client.put(server.authority, **OLD)
+    for at in (5, 6, 7):  # of key-new, chain-new, undeployed; key, chain; and back: key, chain
+        for path in client.folder.iterdir():
+            path.unlink()
+        client.put(server.authority, **OLD)
         old = client.contents()
-        client.env = {"PATH": f"{tmp_path}/shims:{path}", "KILL_AT": str(at)}
-        child = client.begin("--new-key", "--deploy", program, before=before)
+        client.env = {"PATH": f"{tmp_path}/shims:{os.environ['PATH']}", "KILL_AT": str(at)}
+        child = client.begin("--new-key", "--deploy", "false", before=before)
         child.communicate(timeout=60)
-        if child.returncode == OK:
-            break
         assert child.returncode == -signal.SIGKILL
-        assert client.chain.read_bytes() == old["chain.pem"] or client.leaf().public_key() != key.public_key()
+        assert client.fits() == (at == 6), at
         client.env = {}
-        done = client("--new-key", "--deploy", program)
-        assert done.returncode == OK, (at, done.stderr)
-        assert client.fits() and client.files() == ["chain.pem", "key.pem"], at
-        assert client.key.read_bytes() != old["key.pem"]
-        assert deployed.read_bytes() == client.chain.read_bytes(), at
-    assert 6 <= at < 29
+        assert client("--new-key", "--deploy", "false").returncode == DEPLOY_FAILED, at
+        assert (client.key.read_bytes(), client.chain.read_bytes()) == (old["key.pem"], old["chain.pem"]), at
+    done = client("--new-key", "--deploy", "true")
+    assert done.returncode == OK and client.fits() and client.files() == ["chain.pem", "key.pem"], done.stderr
 
 
 def test_each_client_mends_what_the_other_left(installed, tmp_path, server):
@@ -226,10 +219,11 @@ def test_a_read_only_folder(client, server):
     assert client.contents() == before
 
 
-@pytest.mark.parametrize("new_key", [[], ["--new-key"]], ids=["old-key", "new-key"])
-def test_a_full_disk(one_of_two, server, new_key):
-    one_of_two.put(server.authority, **OLD)
-    done = one_of_two(*new_key, before=[*APART, FULL, one_of_two.folder])
+@pytest.mark.parametrize("client, new_key", [("countersign", []), ("countersign", ["--new-key"]), ("dash", ["--new-key"])],
+                         indirect=["client"])
+def test_a_full_disk(client, server, new_key):
+    client.put(server.authority, **OLD)
+    done = client(*new_key, before=[*APART, FULL, client.folder])
     assert done.returncode == FAILED, (done.returncode, done.stderr)
     assert "written" in done.json["error"] or "made" in done.json["error"]
     left = [line for line in done.stderr.splitlines() if SIDE in line and ":" not in line]
@@ -247,35 +241,102 @@ def together(client, n, *words):
     return sorted(codes)
 
 
-def test_twenty_at_the_same_time_renew_once(one_of_two, server):
-    client = one_of_two
+def test_many_at_the_same_time_renew_once(client, server):
     client.put(server.authority, **OLD)
     count = client.folder.parent / "count"
-    assert together(client, 20, "--new-key", "--deploy", client.program(f'echo x >>"{count}"')) == [OK] + [NOTHING_DUE] * 19
+    n = 20 if client.start[0] != "dash" else 5
+    words = ["--new-key", "--deploy", client.program(f'echo x >>"{count}"')]
+    assert together(client, n, *words) == [OK] + [NOTHING_DUE] * (n - 1)
     assert len(server.asked) == 1 and count.read_text() == "x\n"
     assert client.fits() and client.files() == ["chain.pem", "key.pem"]
 
 
-def test_without_flock_the_shell_client_has_a_lock_as_well_and_a_dead_owner_loses_it(installed, tmp_path, server):
+@pytest.fixture
+def no_flock(installed, tmp_path, server):
     client = Renewer(start_of(installed, "dash"), tmp_path / "client", server.url)
     tools = tmp_path / "tools"
     tools.mkdir()
-    for name in ("openssl curl dash sh mv ln rm mkdir cat cp chmod ls sed tr cut sync grep sleep date wc sort").split():
+    for name in "openssl curl dash sh mv ln rm rmdir mkdir cat cp chmod ls sed tr cut sync grep sleep date wc sort".split():
         (tools / name).symlink_to(shutil.which(name))
     client.env = {"PATH": str(tools)}
     client.put(server.authority, **OLD)
-    lock = client.folder / ("chain.pem" + SIDE + "lock.d")
-    lock.mkdir()
+    client.lock = client.folder / ("chain.pem" + SIDE + "lock.d")
+    return client
+
+
+BOOT = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def change(tool, text):
+    program = tool.resolve()
+    tool.unlink()
+    tool.write_text(f"#!/bin/sh\nprogram={program}\n{text}\n")
+    tool.chmod(0o755)
+
+
+def test_without_flock_a_dead_owner_loses_the_lock(no_flock, server):
+    client = no_flock
+    client.lock.mkdir()
     gone = subprocess.Popen(["true"])
     gone.wait()
-    (lock / "pid").write_text(f"{gone.pid}\n")
+    (client.lock / "pid").write_text(f"{gone.pid} {BOOT}\n")
     assert together(client, 5) == [OK] + [NOTHING_DUE] * 4
     assert len(server.asked) == 1 and client.files() == ["chain.pem", "key.pem"]
-    client.put(server.authority, **OLD)
-    lock.mkdir()
-    (lock / "pid").write_text(f"{os.getpid()}\n")
-    done = client("--timeout", "1")
+
+
+OTHER_BOOT = "0f0f0f0f-0000-0000-0000-000000000000"
+
+
+@pytest.mark.parametrize("owner", [f"{os.getpid()} {OTHER_BOOT}\n", None], ids=["of-another-boot", "killed-before-it-said"])
+def test_without_flock_the_lock_does_not_stay_for_ever(no_flock, owner):
+    no_flock.lock.mkdir()
+    if owner is not None:
+        (no_flock.lock / "pid").write_text(owner)
+    assert no_flock("--timeout", "5").returncode == OK
+    assert no_flock.files() == ["chain.pem", "key.pem"]
+
+
+def test_without_flock_a_living_owner_keeps_the_lock_and_who_cannot_say_who_it_is_has_none(no_flock, tmp_path):
+    no_flock.lock.mkdir()
+    (no_flock.lock / "pid").write_text(f"{os.getpid()} {BOOT}\n")
+    done = no_flock("--timeout", "1")
     assert done.returncode == LATER and "another run" in done.json["error"]
+    shutil.rmtree(no_flock.lock)
+    change(tmp_path / "tools/mkdir", '"$program" "$@" && case $1 in *lock.d) ln -s /dev/full "$1/pid" ;; esac')
+    done = no_flock()
+    assert done.returncode == FAILED and "its lock" in done.json["error"] and not no_flock.lock.exists()
+
+
+def test_without_flock_who_is_too_late_gives_the_lock_back(no_flock, tmp_path):
+    other = f'{{ rm -rf "$1" && mkdir "$1" && echo "{os.getpid()} {BOOT}" >"$1/pid"; }}'
+    once = tmp_path / "once"
+    change(tmp_path / "tools/mv",  # another waiter was quicker: what is moved is somebody's by now
+           f'[ -e "{once}" ] || case $1 in *lock.d) : >"{once}"; {other} ;; esac; exec "$program" "$@"')
+    no_flock.lock.mkdir()
+    (no_flock.lock / "pid").write_text(f"{os.getpid()} {OTHER_BOOT}\n")
+    assert no_flock("--timeout", "1").returncode == LATER
+    assert (no_flock.lock / "pid").read_text() == f"{os.getpid()} {BOOT}\n"
+
+
+@pytest.mark.parametrize("client", ["countersign", "dash"], indirect=True)
+def test_a_lock_that_is_a_link_is_not_followed(client, server, tmp_path):
+    client.put(server.authority, **OLD)
+    (client.folder / ("chain.pem" + SIDE + "lock")).symlink_to(tmp_path / "elsewhere")
+    done = client()
+    assert done.returncode == FAILED and "lock" in done.json["error"], done.stderr
+    assert not (tmp_path / "elsewhere").exists() and not server.asked
+
+
+def test_a_user_renews_files_that_even_he_must_not_write(client, server):
+    client.put(server.authority, **OLD)
+    client.chain.chmod(0o444)
+    client.key.chmod(0o400)
+    for path in (client.folder, client.key, client.chain):
+        os.chown(path, 65534, 65534)
+    done = client("--new-key", before=["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"])
+    assert done.returncode == OK, done.stderr
+    assert client.fits() and client.files() == ["chain.pem", "key.pem"]
+    assert (client.chain.stat().st_mode & 0o777, client.key.stat().st_mode & 0o777) == (0o444, 0o400)
 
 
 # ---- Real servers ------------------------------------------------------------------------------------------------------
@@ -314,10 +375,9 @@ def test_the_program_renews_at_ca_local_with_a_moved_clock(local, tmp_path, new_
     assert (client.key.read_bytes() != key) == bool(new_key)
 
 
-@pytest.mark.parametrize("kind", KINDS[1:])
-def test_the_shell_client_renews_at_ca_local_with_a_moved_clock(installed, local, tmp_path, kind):
+def test_the_shell_client_renews_at_ca_local_with_a_moved_clock(installed, local, tmp_path):
     local.clock.move(-61 * DAY)
-    client = Renewer(start_of(installed, kind), tmp_path / "client", local.url(""))
+    client = Renewer(start_of(installed, "dash"), tmp_path / "client", local.url(""))
     assert client(name=LAB_NAME).returncode == OK  # 29 of its 90 days are left
     first = client.leaf()
     local.clock.move(61 * DAY)

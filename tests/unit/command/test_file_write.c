@@ -64,25 +64,12 @@ static void a_new_file_has_its_mode_whatever_the_umask(void **state)
     mode_t before = umask(0);
 
     (void)state;
-    assert_int_equal(file_write_new("a", "one", 3, 0600, NULL), 0);
+    assert_int_equal(file_write_replace("a", "one", 3, 0600, NULL), 0);
     holds("a", "one", 0600);
     umask(0777);
     assert_int_equal(file_write_replace("a", "two!", 4, 0644, NULL), 0);
     umask(before);
     holds("a", "two!", 0644);
-    assert_int_equal(count_files(), 1);
-}
-
-static void a_file_that_is_there_stays(void **state)
-{
-    struct cs_error err = { 0 };
-
-    (void)state;
-    assert_int_equal(file_write_replace("a", "mine", 4, 0600, NULL), 0);
-    assert_int_equal(file_write_new("a", "other", 5, 0644, &err), -1);
-    assert_int_equal(err.code, CS_ECONFIG);
-    assert_non_null(strstr(err.text, "a: cannot be written: File exists"));
-    holds("a", "mine", 0600);
     assert_int_equal(count_files(), 1);
 }
 
@@ -121,14 +108,13 @@ static void what_cannot_be_is_said_before(void **state)
     assert_int_equal(file_write_possible("d", &err), -1);
     assert_non_null(strstr(err.text, "is not a file"));
     assert_int_equal(file_write_replace("missing/b", "x", 1, 0600, &err), -1);
-    assert_int_equal(file_write_new("d/", "x", 1, 0600, &err), -1);
+    assert_int_equal(file_write_replace("d/", "x", 1, 0600, &err), -1);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_file_has_its_mode_whatever_the_umask),
-        cmocka_unit_test(a_file_that_is_there_stays),
         cmocka_unit_test(a_full_disk_leaves_the_old_file),
         cmocka_unit_test(what_cannot_be_is_said_before),
     };

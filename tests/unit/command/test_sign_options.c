@@ -79,6 +79,7 @@ static void key_and_csr_are_made_as_asked(void **state)
     struct sign_options o;
     struct cs_error err = { 0 };
     struct stat about;
+    struct sign_files files;
     struct csr csr;
     EVP_PKEY *key;
     bool made;
@@ -86,9 +87,10 @@ static void key_and_csr_are_made_as_asked(void **state)
     (void)state;
     assert_non_null(mkdtemp(folder));
     assert_int_equal(chdir(folder), 0);
+    assert_int_equal(sign_files_open(&files, "key.pem", "chain.pem", &err), 0);
     assert_int_equal(READ(&o, "--server", "https://h", "--subject", "CN=a.b,O=M\xc3\xbcller,C=IT", "--san", "c.b",
                           "--key-type", "p384"), -1);
-    key = sign_key_get(&o, &made, &err);
+    key = sign_key_get(&o, &files, &made, &err);
     assert_non_null(key);
     assert_true(made);
     assert_int_equal(stat("key.pem", &about), 0);
@@ -100,12 +102,13 @@ static void key_and_csr_are_made_as_asked(void **state)
     assert_false(csr.cn_only);
     csr_free(&csr);
     EVP_PKEY_free(key);
-    key = sign_key_get(&o, &made, &err);
+    key = sign_key_get(&o, &files, &made, &err);
     assert_false(made);
     o.key_type = "p256";
     assert_int_equal(sign_csr_make(&csr, key, &o, &err), -1);
     assert_non_null(strstr(err.text, "p384 already"));
     EVP_PKEY_free(key);
+    sign_files_close(&files);
     sign_options_free(&o);
     unlink("key.pem");
     assert_int_equal(chdir("/"), 0);
