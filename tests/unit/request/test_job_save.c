@@ -49,18 +49,37 @@ static int no_room(void *conn, struct cs_error *err)
     return cs_fail_as(err, CS_EBUSY, "storage-unavailable", "the disk is full");
 }
 
+/* In the thread that asks for it. */
+static int take_room(const struct store_conn *c, void *arg, struct cs_error *err)
+{
+    struct cs_store_ops *ops = arg;
+
+    (void)c;
+    (void)err;
+    ops->room = no_room;
+    return 0;
+}
+
+static void on_taken(void *arg, const struct cs_error *err)
+{
+    assert_null(err);
+    *(bool *)arg = true;
+}
+
 /* What is under way goes on, what is new is refused, and the CA never hears of it. */
 static void a_store_without_room_takes_no_new_order_and_ends_those_it_has(void **state)
 {
     struct cs_store_ops *ops = &instances_at(rig.instances, ROLE_STORE, 0)->plugin.store;
     char *csr = rig_csr("a.x.example"), *other = rig_csr("b.x.example");
+    bool taken = false;
 
     (void)state;
     subject("gate:go+save:order+ok");
     rig_subject(&rig, "CN=b.x.example", "x.example", "b.x.example", "ok");
     rig_post(&rig, csr, &one);
     rig_until_true(&rig, rig_at_step(&rig, "gate:go") == 1);
-    ops->room = no_room;
+    store_write(rig.store, take_room, ops, on_taken, &taken);
+    rig_until(&rig, &taken);
     rig_post(&rig, other, &two);
     rig_hurry(&rig, 5, &two.came);
     assert_int_equal(two.code, CS_EBUSY);
