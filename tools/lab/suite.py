@@ -2,7 +2,7 @@
 
     tools/test [PART …]      all parts, or those named
 
-Two parts run at a time; each is told of when it has ended. Nothing is skipped in silence: a skipped test counts as failed,
+Some parts run at a time; each is told of when it has ended. Nothing is skipped in silence: a skipped test counts as failed,
 and so does a part that could not run.
 """
 import argparse
@@ -203,12 +203,12 @@ def tools():
     return pytest(["tests/tools"], 120)
 
 
-def peers(name, *options):
+def peers(name, *options, files=("tests/peers",)):
     """The installed server against a real Pebble; builds first what may have changed since the unit tests."""
     def part():
         folder, output = build(name)
         if folder:
-            return pytest(["tests/peers", f"--build={folder}", *options], 1800)
+            return pytest([*files, f"--build={folder}", *options], 1800)
         result = Result()
         result.fail(f"the {name} build", output)
         return result
@@ -267,6 +267,11 @@ def fuzz():
     return result
 
 
+# What goes wrong: crashes, disks, memory, clocks, a CA or a DNS that is out. They wait much, so they have a part of their own.
+FAULTS = [f"tests/peers/test_{name}.py" for name in (
+    "broken_disk", "clock", "descriptors", "disk", "dns_down", "faults", "kill", "memory", "once", "outage", "privacy_kill",
+    "renew", "renew_faults", "scarce", "slow_clients", "stops")]
+WITHOUT_FAULTS = [f"--ignore={file}" for file in FAULTS]
 # Under TSan runs what has many threads at work at once; valgrind wants the plain build. The lab's own tests, how wide
 # PowerDNS's window is, and a million visits say nothing of a sanitizer's build.
 WITHOUT_VALGRIND = ["--deselect=tests/peers/test_memory.py"]
@@ -282,15 +287,16 @@ WITH_ASAN = [*WITHOUT_VALGRIND, "--deselect=tests/peers/test_lab_dns.py", "--des
              "--interleavings=60", "-k", "not window and not moved_clock and not dash and not busybox and not shell_client"]
 MANY_AT_ONCE = ["-k", "test_orders or test_stops or test_names and flood or test_issuance and exec and ten or "
                       "test_conformance and builtin", *WITHOUT_VALGRIND]
-# Two run at a time, begun in this order: one that mostly computes beside one that mostly waits for servers and clocks.
-AT_A_TIME = 2
+# So many run at a time, begun in this order: what mostly computes beside what mostly waits for servers and clocks.
+AT_A_TIME = 3
 PARTS = {
     "tools": tools,
     "lint": lint,
     "plain": unit("plain"),
     "style": style,
     "asan": unit("asan"),
-    "peers": peers("plain"),
+    "peers": peers("plain", *WITHOUT_FAULTS),
+    "faults": peers("plain", files=FAULTS),
     "tsan": unit("tsan"),
     "peers-asan": peers("asan", *WITH_ASAN),
     "peers-tsan": peers("tsan", *MANY_AT_ONCE),
