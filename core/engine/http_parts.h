@@ -65,6 +65,7 @@ struct cs_http {
     struct http_answer *answer;
     struct cs_error err; /* CS_OK: there is a whole answer */
     char curl_says[CURL_ERROR_SIZE];
+    int no_socket; /* why there was none to connect with: an errno, 0 */
 };
 
 /* Copy and check. -1 and *err; what was copied is released by http_request_free() all the same. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "base/error.h"
 #include "engine/http_parts.h"
@@ -149,6 +150,24 @@ static bool set_fixed(CURL *easy)
     return true;
 }
 
+/* curl does not tell a socket that we could not have from a host that does not answer. */
+static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct cs_http *http = arg;
+    const int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+
+    (void)purpose;
+    if (fd < 0)
+        http->no_socket = errno;
+    return fd;
+}
+
+static bool set_socket(CURL *easy, struct cs_http *http)
+{
+    return !curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) &&
+           !curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, http);
+}
+
 /* curl keeps a parsed bundle for the next connections only when it has no CAPATH: reading Debian's takes tens of ms. */
 static bool set_trust(CURL *easy, const char *ca_file)
 {
@@ -196,10 +215,10 @@ int http_request_prepare(struct cs_http *http, CURL *easy, const char *user_agen
     int64_t left_ms = http->deadline_ms - cs_now_ms();
 
     errno = 0;
-    if (!set_fixed(easy) || !set_trust(easy, http->ca_file) || !set_way(easy, http) || !set_method(easy, http) ||
-        !set_limits(easy, left_ms > 1 ? left_ms : 1) || curl_easy_setopt(easy, CURLOPT_HTTPHEADER, http->headers) ||
-        curl_easy_setopt(easy, CURLOPT_USERAGENT, user_agent) || curl_easy_setopt(easy, CURLOPT_PRIVATE, http) ||
-        curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, http->curl_says)) {
+    if (!set_fixed(easy) || !set_socket(easy, http) || !set_trust(easy, http->ca_file) || !set_way(easy, http) ||
+        !set_method(easy, http) || !set_limits(easy, left_ms > 1 ? left_ms : 1) ||
+        curl_easy_setopt(easy, CURLOPT_HTTPHEADER, http->headers) || curl_easy_setopt(easy, CURLOPT_USERAGENT, user_agent) ||
+        curl_easy_setopt(easy, CURLOPT_PRIVATE, http) || curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, http->curl_says)) {
         cs_fail(err, CS_EINTERNAL, "libcurl refuses an option: is it older than 7.88?");
         return error_blame_memory(err);
     }
@@ -228,6 +247,12 @@ static void not_trusted(struct cs_http *http, const char *why)
                 http->about.host, why);
 }
 
+/* An address family that this machine does not have is one of those the host has in vain. */
+static bool is_our_lack(int number)
+{
+    return number == EMFILE || number == ENFILE || number == ENOBUFS || number == ENOMEM;
+}
+
 static void refused_ourselves(struct cs_http *http)
 {
     if (http->answer->too_many_headers)
@@ -251,6 +276,8 @@ void http_request_failed(struct cs_http *http, CURLcode code)
                 *http->ca_file ? http->ca_file : "the system's bundle (is ca-certificates installed?)", why);
     else if (code == CURLE_COULDNT_RESOLVE_HOST)
         cs_fail(&http->err, CS_EUPSTREAM, "%s: its name has no address, or the resolver does not answer", host);
+    else if (code == CURLE_COULDNT_CONNECT && is_our_lack(http->no_socket))
+        cs_fail(&http->err, CS_EBUSY, "no socket to connect to %s with: %s", host, strerrordesc_np(http->no_socket));
     else if (code == CURLE_COULDNT_CONNECT)
         cs_fail(&http->err, CS_EUPSTREAM, "cannot connect to %s: is it running, is the port right? (%s)", host, why);
     else if (code == CURLE_GOT_NOTHING || code == CURLE_PARTIAL_FILE || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR)

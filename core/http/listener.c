@@ -46,11 +46,27 @@ static struct peer peer_of(const struct sockaddr *address, int len)
     return peer;
 }
 
+static void on_rested(void *arg)
+{
+    struct listener *listener = arg;
+
+    if (!listener->full)
+        evconnlistener_enable(listener->events);
+}
+
+/* What was closed gives its descriptor back at the end of this turn of the loop: the next client waits for that. */
+static void pause_this_turn(struct listener *listener)
+{
+    evconnlistener_disable(listener->events);
+    timer_set_in(listener->service->loop, &listener->rest, 0, on_rested, listener);
+}
+
 /* A full service closes a connection that only waits for a next request; when there is none, this client is the last one. */
 static void on_client(struct evconnlistener *events, int fd, struct sockaddr *address, int len, void *arg)
 {
     struct listener *listener = arg;
     struct service *service = listener->service;
+    const bool was_full = is_full(service);
     bool none_to_close;
 
     if (service->admit && !service->admit(fd)) {
@@ -58,22 +74,18 @@ static void on_client(struct evconnlistener *events, int fd, struct sockaddr *ad
         close(fd);
         return;
     }
-    none_to_close = is_full(service) && !connection_close_idle(service);
+    none_to_close = was_full && !connection_close_idle(service);
     listener->entry.peer = peer_of(address, len);
     connection_new(service, fd, &listener->entry);
-    if (!none_to_close)
+    if (!was_full)
         return;
+    if (!none_to_close) {
+        pause_this_turn(listener);
+        return;
+    }
     listener->full = true;
     evconnlistener_disable(events);
     service_count_connection(service, "full");
-}
-
-static void on_rested(void *arg)
-{
-    struct listener *listener = arg;
-
-    if (!listener->full)
-        evconnlistener_enable(listener->events);
 }
 
 static void on_failure(struct evconnlistener *events, void *arg)

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -197,6 +198,20 @@ static void a_server_that_is_not_there_is_told(void **state)
     close(fd);
 }
 
+static void a_socket_that_we_cannot_have_is_not_the_servers_fault(void **state)
+{
+    struct rlimit had, none;
+    int next = dup(STDERR_FILENO);
+
+    assert_true(next >= 0);
+    close(next);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &had), 0);
+    none = (struct rlimit){ .rlim_cur = (rlim_t)next, .rlim_max = had.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    failed(*state, "/", (struct cs_http_request){ .method = "GET" }, CS_EBUSY, "no socket to connect to 127.0.0.1");
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &had), 0);
+}
+
 /* ---- TLS --------------------------------------------------------------------------------------------------------- */
 
 static struct private_ca *ca, *other_ca;
@@ -304,6 +319,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_connection_that_breaks_is_told, begin, web_end),
         cmocka_unit_test_setup_teardown(a_server_that_never_answers_ends_at_the_timeout, begin, web_end),
         cmocka_unit_test_setup_teardown(a_server_that_is_not_there_is_told, begin, web_end),
+        cmocka_unit_test_setup_teardown(a_socket_that_we_cannot_have_is_not_the_servers_fault, begin, web_end),
         cmocka_unit_test_setup_teardown(a_private_ca_works_when_its_file_is_named, begin_tls, end_tls),
         cmocka_unit_test_setup_teardown(only_version_1_1_is_offered_to_a_server, begin_alpn, end_tls),
         cmocka_unit_test_setup_teardown(a_private_ca_is_not_trusted_by_itself, begin_tls, end_tls),
