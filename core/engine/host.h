@@ -9,9 +9,10 @@
 
 /* Who sees each exchange of an instance over HTTP, and may hold it back (request/ca_gate.c). */
 struct http_guard {
-    int (*admit)(void *arg, struct cs_error *err); /* -1: it is not sent, and ends with *err */
+    /* -1: it is not sent, and ends with *err. `*mark` is handed back at its end. */
+    int (*admit)(void *arg, uint64_t *mark, struct cs_error *err);
     /* Once for each that was admitted, before its caller hears; as cs_http_fn. Both NULL: it was given up, or never sent. */
-    void (*ended)(void *arg, const struct cs_http_reply *reply, const struct cs_error *err);
+    void (*ended)(void *arg, uint64_t mark, const struct cs_http_reply *reply, const struct cs_error *err);
     void *arg;
 };
 

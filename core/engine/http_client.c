@@ -130,7 +130,7 @@ static void tell_guard(struct cs_http *http, const struct cs_http_reply *reply, 
 
     http->guard = NULL;
     if (guard)
-        guard->ended(guard->arg, reply, err);
+        guard->ended(guard->arg, http->guard_mark, reply, err);
 }
 
 /* It has left its row. */
@@ -362,7 +362,7 @@ void http_client_free(struct http_client *client)
 
 static int ask_guard(struct cs_http *http, const struct http_guard *guard)
 {
-    if (guard && guard->admit(guard->arg, &http->err) < 0)
+    if (guard && guard->admit(guard->arg, &http->guard_mark, &http->err) < 0)
         return -1;
     http->guard = guard;
     return 0;

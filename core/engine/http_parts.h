@@ -48,6 +48,7 @@ struct cs_http {
     enum http_state state;
     const char *who;
     const struct http_guard *guard; /* still to be told how it ended, or NULL */
+    uint64_t guard_mark;
     cs_http_fn *done;
     void *arg;
     bool in_callback;

@@ -44,6 +44,8 @@ bool breaker_fault(struct breaker *b, int64_t now_ms, int64_t retry_after_ms, ui
     case BREAKER_HALF_OPEN:
         break;
     case BREAKER_CLOSED:
+        if (b->on_trial && now_ms - b->closed_ms >= BREAKER_TRIAL_MS)
+            breaker_order(b);
         b->fault_ms[b->faults++ % BREAKER_FAULTS] = now_ms;
         if (!is_too_much(b, now_ms))
             return false;
@@ -69,11 +71,18 @@ bool breaker_try(struct breaker *b, int64_t now_ms)
     return true;
 }
 
-void breaker_close(struct breaker *b)
+void breaker_close(struct breaker *b, int64_t now_ms)
 {
     b->state = BREAKER_CLOSED;
     b->on_trial = true;
+    b->closed_ms = now_ms;
     b->faults = 0;
+}
+
+void breaker_put_off(struct breaker *b, int64_t probe_ms)
+{
+    b->state = BREAKER_OPEN;
+    b->probe_ms = probe_ms;
 }
 
 void breaker_order(struct breaker *b)

@@ -7,8 +7,8 @@
  *                                                   +------ the probe failed ----+      each time the wait doubles
  *
  * A fault is an exchange without an answer (no connection, too slow, cut) or with a status of 500 and above. An answer of
- * any other kind ends the row of faults. After a probe that worked the CA is on trial until an order has come through: one
- * fault opens the breaker again.
+ * any other kind ends the row of faults. After a probe that worked the CA is on trial until an order has come through, or five
+ * minutes are over: one fault opens the breaker again.
  */
 #ifndef REQUEST_BREAKER_H
 #define REQUEST_BREAKER_H
@@ -20,6 +20,7 @@
 #define BREAKER_WITHIN_MS (60 * 1000)
 #define BREAKER_FIRST_MS  (15 * 1000)
 #define BREAKER_MOST_MS   (2 * 60 * 1000)
+#define BREAKER_TRIAL_MS  (5 * 60 * 1000) /* at most: perhaps nobody orders */
 /* Of a CA that names the time itself, in ms. */
 #define BREAKER_RETRY_AFTER_LEAST (5 * 1000)
 #define BREAKER_RETRY_AFTER_MOST  (60 * 60 * 1000)
@@ -32,6 +33,7 @@ struct breaker {
     int64_t fault_ms[BREAKER_FAULTS]; /* the last ones of the row, at number % BREAKER_FAULTS */
     unsigned faults;                  /* in a row */
     bool on_trial;
+    int64_t closed_ms; /* on trial: since when */
     int64_t since_ms; /* of the outage */
     int64_t probe_ms; /* open: when the next probe is due */
     int64_t wait_ms;  /* the last one, without its jitter; 0: none since it was last well */
@@ -45,7 +47,9 @@ void breaker_answer(struct breaker *b); /* the CA answered */
 /* Open, and its time has come: half-open from now on. */
 bool breaker_try(struct breaker *b, int64_t now_ms);
 /* The probe's end when it worked; one that failed is a fault. */
-void breaker_close(struct breaker *b);
+void breaker_close(struct breaker *b, int64_t now_ms);
+/* The probe said nothing: open again, with another one then. */
+void breaker_put_off(struct breaker *b, int64_t probe_ms);
 void breaker_order(struct breaker *b); /* an order came through */
 
 #endif

@@ -26,13 +26,19 @@ void ca_gate_look_soon(struct ca_gate *gate)
         timer_set_in(gate->heart->loop, &gate->soon, 0, on_soon, gate);
 }
 
+/* The first order that may pass would tell whether the CA is back. */
+static bool wants_probe(const struct ca_gate *gate)
+{
+    return gate->breaker.state == BREAKER_HALF_OPEN && !gate->ca->plugin.ca.status && !gate->probe;
+}
+
 static bool is_passable(const struct ca_gate *gate)
 {
     switch (gate->breaker.state) {
     case BREAKER_OPEN:
         return false;
     case BREAKER_HALF_OPEN:
-        return !gate->ca->plugin.ca.status && !gate->probe;
+        return wants_probe(gate);
     case BREAKER_CLOSED:
         break;
     }
@@ -60,12 +66,18 @@ static void take_off(struct ca_gate *gate, struct ca_place *place)
     gate->waiting--;
 }
 
+static void mark_passed(struct ca_place *place)
+{
+    place->passed = true;
+    place->generation = place->gate->generation;
+}
+
 bool ca_gate_join(struct ca_gate *gate, struct ca_place *place, uint64_t number, void (*pass)(void *arg), void *arg)
 {
     ca_gate_leave(place);
     *place = (struct ca_place){ .gate = gate, .number = number, .pass = pass, .arg = arg };
     if (gate->breaker.state == BREAKER_CLOSED && !gate->width) {
-        place->passed = true;
+        mark_passed(place);
         return true;
     }
     enter(gate, place);
@@ -75,7 +87,8 @@ bool ca_gate_join(struct ca_gate *gate, struct ca_place *place, uint64_t number,
 
 void ca_gate_pass(struct ca_gate *gate, struct ca_place *place)
 {
-    *place = (struct ca_place){ .gate = gate, .passed = true };
+    *place = (struct ca_place){ .gate = gate };
+    mark_passed(place);
 }
 
 void ca_gate_leave(struct ca_place *place)
@@ -101,7 +114,8 @@ static void let_pass(struct ca_gate *gate)
         struct ca_place *place = gate->first;
 
         take_off(gate, place);
-        place->passed = true;
+        mark_passed(place);
+        place->let_go = true;
         if (ca_gate_is_out(gate))
             gate->probe = place;
         place->counted = gate->width > 0;
@@ -178,9 +192,11 @@ bool ca_gate_has_passed(const struct ca_place *place)
 
 bool ca_gate_reserve(struct ca_gate *gate, struct ca_place *place)
 {
+    const bool is_probe = wants_probe(gate) && !gate->first && !gate->reserved;
+
     if (!ca_gate_is_out(gate))
         return true;
-    if (gate->waiting + gate->reserved >= (size_t)gate->heart->settings->outage_queue)
+    if (!is_probe && gate->waiting + gate->reserved >= (size_t)gate->heart->settings->outage_queue)
         return false;
     *place = (struct ca_place){ .gate = gate, .reserved = true };
     gate->reserved++;

@@ -24,7 +24,9 @@ struct ca_place {
     struct ca_place *next, *prev;
     bool reserved;      /* its order is still being stored */
     bool passed;
+    bool let_go;        /* it had waited; as the probe, or after an outage */
     bool counted;       /* one of those that were let go after an outage */
+    uint64_t generation; /* when it passed */
     uint64_t number; /* the line's order */
     void (*pass)(void *arg);
     void *arg;
@@ -49,9 +51,16 @@ void ca_gate_expect(struct ca_gate *gate);
  * its trouble came from the DNS. */
 void ca_gate_order(struct ca_place *place, int64_t took_ms, bool was_dns, const struct cs_error *err);
 
+/* Nothing is lost yet by this end of an order: its CA is out, and that is why. */
+bool ca_gate_is_why(const struct ca_gate *gate, const struct cs_error *err);
+/* The end of an order that is let go for nothing, again and again: `why`, or what the CA had done when that only says that the
+ * order was held back. */
+void ca_gate_own_error(const struct ca_gate *gate, const struct cs_error *why, struct cs_error *err);
+
 bool ca_gate_is_out(const struct ca_gate *gate);       /* open or half-open: orders wait */
 bool ca_gate_has_passed(const struct ca_place *place); /* and may go on: the CA is not out, or this order is the probe */
-/* Room in the line, until it joins or leaves. False: the CA is out, and `outage_queue` orders wait. */
+/* Room in the line, until it joins or leaves. False: the CA is out, and `outage_queue` orders wait. There is always room for
+ * the order that is to be the probe. */
 bool ca_gate_reserve(struct ca_gate *gate, struct ca_place *place);
 /* Nothing can become of an order before then, on cs_now_ms(); 0: who knows. */
 int64_t ca_gate_closed_until_ms(const struct ca_gate *gate);

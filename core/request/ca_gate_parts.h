@@ -15,10 +15,14 @@ struct ca_gate {
     struct heart *heart;
     struct instance *ca;
     struct breaker breaker;
+    uint64_t generation; /* a new one whenever the breaker opens or closes: what began in an earlier one says nothing */
     struct http_guard guard;
     bool has_exchanges;     /* its plugin uses cs_http_send(), so that its faults are seen by themselves */
     bool exchange_is_out;   /* while half-open: one at a time */
     int64_t retry_after_ms; /* while half-open: what the CA said last */
+    char fault[128];           /* why the breaker opened last */
+    bool fails_by_5xx;         /* the last answer that was no success had a status of 500 or above ... */
+    int64_t of_5xx_ms;         /* ... and this Retry-After */
     bool probe_is_out;      /* `status` was called */
     struct ca_place *probe; /* half-open: the order that is the probe */
     struct ca_place *first, *last; /* the line */

@@ -39,8 +39,10 @@ static void fault(struct ca_gate *gate, int64_t retry_after_ms, const char *what
             wait_for_probe(gate);
         return;
     }
+    gate->generation++;
     gate->width = 0;
     gate->exchange_is_out = false;
+    snprintf(gate->fault, sizeof gate->fault, "%s", what);
     if (was_probed) {
         counts_ca_probe(gate->heart->metrics, gate->ca->in.name, false);
         log_line(CS_LOG_INFO, who(gate), "", "the CA is still out, asked again in_s=%" PRId64 " orders_waiting=%zu: %s",
@@ -56,7 +58,8 @@ static void fault(struct ca_gate *gate, int64_t retry_after_ms, const char *what
 
 static void is_back(struct ca_gate *gate)
 {
-    breaker_close(&gate->breaker);
+    breaker_close(&gate->breaker, cs_now_ms());
+    gate->generation++;
     gate->exchange_is_out = false;
     counts_ca_probe(gate->heart->metrics, gate->ca->in.name, true);
     log_line(CS_LOG_INFO, who(gate), "", "the CA is back after_s=%" PRId64 " orders_waiting=%zu",
@@ -141,11 +144,12 @@ static int refuse(const struct ca_gate *gate, struct cs_error *err)
     return -1;
 }
 
-static int on_exchange(void *arg, struct cs_error *err)
+static int on_exchange(void *arg, uint64_t *mark, struct cs_error *err)
 {
     struct ca_gate *gate = arg;
 
     gate->has_exchanges = true;
+    *mark = gate->generation;
     if (gate->heart->stopping)
         return 0;
     switch (gate->breaker.state) {
@@ -162,7 +166,7 @@ static int on_exchange(void *arg, struct cs_error *err)
     return 0;
 }
 
-/* While half-open the call of `status` tells, as there are exchanges of earlier that end now. */
+/* While half-open the call of `status` tells. */
 static void exchange_fault(struct ca_gate *gate, int64_t retry_after_ms, const char *what)
 {
     if (gate->breaker.state == BREAKER_HALF_OPEN && gate->ca->plugin.ca.status)
@@ -171,13 +175,30 @@ static void exchange_fault(struct ca_gate *gate, int64_t retry_after_ms, const c
         fault(gate, retry_after_ms, what);
 }
 
-static void on_exchange_ended(void *arg, const struct cs_http_reply *reply, const struct cs_error *err)
+static void see_status(struct ca_gate *gate, const struct cs_http_reply *reply)
+{
+    if (reply->status < 400)
+        return;
+    gate->fails_by_5xx = reply->status >= 500;
+    gate->of_5xx_ms = reply->retry_after_ms;
+}
+
+/* Of an earlier generation: it tells nothing of how the CA is now; while it is out its Retry-After may be news. */
+static bool is_too_old(const struct ca_gate *gate, uint64_t generation)
+{
+    return generation != gate->generation && gate->breaker.state != BREAKER_OPEN;
+}
+
+static void on_exchange_ended(void *arg, uint64_t mark, const struct cs_http_reply *reply, const struct cs_error *err)
 {
     struct ca_gate *gate = arg;
     char what[32];
 
-    gate->exchange_is_out = false;
-    if (gate->heart->stopping)
+    if (mark == gate->generation)
+        gate->exchange_is_out = false;
+    if (reply)
+        see_status(gate, reply);
+    if (gate->heart->stopping || is_too_old(gate, mark))
         return;
     if (reply && reply->status >= 500) {
         snprintf(what, sizeof what, "it answered %d", reply->status);
@@ -196,8 +217,16 @@ struct http_guard ca_health_guard(struct ca_gate *gate)
 
 /* ---- Its orders -------------------------------------------------------------------------------------------------- */
 
+/* The exchange of another order was in its way, and may be for a while. */
+static void ask_later(struct ca_gate *gate, struct ca_place *place)
+{
+    place->let_go = false; /* it keeps its number */
+    breaker_put_off(&gate->breaker, cs_now_ms() + PROBE_LATER_MS);
+    wait_for_probe(gate);
+}
+
 /* The order that is the probe. Trouble with the DNS says nothing: the next one is asked. */
-static void on_probe_order(struct ca_gate *gate, enum word word, const struct cs_error *err)
+static void on_probe_order(struct ca_gate *gate, struct ca_place *place, enum word word, const struct cs_error *err)
 {
     gate->probe = NULL;
     if (gate->breaker.state != BREAKER_HALF_OPEN)
@@ -206,12 +235,18 @@ static void on_probe_order(struct ca_gate *gate, enum word word, const struct cs
         is_back(gate);
     else if (word == WORD_FAULT)
         fault(gate, err->retry_after_ms, err->text);
+    else if (err && strcmp(err->reason, CS_CA_OUT) == 0)
+        ask_later(gate, place);
+    else
+        ca_gate_look_soon(gate);
 }
 
-/* A limit of the CA's own: those behind go slowly. */
-static void came_through(struct ca_gate *gate, const struct cs_error *err)
+/* Where exchanges are seen, only they tell whether one that failed was answered. A limit of the CA's own: those behind go
+ * slowly. */
+static void has_ended(struct ca_gate *gate, const struct cs_error *err)
 {
-    breaker_order(&gate->breaker);
+    if (!err || !gate->has_exchanges)
+        breaker_order(&gate->breaker);
     if (gate->width && err && err->code == CS_ELIMIT)
         gate->width = 1;
     else
@@ -228,9 +263,29 @@ void ca_gate_order(struct ca_place *place, int64_t took_ms, bool was_dns, const 
     if (!err && took_ms > 0)
         gate->order_ms += (took_ms - gate->order_ms) / ORDERS_AVERAGED;
     if (gate->probe == place)
-        on_probe_order(gate, word, err);
+        on_probe_order(gate, place, word, err);
     else if (word == WORD_ANSWERED && !ca_gate_is_out(gate))
-        came_through(gate, err);
-    else if (word == WORD_FAULT && !gate->has_exchanges)
+        has_ended(gate, err);
+    else if (word == WORD_FAULT && !gate->has_exchanges && !is_too_old(gate, place->generation))
         fault(gate, err->retry_after_ms, err->text);
+}
+
+/* A 5xx may come with any problem type, and so as any code: the error has its Retry-After. */
+static bool is_of_5xx(const struct ca_gate *gate, const struct cs_error *err)
+{
+    return gate->fails_by_5xx && err->retry_after_ms == gate->of_5xx_ms && (err->code == CS_ELIMIT || err->retry_after_ms > 0);
+}
+
+bool ca_gate_is_why(const struct ca_gate *gate, const struct cs_error *err)
+{
+    if (strcmp(err->reason, CS_CA_OUT) == 0)
+        return true;
+    return ca_gate_is_out(gate) && (err->code == CS_EUPSTREAM || err->code == CS_ETIMEDOUT || is_of_5xx(gate, err));
+}
+
+void ca_gate_own_error(const struct ca_gate *gate, const struct cs_error *why, struct cs_error *err)
+{
+    *err = *why;
+    if (strcmp(why->reason, CS_CA_OUT) == 0)
+        cs_fail_as(err, CS_EUPSTREAM, "ca-unavailable", "the CA failed each time that this order was let go: %s", gate->fault);
 }

@@ -52,6 +52,11 @@ int job_add(struct job *job, struct cs_error *err)
     return 0;
 }
 
+void job_go_behind(struct job *job)
+{
+    job->number = ++job->heart->jobs->made;
+}
+
 static void take_off_trees(struct jobs *jobs, struct job *job)
 {
     tdelete(job, &jobs->by_id, compare_ids);

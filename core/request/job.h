@@ -66,6 +66,7 @@ struct job {
     char progress[32]; /* what cs_op_step() said last, for the client that waits */
     int64_t step_began_ms; /* on cs_now_ms(): for counts.c */
     int64_t attempts;
+    int returns; /* to the line before its CA after it was let go */
     bool ca_was_asked;     /* the plugin was called for it, in this run or maybe an earlier one */
     bool pausing;          /* in JOB_QUEUED, without a place in any line: see job_stays_open() */
     int64_t pause_ms;      /* the last one; 0: none yet */
@@ -117,6 +118,7 @@ struct job *job_make(struct heart *heart, struct subject_row *row, struct instan
                      struct cs_error *err);
 int job_add(struct job *job, struct cs_error *err);
 void job_free(struct job *job);
+void job_go_behind(struct job *job); /* from now on its number is that of a newcomer */
 void job_attach(struct job *job, struct job_waiter *waiter);
 void job_tell(struct job *job, const struct job_news *news); /* every waiter hears, and leaves */
 void job_tell_stored(struct job *job);                       /* those hear for whom stored_is_enough */
@@ -131,7 +133,7 @@ void job_end_unstored(struct job *job, const struct cs_error *err);
 bool job_line_has_room(struct job *job);                     /* job_line.c: false: those who wait have heard why not */
 int job_line_join(struct job *job, struct cs_error *err);    /* to its turn: the CA's gate, its names, its zone */
 int job_line_rejoin(struct job *job, struct cs_error *err);  /* one of an earlier run; that the CA knows does not wait */
-void job_line_return(struct job *job);                       /* its CA is out: it waits where it stood when it was new */
+void job_line_return(struct job *job);                       /* its CA is out: it waits where its number says */
 void job_line_out(struct heart *heart, const struct ca_gate *gate); /* for the jobs of a CA that is out */
 void job_turn(void *arg);                                    /* job_run.c: the zone is ours */
 void job_fail(struct job *job, const struct cs_error *err);  /* job_run.c: it ends with this */

@@ -20,6 +20,7 @@
 #define PAUSE_FIRST_MS  1000
 #define PAUSE_MOST_MS   (5 * 60 * 1000)
 #define MAX_STARTS_ANEW 3
+#define MAX_RETURNS     3 /* after outages */
 
 static void sign(struct job *job);
 
@@ -326,13 +327,27 @@ static void measure(struct job *job, const struct op_result *result)
 /* Nothing is lost yet: it goes on where it is when the CA is back. */
 static bool may_wait_for_ca(const struct job *job, const struct cs_error *err)
 {
-    if (strcmp(err->reason, CS_CA_OUT) == 0)
-        return true;
-    return ca_gate_is_out(job->gate) && !job->unseen && (err->code == CS_EUPSTREAM || err->code == CS_ETIMEDOUT);
+    return ca_gate_is_why(job->gate, err) && (!job->unseen || strcmp(err->reason, CS_CA_OUT) == 0);
+}
+
+/* Perhaps it is this order that the CA cannot stand: it is let go often enough, after others, and no more. */
+static bool returns_too_often(struct job *job)
+{
+    if (job->ca_place.let_go)
+        job_go_behind(job);
+    job->returns += job->ca_place.let_go && job->ca_place.counted;
+    return job->returns > MAX_RETURNS && !finalize_was_sent(job);
 }
 
 static void wait_for_ca(struct job *job, const struct cs_error *why)
 {
+    struct cs_error err;
+
+    if (returns_too_often(job)) {
+        ca_gate_own_error(job->gate, why, &err);
+        job_fail(job, &err);
+        return;
+    }
     log_line(CS_LOG_INFO, LOG_WHO, job->id, "order waits for its CA zone=%s ca=%s: %s", job->row->zone, job->ca->in.name,
              why->text);
     challenges_release(job->heart->challenges, job);

@@ -250,21 +250,22 @@ struct guarded {
     int admitted, replies, errors, given_up;
 };
 
-static int admit(void *arg, struct cs_error *err)
+static int admit(void *arg, uint64_t *mark, struct cs_error *err)
 {
     struct guarded *seen = arg;
 
     if (seen->refuses)
         return cs_fail_as(err, CS_EBUSY, CS_CA_OUT, "not now");
-    seen->admitted++;
+    *mark = (uint64_t)++seen->admitted;
     return 0;
 }
 
-static void see_end(void *arg, const struct cs_http_reply *reply, const struct cs_error *err)
+static void see_end(void *arg, uint64_t mark, const struct cs_http_reply *reply, const struct cs_error *err)
 {
     struct guarded *seen = arg;
 
     assert_false(reply && err);
+    assert_int_equal(mark, seen->admitted); /* one at a time here */
     seen->replies += reply != NULL;
     seen->errors += err != NULL;
     seen->given_up += !reply && !err;

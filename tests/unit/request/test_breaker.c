@@ -154,7 +154,7 @@ static void a_probe_that_works_closes_it_on_trial(void **state)
     (void)state;
     half_open_it();
     now_ms = b.probe_ms;
-    breaker_close(&b);
+    breaker_close(&b, now_ms);
     assert_int_equal(b.state, BREAKER_CLOSED);
     breaker_answer(&b); /* answers alone do not end the trial */
     assert_true(breaker_fault(&b, now_ms, 0, 0));
@@ -169,11 +169,41 @@ static void an_order_that_came_through_ends_the_trial(void **state)
     (void)state;
     half_open_it();
     now_ms = b.probe_ms;
-    breaker_close(&b);
+    breaker_close(&b, now_ms);
     breaker_order(&b);
     assert_true(breaker_fault(&b, faults(BREAKER_FAULTS - 1, now_ms, 1), 0, 0));
     assert_int_equal(b.probe_ms, now_ms + 4 + BREAKER_FIRST_MS); /* and the wait begins anew */
     assert_int_equal(b.since_ms, now_ms + 4);
+}
+
+static void some_quiet_minutes_end_the_trial(void **state)
+{
+    int64_t now_ms;
+
+    (void)state;
+    half_open_it();
+    now_ms = b.probe_ms;
+    breaker_close(&b, now_ms);
+    assert_false(breaker_fault(&b, now_ms + BREAKER_TRIAL_MS, 0, 0));
+    b = (struct breaker){ 0 };
+    half_open_it();
+    now_ms = b.probe_ms;
+    breaker_close(&b, now_ms);
+    assert_true(breaker_fault(&b, now_ms + BREAKER_TRIAL_MS - 1, 0, 0));
+}
+
+static void a_probe_that_said_nothing_is_put_off_and_the_wait_stays(void **state)
+{
+    int64_t then_ms;
+
+    (void)state;
+    half_open_it();
+    then_ms = b.probe_ms + 1000;
+    breaker_put_off(&b, then_ms);
+    assert_false(breaker_try(&b, then_ms - 1));
+    assert_true(breaker_try(&b, then_ms));
+    assert_true(breaker_fault(&b, then_ms, 0, 0));
+    assert_int_equal(b.probe_ms, then_ms + 2 * BREAKER_FIRST_MS);
 }
 
 #define TEST(f) cmocka_unit_test_setup(f, set_up)
@@ -192,6 +222,8 @@ int main(void)
         TEST(a_fault_while_open_may_put_the_probe_off_but_never_forward),
         TEST(a_probe_that_works_closes_it_on_trial),
         TEST(an_order_that_came_through_ends_the_trial),
+        TEST(some_quiet_minutes_end_the_trial),
+        TEST(a_probe_that_said_nothing_is_put_off_and_the_wait_stays),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
