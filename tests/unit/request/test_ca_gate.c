@@ -305,12 +305,20 @@ static void the_time_before_the_gate_is_not_the_order_s(void **state)
     assert_int_equal(rig_count(&rig, "certificate"), 1);
 }
 
+static void status_is_bad(void *self, struct cs_op *op)
+{
+    (void)self;
+    cs_op_err(op, &(struct cs_error){ .code = CS_EUPSTREAM, .text = "still out" });
+}
+
+/* The CA is never asked for it, not even as the probe. */
 static void it_does_not_wait_for_ever(void **state)
 {
     struct rig_answer *answer;
 
     (void)state;
     go_out();
+    instances_at(rig.instances, ROLE_CA, 0)->plugin.ca.status = status_is_bad;
     answer = post("a.x.example", INT64_C(48) * HOUR_MS, false);
     rig_until_true(&rig, rig_in_phase(&rig, JOB_QUEUED) == 2);
     rig_hurry_until(&rig, HOUR_MS, answer->came);
