@@ -2,7 +2,6 @@
 gets a chain, when it does not the documented problem; what it still serves is taken away once it is back, also after our own
 restart."""
 import concurrent.futures
-import socket
 import threading
 import time
 
@@ -12,9 +11,8 @@ from bind import Bind
 from chain import check_chain
 from chaos import Chaos
 from moved import MovedClock
-from ports import free_port
 from powerdns import PowerDns
-from relay import HttpRelay
+from relay import HttpRelay, UdpRelay
 from scene import NAME, ZONE
 from test_dns_pdns import wait_until
 from test_faults import documented, read
@@ -23,42 +21,6 @@ OTHER = f"api.{ZONE}"
 OWNERS = [f"_acme-challenge.{name}." for name in (NAME, OTHER)]
 JOB_DEADLINE_S = 15 * 60
 UPDATE = 5  # the opcode, RFC 2136 1.3
-
-
-class UpdateRelay:
-    """Passes DNS messages on, and calls `after_update()` behind each answered UPDATE. The server may be down."""
-
-    def __init__(self, upstream_port, after_update):
-        self.upstream, self.after_update, self.port = ("127.0.0.1", upstream_port), after_update, free_port()
-        self._over = False
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", self.port))
-        self._socket.settimeout(0.05)
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def stop(self):
-        self._over = True
-        self._thread.join()
-        self._socket.close()
-
-    def _run(self):
-        while not self._over:
-            try:
-                request, asker = self._socket.recvfrom(65535)
-            except TimeoutError:
-                continue
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as up:
-                up.settimeout(0.5)
-                up.connect(self.upstream)
-                try:
-                    up.send(request)
-                    reply = up.recv(65535)
-                except OSError:
-                    continue
-            if request[2] >> 3 & 15 == UPDATE:
-                self.after_update()
-            self._socket.sendto(reply, asker)
 
 
 class Backend:
@@ -72,7 +34,7 @@ class Backend:
             self.relay = HttpRelay(self.server.api_port, lambda moment, method, _: self.written((moment, method)))
             self.block = self.server.instance(api=self.relay.url, timeout="1s")
         else:
-            self.relay = UpdateRelay(self.server.port, lambda: self.written(("after", "PATCH")))
+            self.relay = UdpRelay(self.server.port, self.answered)
             self.block = self.server.instance(timeout="1s")
         if kind == "rfc2136":
             self.block["servers"] = [f"127.0.0.1:{self.relay.port}"]
@@ -86,6 +48,10 @@ class Backend:
             self.armed = False
             self.server.kill()
             self.died.set()
+
+    def answered(self, request):
+        if request[2] >> 3 & 15 == UPDATE:
+            self.written(("after", "PATCH"))
 
     def values(self):
         return [self.server.txt(owner) for owner in OWNERS]

@@ -13,9 +13,11 @@ Exchange = collections.namedtuple("Exchange", "method began ended status")  # se
 
 
 class UdpRelay:
-    """Between dns-rfc2136 and a server. `requests` are the messages that went by, as they were sent."""
+    """Between dns-rfc2136 and a server, which may be down. `requests` are the messages that went by, as they were sent;
+    `act(request)` is called when the server has answered one, before the answer goes on."""
 
-    def __init__(self, upstream_port):
+    def __init__(self, upstream_port, act=None):
+        self.act = act or (lambda request: None)
         self.upstream = ("127.0.0.1", upstream_port)
         self.port = free_port()
         self.requests = []
@@ -39,9 +41,15 @@ class UdpRelay:
                 continue
             self.requests.append(request)
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as up:
-                up.settimeout(5)
-                up.sendto(request, self.upstream)
-                self._socket.sendto(up.recv(65535), asker)
+                up.settimeout(0.5)
+                up.connect(self.upstream)
+                try:
+                    up.send(request)
+                    reply = up.recv(65535)
+                except OSError:
+                    continue
+            self.act(request)
+            self._socket.sendto(reply, asker)
 
 
 class HttpRelay:
