@@ -20,9 +20,7 @@ struct ca_gate {
     bool has_exchanges;     /* its plugin uses cs_http_send(), so that its faults are seen by themselves */
     bool exchange_is_out;   /* while half-open: one at a time */
     int64_t retry_after_ms; /* while half-open: what the CA said last */
-    char fault[128];           /* why the breaker opened last */
-    bool fails_by_5xx;         /* the last answer that was no success had a status of 500 or above ... */
-    int64_t of_5xx_ms;         /* ... and this Retry-After */
+    char fault[128];        /* why the breaker opened last */
     bool probe_is_out;      /* `status` was called */
     struct ca_place *probe; /* half-open: the order that is the probe */
     struct ca_place *first, *last; /* the line */

@@ -175,14 +175,6 @@ static void exchange_fault(struct ca_gate *gate, int64_t retry_after_ms, const c
         fault(gate, retry_after_ms, what);
 }
 
-static void see_status(struct ca_gate *gate, const struct cs_http_reply *reply)
-{
-    if (reply->status < 400)
-        return;
-    gate->fails_by_5xx = reply->status >= 500;
-    gate->of_5xx_ms = reply->retry_after_ms;
-}
-
 /* Of an earlier generation: it tells nothing of how the CA is now; while it is out its Retry-After may be news. */
 static bool is_too_old(const struct ca_gate *gate, uint64_t generation)
 {
@@ -196,8 +188,6 @@ static void on_exchange_ended(void *arg, uint64_t mark, const struct cs_http_rep
 
     if (mark == gate->generation)
         gate->exchange_is_out = false;
-    if (reply)
-        see_status(gate, reply);
     if (gate->heart->stopping || is_too_old(gate, mark))
         return;
     if (reply && reply->status >= 500) {
@@ -270,17 +260,11 @@ void ca_gate_order(struct ca_place *place, int64_t took_ms, bool was_dns, const 
         fault(gate, err->retry_after_ms, err->text);
 }
 
-/* A 5xx may come with any problem type, and so as any code: the error has its Retry-After. */
-static bool is_of_5xx(const struct ca_gate *gate, const struct cs_error *err)
-{
-    return gate->fails_by_5xx && err->retry_after_ms == gate->of_5xx_ms && (err->code == CS_ELIMIT || err->retry_after_ms > 0);
-}
-
 bool ca_gate_is_why(const struct ca_gate *gate, const struct cs_error *err)
 {
     if (strcmp(err->reason, CS_CA_OUT) == 0)
         return true;
-    return ca_gate_is_out(gate) && (err->code == CS_EUPSTREAM || err->code == CS_ETIMEDOUT || is_of_5xx(gate, err));
+    return ca_gate_is_out(gate) && (err->code == CS_EUPSTREAM || err->code == CS_ETIMEDOUT);
 }
 
 void ca_gate_own_error(const struct ca_gate *gate, const struct cs_error *why, struct cs_error *err)

@@ -214,7 +214,7 @@ static void read_failure(struct failure *failure, const struct cs_http_reply *ht
         failure->problem = http->body;
         failure->problem_len = http->body_len;
         problem_read(&failure->err, problem, "the CA says");
-        if (!types[failure->type].code) {
+        if (!types[failure->type].code || http->status >= 500) { /* Let's Encrypt is down for maintenance as `rateLimited` */
             failure->err.code = by_status.code;
             memcpy(failure->err.reason, by_status.reason, sizeof by_status.reason);
         }

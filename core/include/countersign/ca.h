@@ -61,8 +61,7 @@ struct cs_ca_ops {
     bool blocking;
 
     /* Get a certificate for `order`; ends with cs_op_ok_chain() or cs_op_err(). While the CA is out (CS_CA_OUT of http.h) the
-     * core keeps an order that ends with that, CS_EUPSTREAM, CS_ETIMEDOUT, or the Retry-After of a 5xx, and goes on with it
-     * later. */
+     * core keeps an order that ends with that, CS_EUPSTREAM or CS_ETIMEDOUT, and goes on with it later. */
     void (*sign)(void *self, const struct cs_order *order, struct cs_op *op);
 
     /* Go on with an order that an earlier run of the server left at a saved step. A step it does not know ends with

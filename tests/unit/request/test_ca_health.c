@@ -218,29 +218,7 @@ static void an_outage_alone_gives_no_order_up(void **state)
     assert_false(first->came);
 }
 
-/* ---- A limit that is none ---- */
-
-static void a_limit_with_a_5xx_is_a_fault_and_its_order_waits(void **state)
-{
-    struct rig_answer *answer;
-
-    (void)state;
-    rig_subject(&rig, "CN=a.x.example", "x.example", ".x.example", "fail:5"); /* CS_ELIMIT */
-    for (int i = 1; i < BREAKER_FAULTS; i++) {
-        end(begin(), 503);
-        answer = post("a.x.example");
-        rig_until(&rig, &answer->came);
-        assert_int_equal(answer->code, CS_ELIMIT);
-    }
-    rig_subject(&rig, "CN=a.x.example", "x.example", ".x.example", "gate:go+fail:5");
-    answer = post("a.x.example");
-    rig_until_true(&rig, rig_at_step(&rig, "gate:go") == 1);
-    end(begin(), 503);
-    assert_true(ca_gate_is_out(gate()));
-    rig_open_gate(&rig, "go");
-    rig_until_true(&rig, rig_in_phase(&rig, JOB_QUEUED) == 1);
-    assert_false(answer->came);
-}
+/* ---- A limit ---- */
 
 static void a_limit_of_its_own_ends_the_order_while_the_ca_is_out(void **state)
 {
@@ -353,7 +331,6 @@ int main(void)
         TEST(what_was_held_back_last_ends_as_the_ca_failed_before),
         TEST(one_whose_finalize_was_sent_is_never_given_up),
         TEST(an_outage_alone_gives_no_order_up),
-        TEST(a_limit_with_a_5xx_is_a_fault_and_its_order_waits),
         TEST(a_limit_of_its_own_ends_the_order_while_the_ca_is_out),
         TEST(the_end_of_an_exchange_from_before_the_outage_is_no_fault_of_the_trial),
         TEST(while_half_open_one_exchange_is_let_through_whatever_ends_of_earlier),
