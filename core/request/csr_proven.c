@@ -4,10 +4,8 @@
  */
 #include "request/csr_proven.h"
 
-#include <pthread.h>
 #include <string.h>
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uint8_t proven[CSR_PROVEN_MOST][32];
 
 static uint8_t *place_of(const uint8_t sha256[32])
@@ -17,17 +15,10 @@ static uint8_t *place_of(const uint8_t sha256[32])
 
 bool csr_proven(const uint8_t sha256[32])
 {
-    bool is;
-
-    pthread_mutex_lock(&lock);
-    is = memcmp(place_of(sha256), sha256, 32) == 0;
-    pthread_mutex_unlock(&lock);
-    return is;
+    return memcmp(place_of(sha256), sha256, 32) == 0;
 }
 
 void csr_proven_note(const uint8_t sha256[32])
 {
-    pthread_mutex_lock(&lock);
     memcpy(place_of(sha256), sha256, 32);
-    pthread_mutex_unlock(&lock);
 }

@@ -1,6 +1,6 @@
 /*
  * Which CSRs have proven before that their sender holds the key: whoever posts the same bytes again to get the stored chain is
- * served without a public-key operation, which would cost three quarters of the time. Called by csr.c; any thread may.
+ * served without a public-key operation, which would cost three quarters of the time. Called by csr.c, on the loop.
  */
 #ifndef REQUEST_CSR_PROVEN_H
 #define REQUEST_CSR_PROVEN_H

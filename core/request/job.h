@@ -68,7 +68,7 @@ struct job {
     int64_t attempts;
     int returns; /* to the line before its CA after it was let go */
     bool ca_was_asked;     /* the plugin was called for it, in this run or maybe an earlier one */
-    bool pausing;          /* in JOB_QUEUED, without a place in any line: see job_stays_open() */
+    bool pausing;          /* in JOB_QUEUED, without a place in any line: see job_give_up() */
     int64_t pause_ms;      /* the last one; 0: none yet */
     int64_t created_ms, deadline_ms, keep_until_ms; /* wall clock: only for what is stored */
     int64_t began_ms, end_by_ms;                    /* the same on cs_now_ms(), which nobody sets: what counts while it runs */
@@ -137,8 +137,8 @@ void job_line_return(struct job *job);                       /* its CA is out: i
 void job_line_out(struct heart *heart, const struct ca_gate *gate); /* for the jobs of a CA that is out */
 void job_turn(void *arg);                                    /* job_run.c: the zone is ours */
 void job_fail(struct job *job, const struct cs_error *err);  /* job_run.c: it ends with this */
-/* True: finalize was sent and what came in its way may pass; so it is not failed, and the CA is asked again after a pause. */
-bool job_stays_open(struct job *job, const struct cs_error *err); /* job_run.c */
+/* job_run.c: the same, unless finalize was sent and what came in its way may pass: then the CA is asked again after a pause. */
+void job_give_up(struct job *job, const struct cs_error *err);
 void job_suspend(struct job *job);                           /* the server stops: it stays as it is stored */
 void job_end(struct job *job);                               /* gives its turn back; frees it when nothing needs it any more */
 void job_leave_lines(struct job *job);                       /* its names and its zone are free for the next; harmless twice */

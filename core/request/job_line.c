@@ -26,8 +26,7 @@ static void on_deadline(void *arg)
 
     cs_fail_as(&err, CS_ETIMEDOUT, "queue-timed-out",
                "the orders before this one in its zone, or for its names, took too long; try again");
-    if (!job_stays_open(arg, &err))
-        job_fail(arg, &err);
+    job_give_up(arg, &err);
 }
 
 /* None that has a zone's turn waits for its names': so the two lines never wait for each other. */
@@ -37,7 +36,7 @@ static void on_names_turn(void *arg)
     struct cs_error err;
 
     if (turn_join(job->heart->zone_turns, job->row->zone, job->row->parallel, &job->zone_place, job_turn, job, &err) < 0)
-        job_fail(job, &err);
+        job_give_up(job, &err);
 }
 
 /* CAs hand the same order to whoever asks for the same names on one account while that is open: with two keys at once, one of
@@ -78,8 +77,8 @@ static void on_passed(void *arg)
 
     job->deadline_ms = cs_wall_ms() + most_ms;
     job->end_by_ms = cs_now_ms() + most_ms;
-    if (join_names(job, &err) < 0 && !job_stays_open(job, &err))
-        job_fail(job, &err);
+    if (join_names(job, &err) < 0)
+        job_give_up(job, &err);
 }
 
 /* An order that the CA has already stays for as long as the CA is out: it may have a certificate. */
@@ -121,7 +120,7 @@ void job_line_return(struct job *job)
     job->progress[0] = '\0';
     counts_step(job, NULL);
     if (job_line_join(job, &err) < 0)
-        job_fail(job, &err);
+        job_give_up(job, &err);
 }
 
 /* ---- The CA is out ---- */

@@ -75,7 +75,7 @@ int job_revive(struct heart *heart, const struct cs_job *stored, struct subject_
     step_reached(STEP_RESUMING, job->id);
     job->phase = JOB_QUEUED;
     counts_step(job, NULL);
-    if (job_line_rejoin(job, err) < 0 && !job_stays_open(job, err))
-        job_fail(job, err);
+    if (job_line_rejoin(job, err) < 0)
+        job_give_up(job, err);
     return 0;
 }

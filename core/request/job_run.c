@@ -16,7 +16,6 @@
 
 #define LOG_WHO         "job"
 #define STORE_AGAIN_MS  1000
-#define SIGN_AGAIN_MS   1000
 #define PAUSE_FIRST_MS  1000
 #define PAUSE_MOST_MS   (5 * 60 * 1000)
 #define MAX_STARTS_ANEW 3
@@ -27,30 +26,6 @@ static void sign(struct job *job);
 static bool finalize_was_sent(const struct job *job)
 {
     return strncmp(job->step, "finalize", strlen("finalize")) == 0;
-}
-
-/* ---- Not now, for want of something of our own ---- */
-
-static void sign_again(void *arg)
-{
-    struct job *job = arg;
-
-    if (job->heart->stopping)
-        job_suspend(job);
-    else
-        sign(job);
-}
-
-/* The CA may have issued, which counts against its limits, and what failed is memory or the store: the plugin goes on at its
- * saved step, as after a start. True: it will. */
-static bool goes_on_later(struct job *job, const struct cs_error *err)
-{
-    if (err->code != CS_EBUSY || !finalize_was_sent(job) || cs_now_ms() + SIGN_AGAIN_MS >= job->end_by_ms)
-        return false;
-    log_line(CS_LOG_WARN, LOG_WHO, job->id, "order goes on in a moment zone=%s step=%s: %s", job->row->zone, job->step,
-             err->text);
-    timer_set_in(job->heart->loop, &job->timer, SIGN_AGAIN_MS, sign_again, job);
-    return true;
 }
 
 /* ---- Not now, though the CA may have issued ---- */
@@ -86,11 +61,11 @@ static void ask_again(void *arg)
         rc = cs_fail(&err, CS_ETIMEDOUT, "the CA's plugin has not finished the call that was cancelled");
     else
         rc = job_line_rejoin(job, &err);
-    if (rc < 0 && !job_stays_open(job, &err))
-        job_fail(job, &err);
+    if (rc < 0)
+        job_give_up(job, &err);
 }
 
-bool job_stays_open(struct job *job, const struct cs_error *err)
+static bool stays_open(struct job *job, const struct cs_error *err)
 {
     const int64_t pause_ms = next_pause_ms(job, err);
     const int64_t latest_ms = job->began_ms + job->heart->settings->outage_wait_ms;
@@ -208,8 +183,7 @@ static void accept_chain(struct job *job, const struct cs_chain *chain)
 
     job->pausing = false;
     if (take_chain(job, chain, &err) < 0) {
-        if (!goes_on_later(job, &err) && !job_stays_open(job, &err))
-            job_fail(job, &err);
+        job_give_up(job, &err);
         return;
     }
     step_reached(STEP_COMMITTING, job->id);
@@ -271,6 +245,11 @@ void job_fail(struct job *job, const struct cs_error *err)
     store_end(job);
 }
 
+void job_give_up(struct job *job, const struct cs_error *err)
+{
+    if (!stays_open(job, err))
+        job_fail(job, err);
+}
 
 static void start_anew(struct job *job, const struct cs_error *why)
 {
@@ -386,10 +365,8 @@ static void on_signed(void *arg, const struct op_result *result)
         start_anew(job, result->err);
     else if (result->err && !result->cancelled && may_wait_for_ca(job, result->err))
         wait_for_ca(job, result->err);
-    else if (result->err && (goes_on_later(job, result->err) || job_stays_open(job, result->err)))
-        return;
     else if (result->err)
-        job_fail(job, result->err);
+        job_give_up(job, result->err);
     else
         job_fail(job, &(struct cs_error){ .code = CS_EINTERNAL, .text = "the CA plugin finished without a chain" });
 }
@@ -433,8 +410,7 @@ static void sign(struct job *job)
     job->op = instance_sign(job->ca, &call, &err);
     if (!job->op) {
         job->op_is_out = false;
-        if (!goes_on_later(job, &err) && !job_stays_open(job, &err))
-            job_fail(job, &err);
+        job_give_up(job, &err);
     }
 }
 
