@@ -1,6 +1,6 @@
 /*
- * Listening sockets: made, or inherited by LISTEN_FDS (sd_listen_fds(3)). Used by listens.c and command/serve.c before
- * privileges drop.
+ * Listening sockets: made, or inherited by LISTEN_FDS (sd_listen_fds(3)). Used by listens.c and command/serve_listeners.c
+ * before privileges drop.
  */
 #include "engine/sockets.h"
 

@@ -1,6 +1,6 @@
 /*
  * Listening sockets: bound at the start, before privileges drop, and kept. Sockets inherited by LISTEN_FDS are matched by type
- * and address. Used by command/serve.c for `listen`, `admin` and the control socket, and behind
+ * and address. Used by command/serve_listeners.c and serve_control.c, and behind
  * cs_listen().
  */
 #ifndef ENGINE_SOCKETS_H

@@ -130,6 +130,13 @@ void listener_expect_proxy_header(struct listener *listener)
     listener->entry.proxy_header = true;
 }
 
+void listener_set_tls(struct listener *listener, SSL_CTX *tls)
+{
+    SSL_CTX_up_ref(tls);
+    SSL_CTX_free(listener->entry.tls);
+    listener->entry.tls = tls;
+}
+
 void listener_room(struct listener *listener)
 {
     if (!listener->full || is_full(listener->service))

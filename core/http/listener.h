@@ -1,6 +1,6 @@
 /*
  * A listening socket: accepts clients for a service. When the service is full, or the process has no file descriptors left, it
- * rests instead of spinning. Made by server.c.
+ * rests instead of spinning. Made by server.c; command/serve_listeners.c changes its certificate.
  */
 #ifndef HTTP_LISTENER_H
 #define HTTP_LISTENER_H
@@ -17,6 +17,10 @@ struct listener *listener_new(struct service *service, int fd, SSL_CTX *tls, str
 
 /* Every client must begin with a PROXY header, version 2: who does not is not served. */
 void listener_expect_proxy_header(struct listener *listener);
+
+/* Clients that come from now on get this context; connections that are there keep theirs. Of a listener that has one already;
+ * holds a reference. */
+void listener_set_tls(struct listener *listener, SSL_CTX *tls);
 
 /* A connection of the service has ended. */
 void listener_room(struct listener *listener);

@@ -110,36 +110,49 @@ void http_server_on_ready(struct http_server *server, admin_ready_fn *ask, void 
     server->ask_arg = arg;
 }
 
-static int listen_for(struct http_server *server, struct service *service, int fd, SSL_CTX *tls, struct cs_error *err)
+static struct listener *listen_for(struct http_server *server, struct service *service, int fd, SSL_CTX *tls,
+                                   struct cs_error *err)
 {
     struct listener **more = realloc(server->listeners, (server->n_listeners + 1) * sizeof *more);
     struct listener *listener;
 
     if (!more) {
         close(fd);
-        return cs_fail(err, CS_EBUSY, "cannot listen: no memory");
+        cs_fail(err, CS_EBUSY, "cannot listen: no memory");
+        return NULL;
     }
     server->listeners = more;
     listener = listener_new(service, fd, tls, err);
-    if (!listener)
-        return -1;
-    more[server->n_listeners++] = listener;
-    return 0;
+    if (listener)
+        more[server->n_listeners++] = listener;
+    return listener;
 }
 
-int http_server_listen(struct http_server *server, int fd, SSL_CTX *tls, enum http_listen what, struct cs_error *err)
+struct listener *http_server_listen(struct http_server *server, int fd, SSL_CTX *tls, enum http_listen what,
+                                    struct cs_error *err)
 {
-    if (listen_for(server, what == HTTP_ADMIN ? &server->admin_service : &server->public_service, fd, tls, err) < 0)
-        return -1;
-    if (what == HTTP_PROXY_HEADERS)
-        listener_expect_proxy_header(server->listeners[server->n_listeners - 1]);
-    return 0;
+    struct service *service = what == HTTP_ADMIN ? &server->admin_service : &server->public_service;
+    struct listener *listener = listen_for(server, service, fd, tls, err);
+
+    if (listener && what == HTTP_PROXY_HEADERS)
+        listener_expect_proxy_header(listener);
+    return listener;
+}
+
+void http_server_unlisten(struct http_server *server, struct listener *listener)
+{
+    size_t i = 0;
+
+    while (server->listeners[i] != listener)
+        i++;
+    server->listeners[i] = server->listeners[--server->n_listeners];
+    listener_free(listener);
 }
 
 int http_server_control(struct http_server *server, int fd, const struct control *control, struct cs_error *err)
 {
     server->control = *control;
-    return listen_for(server, &server->control_service, fd, NULL, err);
+    return listen_for(server, &server->control_service, fd, NULL, err) ? 0 : -1;
 }
 
 static void close_listeners(struct http_server *server)

@@ -18,6 +18,7 @@
 #include "engine/metrics.h"
 #include "http/admin.h"
 #include "http/control.h"
+#include "http/listener.h"
 #include "http/tls.h"
 #include "request/request.h"
 
@@ -47,11 +48,16 @@ struct http_server *http_server_new(struct loop *loop, struct heart *heart, stru
 /* What /readyz asks. Until this is called, the server is ready. While it drains, it is not. */
 void http_server_on_ready(struct http_server *server, admin_ready_fn *ask, void *arg);
 
-/* Accept clients on a bound, listening socket, which is the server's from now on, even on failure. `tls` NULL: plain HTTP; the
- * server takes a reference of its own. -1: no memory. */
-int http_server_listen(struct http_server *server, int fd, SSL_CTX *tls, enum http_listen what, struct cs_error *err);
+/* Accept clients on a bound, listening socket, which is the server's from now on, even on failure. `tls` NULL: plain HTTP;
+ * the server takes a reference of its own. The listener lives until http_server_unlisten(), http_server_drain() or
+ * http_server_free(). NULL: no memory. */
+struct listener *http_server_listen(struct http_server *server, int fd, SSL_CTX *tls, enum http_listen what,
+                                    struct cs_error *err);
 
-/* The same for the control socket; `control` is copied, its `arg` lives until the server is freed. */
+/* Takes no more clients there, and closes the socket. Those who are connected are served on. */
+void http_server_unlisten(struct http_server *server, struct listener *listener);
+
+/* The same as http_server_listen() for the control socket; `control` is copied, its `arg` lives until the server is freed. */
 int http_server_control(struct http_server *server, int fd, const struct control *control, struct cs_error *err);
 
 /* Close the listening sockets and the connections that wait for a request. Those with a request under way get its answer; at

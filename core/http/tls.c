@@ -1,5 +1,5 @@
 /*
- * Makes a listener's TLS context; see tls.h. Called by command/serve.c.
+ * Makes a listener's TLS context; see tls.h. Called by command/serve_listeners.c.
  */
 #include "http/tls.h"
 

@@ -1,5 +1,6 @@
 /*
- * The TLS side of a listener: certificate and key from files, read after privileges were dropped. Called by command/serve.c.
+ * The TLS side of a listener: certificate and key from files, read after privileges were dropped. Called by
+ * command/serve_listeners.c.
  */
 #ifndef HTTP_TLS_H
 #define HTTP_TLS_H

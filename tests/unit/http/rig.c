@@ -150,8 +150,8 @@ void rig_serve(struct rig *rig, SSL_CTX *tls)
 
     rig->server = http_server_new(rig->loop, &rig->heart, rig->metrics, &settings, &err);
     assert_non_null(rig->server);
-    assert_int_equal(http_server_listen(rig->server, rig_listen(AF_INET, NULL, &rig->port), tls, HTTP_PUBLIC, &err), 0);
-    assert_int_equal(http_server_listen(rig->server, rig_listen(AF_INET, NULL, &rig->admin_port), NULL, HTTP_ADMIN, &err), 0);
+    assert_non_null(http_server_listen(rig->server, rig_listen(AF_INET, NULL, &rig->port), tls, HTTP_PUBLIC, &err));
+    assert_non_null(http_server_listen(rig->server, rig_listen(AF_INET, NULL, &rig->admin_port), NULL, HTTP_ADMIN, &err));
 }
 
 const char *rig_path(struct rig *rig, const char *name)

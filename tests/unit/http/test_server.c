@@ -54,6 +54,41 @@ static void drain(int64_t ms)
     http_server_drain(rig.server, cs_now_ms() + ms, on_done, &rig);
 }
 
+static bool is_refused(uint16_t port)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool refused;
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    refused = connect(fd, (struct sockaddr *)&address, sizeof address) < 0 && errno == ECONNREFUSED;
+    close(fd);
+    return refused;
+}
+
+static void a_listener_that_is_taken_away_serves_who_is_connected(void **state)
+{
+    struct cs_error err = { 0 };
+    uint16_t port;
+    struct listener *more = http_server_listen(rig.server, rig_listen(AF_INET, NULL, &port), NULL, HTTP_PUBLIC, &err);
+    struct client waiting = client_connect(&rig, port), other;
+
+    (void)state;
+    client_send(&waiting, POST_CSR);
+    rig_until(&rig, rig.heart.n_waiting == 1);
+    http_server_unlisten(rig.server, more);
+    assert_true(is_refused(port));
+    heart_answer(&rig.heart, &issued);
+    assert_true(client_sees(&waiting, CHAIN));
+    client_send(&waiting, POST_CSR);
+    rig_until(&rig, rig.heart.n_waiting == 1);
+    other = client_connect(&rig, rig.port);
+    client_send(&other, POST_CSR);
+    rig_until(&rig, rig.heart.n_waiting == 2);
+    client_close(&waiting);
+    client_close(&other);
+}
+
 /* ---- The graceful stop --------------------------------------------------------------------------------------------------- */
 
 static void a_server_without_clients_stops_at_once(void **state)
@@ -68,8 +103,6 @@ static void a_server_without_clients_stops_at_once(void **state)
 static void idle_clients_are_closed_and_new_ones_refused(void **state)
 {
     struct client idle = client_connect(&rig, rig.port), admin = client_connect(&rig, rig.admin_port);
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(rig.port) };
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     (void)state;
     rig_until(&rig, http_server_connections(rig.server) == 2);
@@ -78,10 +111,7 @@ static void idle_clients_are_closed_and_new_ones_refused(void **state)
     assert_true(client_sees_end(&admin));
     rig_until(&rig, n_done > 0);
     assert_int_equal(n_done, 1);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), -1);
-    assert_int_equal(errno, ECONNREFUSED);
-    close(fd);
+    assert_true(is_refused(rig.port));
     client_close(&idle);
     client_close(&admin);
 }
@@ -279,6 +309,7 @@ static void curl_may_send_chunks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_listener_that_is_taken_away_serves_who_is_connected),
         TEST(a_server_without_clients_stops_at_once),
         TEST(idle_clients_are_closed_and_new_ones_refused),
         TEST(requests_under_way_are_finished),

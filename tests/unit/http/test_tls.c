@@ -202,6 +202,38 @@ static void a_refused_body_can_be_read_over_tls(void **state)
     free(body);
 }
 
+static bool shows(const struct client *c, const SSL_CTX *context)
+{
+    X509 *shown = SSL_get1_peer_certificate(c->ssl);
+    const bool same = shown && X509_cmp(shown, SSL_CTX_get0_certificate(context)) == 0;
+
+    X509_free(shown);
+    return same;
+}
+
+static void a_new_certificate_is_for_new_connections(void **state)
+{
+    struct client before = client_connect_tls(&echo.rig, echo.port, NULL), after;
+    SSL_CTX *fresh = make_context(&echo.rig);
+
+    (void)state;
+    client_send(&before, GET("/wait"));
+    rig_until(&echo.rig, echo.waiting);
+    listener_set_tls(echo.listener, fresh);
+    after = client_connect_tls(&echo.rig, echo.port, NULL);
+    assert_false(shows(&before, fresh));
+    assert_true(shows(&after, fresh));
+    SSL_CTX_free(fresh);
+    echo_answer(&echo);
+    assert_true(client_sees(&before, "waited"));
+    client_send(&before, GET("/on"));
+    assert_true(client_sees(&before, "/on []"));
+    client_send(&after, GET("/new"));
+    assert_true(client_sees(&after, "/new []"));
+    client_close(&before);
+    client_close(&after);
+}
+
 static void old_versions_of_tls_are_refused(void **state)
 {
     struct client c = client_connect(&echo.rig, echo.port);
@@ -287,6 +319,7 @@ int main(void)
         TEST(protocols_are_negotiated_by_alpn),
         TEST(a_tls_client_that_goes_is_noticed_at_once),
         TEST(a_refused_body_can_be_read_over_tls),
+        TEST(a_new_certificate_is_for_new_connections),
         TEST(old_versions_of_tls_are_refused),
         TEST(bad_files_are_named),
     };

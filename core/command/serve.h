@@ -1,0 +1,39 @@
+/*
+ * A running server: what serve.c puts together, and what serve_stop.c takes apart in phases. Only the files serve*.c know it.
+ */
+#ifndef COMMAND_SERVE_H
+#define COMMAND_SERVE_H
+
+#include "command/serve_keys.h"
+#include "command/serve_listeners.h"
+#include "command/serve_records.h"
+#include "command/setup.h"
+#include "engine/http_client.h"
+#include "engine/timer.h"
+#include "request/heart.h"
+
+#define SERVE_LOG_WHO    "serve"
+#define SERVE_CLOSING_MS (10 * 1000) /* for plugins to finish, once they were told to */
+
+enum serve_phase { SERVE_STARTING, SERVE_SERVING, SERVE_DRAINING, SERVE_CLOSING };
+
+struct server {
+    struct setup setup;
+    struct loop *loop;
+    struct http_client *client;
+    struct instances *instances;
+    struct records records;
+    struct metrics *metrics;
+    struct serve_keys *blocked_keys;
+    struct heart *heart;
+    struct http_server *http;
+    struct serve_listeners *listeners;
+    struct event *signals[3];
+    struct timer look, limit;
+    enum serve_phase phase;
+    bool controlled; /* the control socket's file is ours */
+    bool failed;
+    bool gave_up; /* a plugin has not finished: its threads still use what close_all() would release */
+};
+
+#endif
