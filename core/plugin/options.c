@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "engine/http_client.h"
-#include "plugin/settings_blocks.h"
+#include "plugin/settings_table.h"
 
 enum { TABLE_MOST = 256 };
 
@@ -257,11 +257,10 @@ static bool has_url(const struct options *options)
 static void complain_unknown(struct filling *f)
 {
     const struct options *options = f->options;
-    const char *const *words, *known[TABLE_MOST + 8];
-    size_t n = settings_blocks_keys(f->block->role, &words);
+    const char *known[SETTINGS_KEYS_MOST + TABLE_MOST + 1];
+    size_t n = settings_keys(role_name(f->block->role), known);
     struct cs_option option;
 
-    memcpy(known, words, n * sizeof *known);
     if (options_allow_insecure(options->table, options->stride))
         known[n++] = "insecure";
     for (size_t i = 0; i < options->n && options_entry(options->table, options->stride, i, &option); i++)

@@ -11,7 +11,7 @@
 
 #include "engine/http_client.h"
 #include "plugin/options.h"
-#include "plugin/settings_blocks.h"
+#include "plugin/settings_table.h"
 
 enum { TABLE_MOST = 256, NAME_MOST = 40, HELP_MOST = 200, TEXT_MOST = 512 };
 
@@ -47,8 +47,8 @@ static bool is_name(const char *name)
  */
 static bool is_reserved(const struct check *check, const struct cs_option *option)
 {
-    const char *const *words;
-    size_t n = settings_blocks_keys(check->about->ca ? ROLE_CA : check->about->audit ? ROLE_AUDIT : ROLE_DNS, &words);
+    const char *words[SETTINGS_KEYS_MOST];
+    size_t n = settings_keys(role_name(check->about->ca ? ROLE_CA : check->about->audit ? ROLE_AUDIT : ROLE_DNS), words);
 
     for (size_t i = 0; i < n; i++)
         if (strcmp(words[i], option->name) == 0)

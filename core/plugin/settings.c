@@ -9,56 +9,33 @@
 #include "base/network.h"
 #include "engine/log.h"
 #include "plugin/settings_blocks.h"
+#include "plugin/settings_table.h"
 #include "plugin/settings_visits.h"
 
-enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE, HTTPS_PORT = 8443, ADMIN_PORT = 9180 };
+enum { HTTPS_PORT = 8443, ADMIN_PORT = 9180 };
 
-static const char *const known_keys[] = {
-    "user", "state", "runtime", "plugin_dir", "log_level", "listen", "admin", "proxies", "blocked_keys", "resolvers", "wait",
-    "job_deadline", "stop", "visible", "max_in_flight", "max_connections", "outage_queue", "outage_wait", "outbox_max",
-    "visits", "ca", "dns", "store", "audit",
-};
-/* The last one is the public listeners' alone. */
-static const char *const listen_keys[] = { "address", "port", "certificate", "key", "proxy_protocol" };
-
-struct number {
-    const char *key;
-    size_t offset;
-    int64_t fallback, min, max;
-};
-
-static const struct number durations[] = {
-    { "wait",         offsetof(struct settings, wait_ms),         300 * SECOND, SECOND,      HOUR      },
-    { "job_deadline", offsetof(struct settings, job_deadline_ms), 15 * MINUTE,  10 * SECOND, 24 * HOUR },
-    { "outage_wait",  offsetof(struct settings, outage_wait_ms),  24 * HOUR,    MINUTE,      168 * HOUR },
-    { "stop",         offsetof(struct settings, stop_ms),         30 * SECOND,  0,           HOUR      },
-    { "visible",      offsetof(struct settings, visible_ms),      120 * SECOND, SECOND,      HOUR      },
-};
-static const struct number counts[] = {
-    { "max_in_flight",   offsetof(struct settings, max_in_flight),   5000,   1, 1000000   },
-    { "max_connections", offsetof(struct settings, max_connections), 10000,  1, 1000000   },
-    { "outage_queue",    offsetof(struct settings, outage_queue),    1000,   0, 1000000   },
-    { "outbox_max",      offsetof(struct settings, outbox_max),      100000, 1, 100000000 },
-};
-
-#define COUNT(table) (sizeof(table) / sizeof *(table))
-
-static int64_t *field(struct settings *out, const struct number *number)
+static void complain_unused(struct config *config, const struct config_node *in, const char *block)
 {
-    return (int64_t *)(void *)((char *)out + number->offset);
+    const char *keys[SETTINGS_KEYS_MOST];
+    const size_t n = settings_keys(block, keys);
+
+    config_complain_unused(config, in, keys, n);
 }
 
 static void read_numbers(struct config *config, struct settings *out)
 {
     const struct config_node *root = config_root(config);
 
-    for (const struct number *n = durations; n < durations + COUNT(durations); n++) {
-        *field(out, n) = n->fallback;
-        config_seconds(config, root, n->key, n->min, n->max, field(out, n));
-    }
-    for (const struct number *n = counts; n < counts + COUNT(counts); n++) {
-        *field(out, n) = n->fallback;
-        config_int(config, root, n->key, n->min, n->max, field(out, n));
+    for (const struct setting *s = settings_table; s < settings_table + settings_table_size; s++) {
+        int64_t *field = (int64_t *)(void *)((char *)out + s->offset);
+
+        if (*s->block || (s->type != SETTING_COUNT && s->type != SETTING_SECONDS))
+            continue;
+        *field = s->number;
+        if (s->type == SETTING_COUNT)
+            config_int(config, root, s->key, s->min, s->max, field);
+        else
+            config_seconds(config, root, s->key, s->min, s->max, field);
     }
 }
 
@@ -124,7 +101,7 @@ static void read_listen_block(struct config *config, const struct config_node *a
     if (!is_admin)
         config_bool(config, at, "proxy_protocol", &out->proxy_protocol);
     put_brackets(config, out);
-    config_complain_unused(config, at, listen_keys, COUNT(listen_keys) - is_admin);
+    complain_unused(config, at, is_admin ? "admin" : "listen");
 }
 
 static void read_listen(struct config *config, struct settings *out)
@@ -196,7 +173,7 @@ int settings_read(struct config *config, struct settings *out)
     read_numbers(config, out);
     settings_visits_read(config, &out->visits);
     settings_blocks_read(config, out);
-    config_complain_unused(config, root, known_keys, COUNT(known_keys));
+    complain_unused(config, root, "");
     return config_complaint_count(config) ? -1 : 0;
 }
 

@@ -11,15 +11,6 @@ enum { NAME_MOST = 63, PARALLEL_DEFAULT = 4, PARALLEL_MOST = 256 };
 
 static const enum role roles[] = { ROLE_CA, ROLE_DNS, ROLE_STORE, ROLE_AUDIT };
 
-size_t settings_blocks_keys(enum role role, const char *const **keys)
-{
-    static const char *const of_ca[] = { "plugin", "listen", "max_parallel", "cn_only" };
-    static const char *const of_audit[] = { "plugin", "listen", "max_parallel", "ledger" };
-
-    *keys = role == ROLE_AUDIT ? of_audit : of_ca;
-    return role == ROLE_CA || role == ROLE_AUDIT ? 4 : 3;
-}
-
 const char *settings_ledger_name(enum ledger_kind ledger)
 {
     return ledger == LEDGER_VISITS ? "visits" : "issuance";

@@ -5,10 +5,10 @@
 
 #include <stddef.h>
 
+#include "plugin/settings_table.h"
+
 enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
 #define DAY (24 * (int64_t)HOUR)
-
-static const char *const known_keys[] = { "enabled", "keep", "labels", "totals", "k", "grace", "publish" };
 
 /* A duration that is a number of days. */
 static void read_days(struct config *config, const struct config_node *at, const char *key, int64_t most, int64_t *days)
@@ -25,6 +25,7 @@ static void read_days(struct config *config, const struct config_node *at, const
 void settings_visits_read(struct config *config, struct visits_settings *out)
 {
     const struct config_node *at = config_group(config, config_root(config), "visits");
+    const char *keys[SETTINGS_KEYS_MOST];
 
     *out = (struct visits_settings){ .enabled = true,
                                      .keep_days = 7,
@@ -44,5 +45,5 @@ void settings_visits_read(struct config *config, struct visits_settings *out)
     config_seconds(config, at, "publish", 15 * MINUTE, 24 * HOUR, &out->publish_ms);
     if (out->label_days < out->keep_days)
         config_complain(config, at, "`labels` of `visits` is less than `keep`: labels are part of the visits that are kept");
-    config_complain_unused(config, at, known_keys, sizeof known_keys / sizeof *known_keys);
+    config_complain_unused(config, at, keys, settings_keys("visits", keys));
 }

@@ -8,6 +8,7 @@
 #include "plugin_test.h"
 
 #include "plugin/settings_blocks.h"
+#include "plugin/settings_table.h"
 
 static struct config *config;
 static struct settings settings;
@@ -118,14 +119,14 @@ static void blocks_that_make_no_sense_are_complaints(void **state)
 
 static void the_keys_of_the_core_are_known(void **state)
 {
-    const char *const *keys;
+    const char *keys[SETTINGS_KEYS_MOST];
 
     (void)state;
-    assert_int_equal(settings_blocks_keys(ROLE_DNS, &keys), 3);
+    assert_int_equal(settings_keys("dns", keys), 3);
     assert_string_equal(keys[0], "plugin");
-    assert_int_equal(settings_blocks_keys(ROLE_CA, &keys), 4);
+    assert_int_equal(settings_keys("ca", keys), 4);
     assert_string_equal(keys[3], "cn_only");
-    assert_int_equal(settings_blocks_keys(ROLE_AUDIT, &keys), 4);
+    assert_int_equal(settings_keys("audit", keys), 4);
     assert_string_equal(keys[3], "ledger");
 }
 

@@ -72,5 +72,5 @@ int main(void)
         cmocka_unit_test(what_would_weaken_the_promise_is_refused),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_test_folder, remove_test_folder);
 }
