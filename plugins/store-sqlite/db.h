@@ -57,6 +57,9 @@ struct statements {
     sqlite3_stmt *zone_put, *zone_remove, *zone_list, *zone_find;
     sqlite3_stmt *label_put, *label_remove, *label_list;
     sqlite3_stmt *subject_put, *subject_remove, *subject_list, *subject_find, *subject_ca_put, *subject_ca_clear;
+    sqlite3_stmt *client_put, *client_remove, *client_list, *client_find;
+    sqlite3_stmt *client_find_token, *client_find_key, *client_find_name;
+    sqlite3_stmt *client_subject_put, *client_subject_remove, *client_subject_list, *client_subject_find;
     sqlite3_stmt *job_insert, *job_save, *job_update, *job_find, *job_find_open, *job_list_open, *job_purge;
     sqlite3_stmt *challenge_put, *challenge_remove, *challenge_list;
     sqlite3_stmt *certificate_put, *certificate_find, *certificate_newest, *certificate_purge;
@@ -234,6 +237,18 @@ int db_subject_put(void *conn, const struct cs_subject *subject, struct cs_error
 int db_subject_remove(void *conn, const char *subject, struct cs_error *err);
 int db_subject_list(void *conn, cs_subject_fn *fn, void *arg, struct cs_error *err);
 int db_subject_find(void *conn, const char *subject, cs_subject_fn *fn, void *arg, struct cs_error *err);
+
+int db_client_put(void *conn, const struct cs_client *client, struct cs_error *err);
+int db_client_remove(void *conn, const char *client, struct cs_error *err);
+int db_client_list(void *conn, cs_client_fn *fn, void *arg, struct cs_error *err);
+int db_client_find(void *conn, const char *client, cs_client_fn *fn, void *arg, struct cs_error *err);
+int db_client_find_token(void *conn, const char *sha256, cs_client_fn *fn, void *arg, struct cs_error *err);
+int db_client_find_key(void *conn, const char *spki_sha256, cs_client_fn *fn, void *arg, struct cs_error *err);
+int db_client_find_name(void *conn, const char *issuer, const char *name, cs_client_fn *fn, void *arg, struct cs_error *err);
+int db_client_subject_put(void *conn, const char *client, const char *subject, struct cs_error *err);
+int db_client_subject_remove(void *conn, const char *client, const char *subject, struct cs_error *err);
+int db_client_subject_list(void *conn, const char *client, cs_client_subject_fn *fn, void *arg, struct cs_error *err);
+int db_client_subject_find(void *conn, const char *client, const char *subject, bool *found, struct cs_error *err);
 
 int db_job_put(void *conn, const struct cs_job *job, int64_t expected_version, struct cs_error *err);
 int db_job_find(void *conn, const char *id, cs_job_fn *fn, void *arg, struct cs_error *err);

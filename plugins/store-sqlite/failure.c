@@ -107,6 +107,8 @@ static int refused(sqlite3 *sq, int rc, struct cs_error *err)
         return cs_fail(err, CS_ECONFLICT, "an order for the same key, zone, names and profile is open already");
     if (rc == SQLITE_CONSTRAINT_UNIQUE && strstr(words, "subject_ca.ca"))
         return cs_fail(err, CS_EINPUT, "a CA may stand on the list of a subject only once");
+    if (rc == SQLITE_CONSTRAINT_UNIQUE && strstr(words, "failed: client."))
+        return cs_fail(err, CS_EINPUT, "another client has this token, key or name already");
     if (rc == SQLITE_CONSTRAINT_UNIQUE || rc == SQLITE_CONSTRAINT_PRIMARYKEY || rc == SQLITE_CONSTRAINT_ROWID)
         return cs_fail(err, CS_ECONFLICT, "there is such a row already (%s)", words);
     if (rc == SQLITE_CONSTRAINT_FOREIGNKEY)

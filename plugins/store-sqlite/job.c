@@ -23,7 +23,7 @@ static bool exists(struct conn *c, const char *id)
     return got == 1;
 }
 
-/* The number of rows that were written; -1 and *err. */
+/* The number of rows that were written; -1 and *err. The client is set with the first write only. */
 static int64_t write_row(struct conn *c, sqlite3_stmt *how, const struct cs_job *job, int64_t expected_version,
                          struct cs_error *err)
 {
@@ -48,6 +48,8 @@ static int64_t write_row(struct conn *c, sqlite3_stmt *how, const struct cs_job 
     query_blob(&q, job->key, sizeof job->key);
     query_text(&q, job->id);
     query_int(&q, expected_version);
+    if (!expected_version)
+        query_text(&q, job->client ? job->client : "");
     return query_run(&q, err) < 0 ? -1 : query_changed(c);
 }
 
@@ -90,6 +92,7 @@ static int hand_over(const struct query *q, cs_job_fn *fn, void *arg, struct cs_
         .updated_ms = row_int(q, 16),
         .deadline_ms = row_int(q, 17),
         .keep_until_ms = row_int(q, 18),
+        .client = row_text(q, 19),
     };
 
     job.csr = row_blob(q, 8, &job.csr_len);

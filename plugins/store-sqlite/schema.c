@@ -21,6 +21,8 @@ static const char *const state_steps[] = {
 #include "schema.sql.h"
     , ""
 #include "schema-2.sql.h"
+    , ""
+#include "schema-3.sql.h"
 };
 
 static const char *const visits_steps[] = {

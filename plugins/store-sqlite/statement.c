@@ -9,14 +9,21 @@
 #define LABEL_COLUMNS "zone, name, allowed, pattern, enabled"
 #define JOB_COLUMNS                                                                                                      \
     "id, key, version, subject, zone, ca, names, profile, csr, spki_sha256, state, step, data, attempts, problem, "      \
-    "created_ms, updated_ms, deadline_ms, keep_until_ms"
+    "created_ms, updated_ms, deadline_ms, keep_until_ms, client"
 #define CHALLENGE_COLUMNS "job, name, dns, owner, zone, value, expires_ms"
 #define CERTIFICATE_COLUMNS                                                                                              \
     "job, key, zone, subject, names, ca, profile, serial, not_before_ms, not_after_ms, issued_ms, pem, url, spki_sha256"
 
 #define SELECT_SUBJECT                                                                                              \
-    "SELECT subject, zone, names, profile, enabled, coalesce((SELECT group_concat(ca, ' ') FROM "                       \
+    "SELECT subject, zone, names, profile, enabled, access, coalesce((SELECT group_concat(ca, ' ') FROM "              \
     "(SELECT ca FROM subject_ca WHERE subject_ca.subject = subject.subject ORDER BY rank)), '') FROM subject "
+
+/* Times are text in the table, milliseconds outside, 0 for none. */
+#define MS_OF(time) "coalesce(CAST(strftime('%s', nullif(" time ", '')) AS INTEGER) * 1000, 0)"
+#define TIME_OF(ms) "CASE " ms " WHEN 0 THEN '' ELSE strftime('%Y-%m-%dT%H:%M:%SZ', " ms " / 1000, 'unixepoch') END"
+#define SELECT_CLIENT                                                                                                \
+    "SELECT client, kind, token_sha256, old_token_sha256, " MS_OF("old_token_until") ", spki_sha256, issuer, name, "  \
+    MS_OF("expires") ", enabled FROM client "
 
 #define ASK(field, sql) { offsetof(struct conn, s.field), EVERYBODY, sql }
 #define WRITE(field, sql) { offsetof(struct conn, s.field), WRITER, sql }
@@ -50,19 +57,38 @@ static const struct statement_sql state[] = {
     WRITE(label_remove, "DELETE FROM label WHERE zone = ? AND name = ?"),
     ASK(label_list, "SELECT " LABEL_COLUMNS " FROM label ORDER BY zone, name"),
 
-    WRITE(subject_put, "INSERT INTO subject (subject, zone, names, profile, enabled) VALUES (?, ?, ?, ?, ?) "
+    WRITE(subject_put, "INSERT INTO subject (subject, zone, names, profile, enabled, access) VALUES (?, ?, ?, ?, ?, ?) "
                        "ON CONFLICT (subject) DO UPDATE SET zone = excluded.zone, names = excluded.names, "
-                       "profile = excluded.profile, enabled = excluded.enabled"),
+                       "profile = excluded.profile, enabled = excluded.enabled, access = excluded.access"),
     WRITE(subject_remove, "DELETE FROM subject WHERE subject = ?"),
     ASK(subject_list, SELECT_SUBJECT "ORDER BY subject"),
     ASK(subject_find, SELECT_SUBJECT "WHERE subject = ?"),
     WRITE(subject_ca_put, "INSERT INTO subject_ca (subject, rank, ca) VALUES (?, ?, ?)"),
     WRITE(subject_ca_clear, "DELETE FROM subject_ca WHERE subject = ?"),
 
+    WRITE(client_put,
+          "INSERT INTO client (client, kind, token_sha256, old_token_sha256, old_token_until, spki_sha256, issuer, name, "
+          "expires, enabled) VALUES (?1, ?2, ?3, ?4, " TIME_OF("?5") ", ?6, ?7, ?8, " TIME_OF("?9") ", ?10) "
+          "ON CONFLICT (client) DO UPDATE SET kind = excluded.kind, token_sha256 = excluded.token_sha256, "
+          "old_token_sha256 = excluded.old_token_sha256, old_token_until = excluded.old_token_until, "
+          "spki_sha256 = excluded.spki_sha256, issuer = excluded.issuer, name = excluded.name, expires = excluded.expires, "
+          "enabled = excluded.enabled"),
+    WRITE(client_remove, "DELETE FROM client WHERE client = ?"),
+    ASK(client_list, SELECT_CLIENT "ORDER BY client"),
+    ASK(client_find, SELECT_CLIENT "WHERE client = ?"),
+    ASK(client_find_token, SELECT_CLIENT "WHERE (token_sha256 = ?1 AND token_sha256 <> '') "
+                                         "OR (old_token_sha256 = ?1 AND old_token_sha256 <> '') LIMIT 1"),
+    ASK(client_find_key, SELECT_CLIENT "WHERE spki_sha256 = ? AND spki_sha256 <> ''"),
+    ASK(client_find_name, SELECT_CLIENT "WHERE issuer = ? AND name = ? AND issuer <> ''"),
+    WRITE(client_subject_put, "INSERT INTO client_subject (client, subject) VALUES (?, ?) ON CONFLICT DO NOTHING"),
+    WRITE(client_subject_remove, "DELETE FROM client_subject WHERE client = ? AND subject = ?"),
+    ASK(client_subject_list, "SELECT subject FROM client_subject WHERE client = ? ORDER BY subject"),
+    ASK(client_subject_find, "SELECT 1 FROM client_subject WHERE client = ? AND subject = ?"),
+
     WRITE(job_insert,
           "INSERT INTO job (subject, zone, ca, names, profile, csr, spki_sha256, state, step, data, attempts, problem, "
-          "created_ms, updated_ms, deadline_ms, keep_until_ms, key, id, version) "
-          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? + 1)"),
+          "created_ms, updated_ms, deadline_ms, keep_until_ms, key, id, version, client) "
+          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? + 1, ?)"),
     /* The same numbers as job_update. Columns that an index has are compared and not set, so that the index is not written. */
     WRITE(job_save,
           "UPDATE job SET subject = ?1, zone = ?2, ca = ?3, names = ?4, profile = ?5, csr = ?6, spki_sha256 = ?7, "

@@ -3,6 +3,18 @@
 
 #include <string.h>
 
+static const char *const access_words[] = {
+    [CS_ACCESS_OPEN] = "open", [CS_ACCESS_TOKEN] = "token", [CS_ACCESS_CERTIFICATE] = "certificate"
+};
+
+/* A word that nobody can have written past the triggers lets nobody in who shows no certificate. */
+static enum cs_access access_of(const char *word)
+{
+    if (!strcmp(word, "open"))
+        return CS_ACCESS_OPEN;
+    return !strcmp(word, "token") ? CS_ACCESS_TOKEN : CS_ACCESS_CERTIFICATE;
+}
+
 /* The list of CAs is put word by word, with rank 1, 2, … */
 static int put_cas(struct conn *c, const struct cs_subject *subject, struct cs_error *err)
 {
@@ -39,11 +51,14 @@ static int put_row(struct conn *c, const struct cs_subject *subject, struct cs_e
 {
     struct query q = query_on(c, c->s.subject_put);
 
+    if (subject->access > CS_ACCESS_CERTIFICATE)
+        return cs_fail(err, CS_EINPUT, "access must be open, token or certificate");
     query_text(&q, subject->subject);
     query_text(&q, subject->zone);
     query_text(&q, subject->names);
     query_text(&q, subject->profile);
     query_int(&q, subject->enabled);
+    query_text(&q, access_words[subject->access]);
     return query_run(&q, err);
 }
 
@@ -94,7 +109,8 @@ static int each(struct query *q, cs_subject_fn *fn, void *arg, struct cs_error *
             .names = row_text(q, 2),
             .profile = row_text(q, 3),
             .enabled = row_int(q, 4) != 0,
-            .cas = row_text(q, 5),
+            .access = access_of(row_text(q, 5)),
+            .cas = row_text(q, 6),
         };
 
         if (fn(arg, &subject)) {

@@ -45,6 +45,9 @@ struct cs_label_rule {
     bool enabled;
 };
 
+/* What a subject's client must show. 0, also what a store that does not know of access hands over: anybody may ask. */
+enum cs_access { CS_ACCESS_OPEN = 0, CS_ACCESS_TOKEN, CS_ACCESS_CERTIFICATE };
+
 /* Who may ask for what. */
 struct cs_subject {
     uint32_t size;
@@ -53,6 +56,23 @@ struct cs_subject {
     const char *names;   /* "": exactly the CN; otherwise words: "a.x", "*.x", or ".x" for any name below x */
     const char *profile; /* "": the CA's default                                           */
     const char *cas;     /* CA instances by rank, separated by spaces; "": the only one    */
+    bool enabled;
+    enum cs_access access;
+};
+
+enum cs_client_kind { CS_CLIENT_TOKEN = 1, CS_CLIENT_CERTIFICATE };
+
+/* Somebody who can be told from others by what he shows. Hashes: 64 hexadecimal digits in lower case, or "". */
+struct cs_client {
+    uint32_t size;
+    const char *client; /* 1 to 64 of a-z, A-Z, 0-9, ".", "_" and "-" */
+    enum cs_client_kind kind;
+    const char *token_sha256;     /* of the token's text */
+    const char *old_token_sha256; /* that is good, too, until old_token_until_ms; "": none */
+    int64_t old_token_until_ms;   /* wall clock, in whole seconds, as expires_ms */
+    const char *spki_sha256;      /* of a certificate: its key; or */
+    const char *issuer, *name;    /* RFC 4514; the subject likewise, or "DNS:…", "URI:…", "email:…" of its subjectAltName */
+    int64_t expires_ms;           /* 0: never */
     bool enabled;
 };
 
@@ -77,6 +97,7 @@ struct cs_job {
     const char *problem; /* JSON of how it ended, "" while it has not failed */
     int64_t created_ms, updated_ms, deadline_ms; /* wall clock */
     int64_t keep_until_ms;                       /* /v1/requests/ID answers until then */
+    const char *client; /* whose credential it was ordered with; "" or NULL: nobody's */
 };
 
 /* A value that a job has, or had, in the DNS. Written before it is asked for. */
@@ -111,6 +132,8 @@ struct cs_report_value {
 typedef int cs_zone_fn(void *arg, const struct cs_zone *row);
 typedef int cs_label_rule_fn(void *arg, const struct cs_label_rule *row);
 typedef int cs_subject_fn(void *arg, const struct cs_subject *row);
+typedef int cs_client_fn(void *arg, const struct cs_client *row);
+typedef int cs_client_subject_fn(void *arg, const char *subject);
 typedef int cs_job_fn(void *arg, const struct cs_job *row);
 typedef int cs_job_challenge_fn(void *arg, const struct cs_job_challenge *row);
 typedef int cs_certificate_fn(void *arg, const struct cs_certificate *row);
@@ -242,6 +265,22 @@ struct cs_store_ops {
     /* For `countersign check`: what would keep the server from working with its files, beside a running server or without one?
      * Changes nothing; calls fn for each, with what to do. */
     int (*inspect)(void *self, cs_finding_fn *fn, void *arg, struct cs_error *err);
+
+    /* Clients, and the subjects that each may ask for: on a state connection. With a store that lacks one of them every subject
+     * is open, and who shows a credential is refused. */
+    int (*client_put)(void *conn, const struct cs_client *client, struct cs_error *err); /* adds or replaces */
+    int (*client_remove)(void *conn, const char *client, struct cs_error *err);          /* with its list of subjects */
+    int (*client_list)(void *conn, cs_client_fn *fn, void *arg, struct cs_error *err);
+    int (*client_find)(void *conn, const char *client, cs_client_fn *fn, void *arg, struct cs_error *err);
+    /* Whose is it, whatever else the row says: a token, an old one too; a certificate by its key, or by issuer and name. */
+    int (*client_find_token)(void *conn, const char *sha256, cs_client_fn *fn, void *arg, struct cs_error *err);
+    int (*client_find_key)(void *conn, const char *spki_sha256, cs_client_fn *fn, void *arg, struct cs_error *err);
+    int (*client_find_name)(void *conn, const char *issuer, const char *name, cs_client_fn *fn, void *arg,
+                            struct cs_error *err);
+    int (*client_subject_put)(void *conn, const char *client, const char *subject, struct cs_error *err); /* repeat: no harm */
+    int (*client_subject_remove)(void *conn, const char *client, const char *subject, struct cs_error *err);
+    int (*client_subject_list)(void *conn, const char *client, cs_client_subject_fn *fn, void *arg, struct cs_error *err);
+    int (*client_subject_find)(void *conn, const char *client, const char *subject, bool *found, struct cs_error *err);
 };
 
 #ifdef __cplusplus
