@@ -1,5 +1,6 @@
 /*
- * The table of subcommands, and what stands before one on the command line: --help, --version, -c FILE. Called by main.c.
+ * The table of subcommands (usage.h has what each takes), and what stands before one on the command line: --help, --version,
+ * -c FILE. Called by main.c.
  */
 #include "command/command.h"
 
@@ -10,22 +11,19 @@
 #include <string.h>
 
 /* To add a subcommand: its file, its prototype in command.h, its line here. */
-static const struct {
-    const char *name;
-    int (*run)(const struct command_line *line);
-    bool has_help; /* it answers --help by itself */
-    const char *arguments;
-    const char *summary;
-} commands[] = {
-    { "serve",   command_serve,   false, "",                           "run the server" },
-    { "check",   command_check,   false, "",                           "every fault of the configuration and its plugins" },
-    { "plugin",  command_plugin,  false, "list | help | check | test",         "plugins, their settings, faults, one at work" },
-    { "sign",    command_sign,    true,  "--server URL --name HOST",   "get a certificate: key, CSR, post, chain" },
-    { "report",  command_report,  true,  "[TABLE] [--format html]",    "who asked, how many, with which labels; releases" },
-    { "label",   command_label,   true,  "add | list | remove",        "the labels that clients of a zone may give" },
-    { "subject", command_subject, true,  "add | list | show | remove", "who may ask for certificates, for which names" },
-    { "privacy", command_privacy, true,  "report | erase | export | …", "what is stored about people, and their rights" },
-    { "zone",    command_zone,    true,  "add | list | show | remove", "the zones that certificates are issued in" },
+const struct command commands[] = {
+    { "serve", command_serve, NULL, "", "run the server" },
+    { "check", command_check, NULL, "", "every fault of the configuration and its plugins" },
+    { "plugin", command_plugin, &usage_plugin, "list | help | check | test", "plugins, their settings, faults, one at work" },
+    { "sign", command_sign, &usage_sign, "--server URL --name HOST", "get a certificate: key, CSR, post, chain" },
+    { "report", command_report, &usage_report, "[TABLE] [--format html]", "who asked, how many, with which labels; releases" },
+    { "label", command_label, &usage_label, "add | list | remove", "the labels that clients of a zone may give" },
+    { "subject", command_subject, &usage_subject, "add | list | show | remove",
+      "who may ask for certificates, for which names" },
+    { "privacy", command_privacy, &usage_privacy, "report | erase | export | …",
+      "what is stored about people, and their rights" },
+    { "zone", command_zone, &usage_zone, "add | list | show | remove", "the zones that certificates are issued in" },
+    { 0 },
 };
 
 bool command_is_help(const char *word)
@@ -36,7 +34,7 @@ bool command_is_help(const char *word)
 static void usage(FILE *to)
 {
     fprintf(to, "usage: countersign [-c FILE] COMMAND …\n\n");
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+    for (size_t i = 0; commands[i].name; i++)
         fprintf(to, "  %-8s %-28s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
     fprintf(to, "\n"
                 "  -c, --config FILE   the configuration; default " CS_SYSCONF_DIR "/countersign.conf\n"
@@ -56,11 +54,11 @@ static int run(const char *config_path, int argc, char **argv)
 {
     const struct command_line line = { .config_path = config_path, .argc = argc, .argv = argv };
 
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+    for (size_t i = 0; commands[i].name; i++)
         if (strcmp(commands[i].name, argv[0]) == 0)
-            return !commands[i].has_help && argc == 2 && command_is_help(argv[1]) ? help(i) : commands[i].run(&line);
+            return !commands[i].usage && argc == 2 && command_is_help(argv[1]) ? help(i) : commands[i].run(&line);
     fprintf(stderr, "countersign: there is no command `%s`; there are:", argv[0]);
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+    for (size_t i = 0; commands[i].name; i++)
         fprintf(stderr, " %s", commands[i].name);
     fprintf(stderr, "\n");
     return 2;

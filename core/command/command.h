@@ -7,11 +7,15 @@
 
 #include <stdbool.h>
 
+#include "command/usage.h"
+
 struct command_line {
     const char *config_path; /* -c FILE, or CS_SYSCONF_DIR "/countersign.conf" */
     int argc;                /* of the subcommand; argv[0] is its name */
     char **argv;
 };
+
+extern const struct usage usage_sign, usage_zone, usage_label, usage_subject, usage_plugin, usage_privacy, usage_report;
 
 int command_serve(const struct command_line *line);
 int command_check(const struct command_line *line);
@@ -22,6 +26,15 @@ int command_subject(const struct command_line *line);
 int command_plugin(const struct command_line *line);
 int command_privacy(const struct command_line *line);
 int command_report(const struct command_line *line);
+
+struct command {
+    const char *name;
+    int (*run)(const struct command_line *line);
+    const struct usage *usage; /* what it takes; it then answers --help by itself. NULL: nothing */
+    const char *arguments;     /* in short */
+    const char *summary;
+};
+extern const struct command commands[]; /* ends with a NULL name */
 
 /* Is it --help or -h? */
 bool command_is_help(const char *word);

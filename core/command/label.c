@@ -14,10 +14,24 @@
 
 #define SHOWN_BYTES 60 /* of a label's values, in a table for people */
 
-static const char usage[] = "usage: countersign label add ZONE NAME VALUE… [--pattern GLOB] [--disabled]\n"
-                            "       countersign label add ZONE NAME --pattern GLOB [--disabled]\n"
-                            "       countersign label list [ZONE] [--json]\n"
-                            "       countersign label remove ZONE NAME\n";
+static const struct usage_option add_options[] = {
+    { "pattern", "GLOB", 'p', "values that fit it are kept, too: * stands for any characters, up to 4 times" },
+    { "disabled", NULL, 'x', "the label is not recorded" },
+    USAGE_END,
+};
+static const struct usage_option list_options[] = { { "json", NULL, 'j', "as JSON" }, USAGE_END };
+
+static const struct usage_form forms[] = {
+    { "add", "ZONE NAME VALUE… [--pattern GLOB] [--disabled]", add_options },
+    { "add", "ZONE NAME --pattern GLOB [--disabled]", add_options },
+    { "list", "[ZONE] [--json]", list_options },
+    { "remove", "ZONE NAME", NULL },
+    { NULL, NULL, NULL },
+};
+
+const struct usage usage_label = {
+    "label", forms, "The labels that clients of a zone may give. `add` replaces a label that is there.\n", NULL,
+};
 
 static int no_labels(struct cs_error *err)
 {
@@ -79,22 +93,21 @@ static int find(const struct store_conn *c, void *arg, struct cs_error *err)
 /* Reads "[--json] WORD…" of at least `least` and at most `most` words, the first a zone. An exit code, or -1 to go on. */
 static int read_question(struct question *q, int argc, char **argv, int least, int most)
 {
-    static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
     struct cs_error err = { 0 };
     int option, n;
 
     *q = (struct question){ 0 };
     optind = 0;
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+    while ((option = usage_next(list_options, argc, argv)) != USAGE_OVER) {
         if (option != 'j')
-            return table_wrong_use(usage, "%s takes --json only", argv[0]);
+            return usage_wrong(&usage_label, "%s takes --json only", argv[0]);
         q->json = true;
     }
     n = argc - optind;
     if (n < least || n > most)
-        return table_wrong_use(usage, "%s: %s", argv[0], least ? "name a zone and a label" : "name one zone, or none");
+        return usage_wrong(&usage_label, "%s: %s", argv[0], least ? "name a zone and a label" : "name one zone, or none");
     if (n > 0 && table_name(q->zone, argv[optind], NAME_ONE_LABEL | NAME_UNDERSCORE, "ZONE", &err) < 0)
-        return table_wrong_use(usage, "%s: %s", argv[0], err.text);
+        return usage_wrong(&usage_label, "%s: %s", argv[0], err.text);
     q->name = n > 1 ? argv[optind + 1] : "";
     return -1;
 }
@@ -177,15 +190,10 @@ static int read_value(struct addition *a, const char *value, struct cs_error *er
 
 static int read_options(struct addition *a, int argc, char **argv, struct cs_error *err)
 {
-    static const struct option options[] = {
-        { "pattern", required_argument, NULL, 'p' },
-        { "disabled", no_argument, NULL, 'x' },
-        { NULL, 0, NULL, 0 },
-    };
     int option;
 
     optind = 0;
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+    while ((option = usage_next(add_options, argc, argv)) != USAGE_OVER) {
         if (option == 'p')
             a->rule.pattern = optarg;
         else if (option == 'x')
@@ -256,7 +264,7 @@ static int add(const struct command_line *line, int argc, char **argv)
     int code;
 
     if (read_addition(&a, argc, argv, &err) < 0) {
-        code = table_wrong_use(usage, "%s: %s", argv[0], err.text);
+        code = usage_wrong(&usage_label, "%s: %s", argv[0], err.text);
     } else {
         code = table_work(line, NULL, CS_STATE_WRITER, put, &a);
         if (code == 0)
@@ -270,5 +278,5 @@ int command_label(const struct command_line *line)
 {
     static const struct table_verb verbs[] = { { "add", add }, { "list", list }, { "remove", remove_label }, { NULL, NULL } };
 
-    return table_run(line, verbs, usage);
+    return table_run(line, verbs, &usage_label);
 }

@@ -23,7 +23,10 @@
 #include "command/mute.h"
 #include "plugin/plugin_file.h"
 
-enum { SETTINGS_MOST = 64, LINE_MOST = 2048, WAIT_DEFAULT_S = 5, WAIT_MOST_S = 600, STAGE_MOST = 32, WORDS_MOST = 400 };
+enum { SETTINGS_MOST = 64, LINE_MOST = 2048, STAGE_MOST = 32, WORDS_MOST = 400 };
+
+#define WAIT_DEFAULT_S 5
+#define WAIT_MOST_S    600
 
 static const int end_signals[] = { SIGINT, SIGTERM, SIGHUP };
 
@@ -36,20 +39,20 @@ struct asked {
     bool log, here;
 };
 
-static void usage(FILE *to)
-{
-    fprintf(to,
-            "usage: countersign [-c FILE] plugin check [--set NAME=VALUE]… [--zone ZONE] [--wait SECONDS] [--log]\n"
-            "                                              [--here] FILE\n"
-            "\n"
-            "  --set NAME=VALUE   a setting of the plugin's block; again for a list. {port} in it stands for the\n"
-            "                     port of the back ends on 127.0.0.1 that the check brings along\n"
-            "  --zone ZONE        names are made in it; default check.example\n"
-            "  --wait SECONDS     how long a call may take, and how late it may end, 1 to %d; default %d\n"
-            "  --log              what the plugin logged, at the end\n"
-            "  --here             the dry run in this process, for gdb and valgrind; it logs to stderr\n",
-            WAIT_MOST_S, WAIT_DEFAULT_S);
-}
+#define TEXT_OF(number) TEXT_OF_VALUE(number)
+#define TEXT_OF_VALUE(number) #number
+
+const struct usage_option plugin_check_options[] = {
+    { "set", "NAME=VALUE", 's',
+      "a setting of the plugin's block; again for a list. {port} in it stands for the port of the back ends on 127.0.0.1 that "
+      "the check brings along" },
+    { "zone", "ZONE", 'z', "names are made in it; default check.example" },
+    { "wait", "SECONDS", 'w',
+      "how long a call may take, and how late it may end, 1 to " TEXT_OF(WAIT_MOST_S) "; default " TEXT_OF(WAIT_DEFAULT_S) },
+    { "log", NULL, 'l', "what the plugin logged, at the end" },
+    { "here", NULL, 'H', "the dry run in this process, for gdb and valgrind; it logs to stderr" },
+    USAGE_END,
+};
 
 /* ---- The command line ---- */
 
@@ -87,22 +90,17 @@ static bool take_zone(char *zone)
 
 static int read_words(const struct command_line *line, struct asked *asked)
 {
-    static const struct option options[] = {
-        { "set", required_argument, NULL, 's' },  { "zone", required_argument, NULL, 'z' },
-        { "wait", required_argument, NULL, 'w' }, { "log", no_argument, NULL, 'l' },
-        { "here", no_argument, NULL, 'h' },       { NULL, 0, NULL, 0 },
-    };
     static char zone[] = "check.example";
     int option;
 
     *asked = (struct asked){ .wait_ms = WAIT_DEFAULT_S * 1000, .zone = zone };
     optind = 1;
-    while ((option = getopt_long(line->argc - 1, line->argv + 1, "", options, NULL)) != -1) {
+    while ((option = usage_next(plugin_check_options, line->argc - 1, line->argv + 1)) != USAGE_OVER) {
         if (option == 'z')
             asked->zone = optarg;
         else if (option == 'l')
             asked->log = true;
-        else if (option == 'h')
+        else if (option == 'H')
             asked->here = true;
         else if ((option != 's' || !take_setting(asked, optarg)) && (option != 'w' || !take_wait(asked, optarg)))
             return -1;
@@ -401,13 +399,11 @@ int plugin_check(const struct command_line *line)
     struct setup setup;
 
     if (line->argc == 3 && command_is_help(line->argv[2])) {
-        usage(stdout);
+        usage_help(&usage_plugin, stdout);
         return 0;
     }
-    if (read_words(line, &asked) < 0) {
-        usage(stderr);
-        return 2;
-    }
+    if (read_words(line, &asked) < 0)
+        return usage_wrong(&usage_plugin, "countersign plugin check: name one file, and options as they are meant");
     if (prepare(&setup, line->config_path) < 0)
         return 1;
     signal(SIGPIPE, SIG_IGN); /* whoever reads us may leave: what we made must still be removed */

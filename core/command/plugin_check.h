@@ -6,6 +6,8 @@
 
 #include "command/command.h"
 
+extern const struct usage_option plugin_check_options[];
+
 /* argv[1] is "check". The exit code. */
 int plugin_check(const struct command_line *line);
 

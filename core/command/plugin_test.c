@@ -16,23 +16,19 @@
 
 enum { DNS_PORT = 53, VISIBLE_MS = 30 * 1000 };
 
-static const char usage[] =
-    "usage: countersign [-c FILE] plugin test INSTANCE --zone ZONE --server ADDRESS[:PORT] [--only NAME,…]\n"
-    "       countersign [-c FILE] plugin test INSTANCE --zone ZONE --steps -\n"
-    "       countersign plugin test --list\n"
-    "\n"
-    "Opens one dns instance of the configuration as the server would, makes changes in ZONE, and looks at the DNS server\n"
-    "whether they are served. Names of its own are used and taken away again: the zone may be in use. A line for each\n"
-    "behaviour: \"pass|FAIL NAME MILLISECONDS DETAIL\". Exit code: 0 all passed, 1 not all did, 2 wrong usage.\n"
-    "\n"
-    "  --zone ZONE           the zone that is changed\n"
-    "  --server ADDRESS      the authoritative server that is asked: \"192.0.2.1\", \"192.0.2.1:5300\", \"[2001:db8::1]:53\"\n"
-    "  --only NAME[,NAME…]   these behaviours only\n"
-    "  --list                the behaviours, a line each\n"
-    "  --deadline DURATION   of each change; default 30s\n"
-    "  --visible DURATION    how long a change may take to be seen at the server; default 30s\n"
-    "  --steps -             instead: changes from standard input, one JSON object a line, and an answer for each:\n"
-    "                        {\"owner\": \"_acme-challenge.x.ZONE.\", \"want\": [\"…\"], \"gone\": [\"…\"], \"ttl\": 10}\n";
+const struct usage_option plugin_test_options[] = {
+    { "zone", "ZONE", 'z', "the zone that is changed" },
+    { "server", "ADDRESS", 'a',
+      "the authoritative server that is asked: \"192.0.2.1\", \"192.0.2.1:5300\", \"[2001:db8::1]:53\"" },
+    { "only", "NAME[,NAME…]", 'o', "these behaviours only" },
+    { "list", NULL, 'l', "the behaviours, a line each" },
+    { "deadline", "DURATION", 'd', "of each change; default 30s" },
+    { "visible", "DURATION", 'v', "how long a change may take to be seen at the server; default 30s" },
+    { "steps", "-", 's',
+      "instead: changes from standard input, one JSON object a line, and an answer for each:\n"
+      "{\"owner\": \"_acme-challenge.x.ZONE.\", \"want\": [\"…\"], \"gone\": [\"…\"], \"ttl\": 10}" },
+    USAGE_END,
+};
 
 struct choice {
     const char *instance;
@@ -104,23 +100,17 @@ static int check_choice(const struct choice *choice, int n_names, struct cs_erro
 /* Returns an exit code, or -1 to go on. */
 static int read_choice(struct choice *choice, const struct command_line *line)
 {
-    static const struct option options[] = {
-        { "zone", required_argument, NULL, 'z' },     { "server", required_argument, NULL, 'a' },
-        { "only", required_argument, NULL, 'o' },     { "list", no_argument, NULL, 'l' },
-        { "deadline", required_argument, NULL, 'd' }, { "visible", required_argument, NULL, 'v' },
-        { "steps", required_argument, NULL, 's' },    { NULL, 0, NULL, 0 },
-    };
     static char name[] = "countersign plugin test";
     struct cs_error err = { 0 };
     int option;
 
     line->argv[1] = name;
     optind = 0;
-    while ((option = getopt_long(line->argc - 1, line->argv + 1, "", options, NULL)) != -1)
+    while ((option = usage_next(plugin_test_options, line->argc - 1, line->argv + 1)) != USAGE_OVER)
         if (read_option(choice, option, optarg, &err) < 0)
-            return table_wrong_use(usage, "plugin test: %s", err.text);
+            return usage_wrong(&usage_plugin, "plugin test: %s", err.text);
     if (check_choice(choice, line->argc - 1 - optind, &err) < 0)
-        return table_wrong_use(usage, "plugin test: %s", err.text);
+        return usage_wrong(&usage_plugin, "plugin test: %s", err.text);
     choice->instance = line->argv[1 + optind];
     choice->plan.zone = choice->zone;
     return -1;
@@ -146,7 +136,7 @@ int plugin_test(const struct command_line *line)
     int code;
 
     if (line->argc == 3 && command_is_help(line->argv[2])) {
-        fputs(usage, stdout);
+        usage_help(&usage_plugin, stdout);
         return 0;
     }
     code = read_choice(&choice, line);

@@ -6,6 +6,8 @@
 
 #include "command/command.h"
 
+extern const struct usage_option plugin_test_options[];
+
 /* argv[1] of the line is "test". Returns the exit code. */
 int plugin_test(const struct command_line *line);
 

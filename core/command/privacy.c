@@ -329,5 +329,5 @@ int command_privacy(const struct command_line *line)
         { NULL, NULL },
     };
 
-    return table_run(line, verbs, privacy_usage);
+    return table_run(line, verbs, &usage_privacy);
 }

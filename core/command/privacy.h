@@ -33,13 +33,11 @@ struct privacy_options {
     bool json;
 };
 
-enum privacy_verb { PRIVACY_REPORT = 1, PRIVACY_ERASE, PRIVACY_EXPORT, PRIVACY_CONFIRM, PRIVACY_FORGET_KEYS };
+enum privacy_verb { PRIVACY_REPORT, PRIVACY_ERASE, PRIVACY_EXPORT, PRIVACY_CONFIRM, PRIVACY_FORGET_KEYS };
 
 /* Read the command line of a verb; an address is wiped from it, so that `ps` does not show it any longer, or read from standard
  * input. -1: go on; otherwise the exit code, 2 (told on stderr). */
 int privacy_options_read(struct privacy_options *out, enum privacy_verb verb, int argc, char **argv);
-
-extern const char privacy_usage[];
 
 /* The SHA-256 of a public key: 64 hexadecimal digits, or a PEM file with a certificate, CSR, public or private key. */
 int privacy_spki(const char *typed, uint8_t out[SPKI_HASH_LEN], struct cs_error *err);

@@ -11,23 +11,40 @@
 #include "command/privacy.h"
 #include "command/table.h"
 
-const char privacy_usage[] =
-    "usage: countersign privacy report [--format table|json]\n"
-    "       countersign privacy erase  WHAT [--yes] [--format table|json]\n"
-    "       countersign privacy export --ip ADDRESS|- [--format table|json]\n"
-    "       countersign privacy confirm\n"
-    "       countersign privacy forget-keys\n"
-    "\n"
-    "WHAT to erase, one or more of these, of which all must fit:\n"
-    "  --ip ADDRESS|-        requests of this source; -: the address is read from standard input, which no shell keeps\n"
-    "  --zone ZONE           of this zone; '': of subjects that were not known\n"
-    "  --label NAME[=VALUE]  takes the label away from the requests that have it; they stay\n"
-    "  --before DAY          of days before this one, such as 2026-11-21 (UTC)\n"
-    "or, alone:\n"
-    "  --spki HEX|FILE       jobs and certificates with this public key that are over\n"
-    "\n"
+#define IP                                    \
+    { "ip", "ADDRESS|-", 'i', "requests of this source; -: the address is read from standard input, which no shell keeps" }
+#define FORMAT { "format", "table|json", 'f', "for people, or for programs" }
+
+static const struct usage_option report_options[] = { FORMAT, USAGE_END };
+static const struct usage_option erase_options[] = {
+    IP,
+    { "zone", "ZONE", 'z', "of this zone; '': of subjects that were not known" },
+    { "label", "NAME[=VALUE]", 'l', "takes the label away from the requests that have it; they stay" },
+    { "before", "DAY", 'b', "of days before this one, such as 2026-11-21 (UTC)" },
+    { "spki", "HEX|FILE", 's', "alone: jobs and certificates with this public key that are over" },
+    { "yes", NULL, 'y', "do not ask" },
+    FORMAT,
+    USAGE_END,
+};
+static const struct usage_option export_options[] = { IP, FORMAT, USAGE_END };
+static const struct usage_option no_options[] = { USAGE_END };
+
+static const struct usage_form forms[] = {
+    [PRIVACY_REPORT] = { "report", "[--format table|json]", report_options },
+    [PRIVACY_ERASE] = { "erase", "WHAT [--yes] [--format table|json]", erase_options },
+    [PRIVACY_EXPORT] = { "export", "--ip ADDRESS|- [--format table|json]", export_options },
+    [PRIVACY_CONFIRM] = { "confirm", "", no_options },
+    [PRIVACY_FORGET_KEYS] = { "forget-keys", "", no_options },
+    { NULL, NULL, NULL },
+};
+
+const struct usage usage_privacy = {
+    "privacy", forms,
+    "What is stored about people, and the rights that they have. WHAT to erase is one or more of --ip, --zone, --label and\n"
+    "--before, of which all must fit, or --spki alone.\n",
     "Exit codes: 0 done, also when nothing can be attributed any more (GDPR Article 11); 1 failed; 2 wrong use;\n"
-    "4 erased, but somebody still reads the old data: the last bytes go when he has finished.\n";
+    "4 erased, but somebody still reads the old data: the last bytes go when he has finished.\n",
+};
 
 static int read_address(struct privacy_options *o, char *typed, struct cs_error *err)
 {
@@ -99,24 +116,21 @@ static int read_yes(struct privacy_options *o, char *typed, struct cs_error *err
     return 0;
 }
 
-#define BIT(verb) (1u << (verb))
-
 static const struct {
-    const char *name;
-    int has_value;
-    unsigned verbs;
+    int id;
     int (*read)(struct privacy_options *o, char *typed, struct cs_error *err);
-} words[] = {
-    { "ip",     required_argument, BIT(PRIVACY_ERASE) | BIT(PRIVACY_EXPORT),                       read_address },
-    { "zone",   required_argument, BIT(PRIVACY_ERASE),                                             read_zone    },
-    { "label",  required_argument, BIT(PRIVACY_ERASE),                                             read_label   },
-    { "before", required_argument, BIT(PRIVACY_ERASE),                                             read_before  },
-    { "spki",   required_argument, BIT(PRIVACY_ERASE),                                             read_spki    },
-    { "yes",    no_argument,       BIT(PRIVACY_ERASE),                                             read_yes     },
-    { "format", required_argument, BIT(PRIVACY_REPORT) | BIT(PRIVACY_ERASE) | BIT(PRIVACY_EXPORT), read_format  },
+} readers[] = {
+    { 'i', read_address }, { 'z', read_zone }, { 'l', read_label }, { 'b', read_before },
+    { 's', read_spki },    { 'y', read_yes },  { 'f', read_format },
 };
 
-#define N_WORDS (sizeof words / sizeof *words)
+static int read_option(struct privacy_options *o, int id, struct cs_error *err)
+{
+    for (size_t i = 0; i < sizeof readers / sizeof *readers; i++)
+        if (readers[i].id == id)
+            return readers[i].read(o, optarg, err);
+    return cs_fail(err, CS_EINPUT, "what it takes:");
+}
 
 /* Does what was said make sense together? */
 static int check(const struct privacy_options *o, enum privacy_verb verb, struct cs_error *err)
@@ -137,22 +151,16 @@ static int check(const struct privacy_options *o, enum privacy_verb verb, struct
 
 int privacy_options_read(struct privacy_options *out, enum privacy_verb verb, int argc, char **argv)
 {
-    struct option options[N_WORDS + 1] = { 0 };
     struct cs_error err = { 0 };
-    size_t n = 0;
-    int option, rc = 0;
+    int id, rc = 0;
 
     *out = (struct privacy_options){ 0 };
-    for (size_t i = 0; i < N_WORDS; i++)
-        if (words[i].verbs & BIT(verb))
-            options[n++] = (struct option){ .name = words[i].name, .has_arg = words[i].has_value, .val = (int)i + 1 };
     optind = 0;
-    while (rc == 0 && (option = getopt_long(argc, argv, "", options, NULL)) != -1)
-        rc = option < 1 || option > (int)N_WORDS ? cs_fail(&err, CS_EINPUT, "what it takes:")
-                                                 : words[option - 1].read(out, optarg, &err);
+    while (rc == 0 && (id = usage_next(forms[verb].options, argc, argv)) != USAGE_OVER)
+        rc = read_option(out, id, &err);
     if (rc == 0 && optind < argc)
         rc = cs_fail(&err, CS_EINPUT, "a word too many; what it takes:");
     if (rc == 0)
         rc = check(out, verb, &err);
-    return rc == 0 ? -1 : table_wrong_use(privacy_usage, "%s: %s", argv[0], err.text);
+    return rc == 0 ? -1 : usage_wrong(&usage_privacy, "%s: %s", argv[0], err.text);
 }

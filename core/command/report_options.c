@@ -13,41 +13,47 @@
 #include "command/report_views.h"
 #include "command/table.h"
 
-static const char usage[] =
-    "usage: countersign report [NAME…] [--since DAY|Nd] [--until DAY] [--zone ZONE] [--label NAME[=VALUE]]\n"
-    "                          [--format table|csv|json|html] [--output FILE]\n"
-    "       countersign report --public --zone ZONE --week YYYY-Www [--format …] [--output FILE]\n"
-    "       countersign report --public --list\n";
+enum { FORMAT = 1, LABEL, LIST, OUTPUT, PUBLIC, SINCE, UNTIL, WEEK, ZONE };
 
-static const char help[] = "\n"
-                           "Who asked, how many, for which campaign: the tables of the analytics database, for internal use.\n"
-                           "\n"
-                           "  NAME                   these tables; without any, an overview. There are:\n";
+static const struct usage_option options[] = {
+    { "since", "DAY|Nd", SINCE, "from that day on (2026-11-21), or the last N days with today; default 7d" },
+    { "until", "DAY", UNTIL, "up to that day; default today" },
+    { "zone", "ZONE", ZONE, "of that zone; '' for subjects that no zone has" },
+    { "label", "NAME[=VALUE]", LABEL, "of requests with that label" },
+    { "format", "FORMAT", FORMAT, "table (the default), csv (one NAME), json, or html: one file with charts" },
+    { "output", "FILE", OUTPUT, "written as a whole or not at all; default the standard output" },
+    { "public", NULL, PUBLIC, "what may be shown to anybody" },
+    { "week", "YYYY-Www", WEEK, "with --public: the week, as ISO 8601 counts" },
+    { "list", NULL, LIST, "with --public: which releases there are" },
+    { "help", NULL, 'h', "this text, and which tables there are" },
+    USAGE_END,
+};
 
-static const char help_options[] =
-    "  --since DAY|Nd         from that day on (2026-11-21), or the last N days with today; default 7d\n"
-    "  --until DAY            up to that day; default today\n"
-    "  --zone ZONE            of that zone; '' for subjects that no zone has\n"
-    "  --label NAME[=VALUE]   of requests with that label\n"
-    "  --format FORMAT        table (the default), csv (one NAME), json, or html: one file with charts\n"
-    "  --output FILE          written as a whole or not at all; default the standard output\n"
+static const struct usage_form forms[] = {
+    { "", "[NAME…] [--since DAY|Nd] [--until DAY] [--zone ZONE] [--label NAME[=VALUE]] [--format FORMAT] [--output FILE]",
+      options },
+    { "", "--public --zone ZONE --week YYYY-Www [--format FORMAT] [--output FILE]", options },
+    { "", "--public --list", options },
+    { NULL, NULL, NULL },
+};
+
+const struct usage usage_report = {
+    "report", forms,
+    "Who asked, how many, for which campaign: the tables of the analytics database, for internal use. NAME is a table;\n"
+    "without any, an overview.\n"
     "\n"
     "With --public: what may be shown to anybody. One zone in one complete week; what is about few sources is hidden. It is\n"
-    "decided once, kept, and printed the same ever after.\n"
-    "\n"
-    "  --week YYYY-Www        the week, as ISO 8601 counts\n"
-    "  --list                 which releases there are\n";
+    "decided once, kept, and printed the same ever after.\n",
+    NULL,
+};
 
 static void print_help(void)
 {
-    fputs(usage, stdout);
-    fputs(help, stdout);
+    usage_help(&usage_report, stdout);
+    printf("\nThe tables:\n");
     for (size_t i = 0; i < report_n_views; i++)
-        printf("                           %-12s %s\n", report_views[i].name, report_views[i].about);
-    fputs(help_options, stdout);
+        printf("  %-12s %s\n", report_views[i].name, report_views[i].about);
 }
-
-enum { FORMAT = 1, LABEL, LIST, OUTPUT, PUBLIC, SINCE, UNTIL, WEEK, ZONE, HELP };
 
 static int read_format(struct report_options *o, const char *typed, struct cs_error *err)
 {
@@ -176,27 +182,14 @@ static int check(const struct report_options *o, bool ranged, struct cs_error *e
 
 int report_options_read(struct report_options *o, int argc, char **argv, int64_t today)
 {
-    static const struct option options[] = {
-        { "format", required_argument, NULL, FORMAT },
-        { "help", no_argument, NULL, HELP },
-        { "label", required_argument, NULL, LABEL },
-        { "list", no_argument, NULL, LIST },
-        { "output", required_argument, NULL, OUTPUT },
-        { "public", no_argument, NULL, PUBLIC },
-        { "since", required_argument, NULL, SINCE },
-        { "until", required_argument, NULL, UNTIL },
-        { "week", required_argument, NULL, WEEK },
-        { "zone", required_argument, NULL, ZONE },
-        { NULL, 0, NULL, 0 },
-    };
     struct cs_error err = { 0 };
     bool ranged = false;
     int option, rc = 0;
 
     *o = (struct report_options){ .format = REPORT_TEXT, .since = INT64_MIN, .until = today };
     optind = 0;
-    while (rc == 0 && (option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        if (option == HELP || option == 'h') {
+    while (rc == 0 && (option = usage_next(options, argc, argv)) != USAGE_OVER) {
+        if (option == 'h') {
             print_help();
             return 0;
         }
@@ -209,5 +202,5 @@ int report_options_read(struct report_options *o, int argc, char **argv, int64_t
         rc = read_tables(o, argc - optind, argv + optind, &err);
     if (rc == 0)
         rc = check(o, ranged, &err);
-    return rc == 0 ? -1 : table_wrong_use(usage, "countersign report: %s", err.text[0] ? err.text : "see above");
+    return rc == 0 ? -1 : usage_wrong(&usage_report, "countersign report: %s", err.text[0] ? err.text : "see above");
 }

@@ -51,9 +51,6 @@ struct sign_options {
 int sign_options_read(struct sign_options *out, int argc, char **argv);
 void sign_options_free(struct sign_options *out);
 
-/* What --help shows. */
-void sign_help(FILE *to);
-
 /* A private key in PEM. CS_ECONFIG names the file and what is wrong with it. */
 EVP_PKEY *sign_key_read(const char *path, struct cs_error *err);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "command/command.h"
 #include "command/sign.h"
 #include "engine/http_client.h"
 #include "plugin/duration.h"
@@ -17,29 +18,50 @@ enum option_id {
     RENEW_WITHIN, NEW_KEY, DEPLOY, DEPLOY_TIMEOUT, SPLAY, JSON,
 };
 
-static const struct option options[] = {
-    { "server", required_argument, NULL, SERVER },
-    { "name", required_argument, NULL, NAME },
-    { "subject", required_argument, NULL, SUBJECT },
-    { "san", required_argument, NULL, SAN },
-    { "key", required_argument, NULL, KEY },
-    { "key-type", required_argument, NULL, KEY_TYPE },
-    { "out", required_argument, NULL, OUT },
-    { "csr", required_argument, NULL, CSR },
-    { "label", required_argument, NULL, LABEL },
-    { "ca-file", required_argument, NULL, CA_FILE },
-    { "insecure-http", no_argument, NULL, INSECURE_HTTP },
-    { "timeout", required_argument, NULL, TIMEOUT },
-    { "print", no_argument, NULL, PRINT },
-    { "renew-within", required_argument, NULL, RENEW_WITHIN },
-    { "new-key", no_argument, NULL, NEW_KEY },
-    { "deploy", required_argument, NULL, DEPLOY },
-    { "deploy-timeout", required_argument, NULL, DEPLOY_TIMEOUT },
-    { "splay", required_argument, NULL, SPLAY },
-    { "json", no_argument, NULL, JSON },
-    { "quiet", no_argument, NULL, 'q' },
-    { "help", no_argument, NULL, 'h' },
-    { NULL, 0, NULL, 0 },
+static const struct usage_option options[] = {
+    { "server", "URL", SERVER, "the server, such as https://countersign.example.com:8443" },
+    { "name", "HOST", NAME, "the host name; the subject is then CN=HOST" },
+    { "subject", "SUBJECT", SUBJECT, "or the whole subject, CN=HOST,O=Example,C=IT or /C=IT/O=Example/CN=HOST" },
+    { "san", "HOST", SAN, "one more host name; may be repeated" },
+    { "key", "FILE", KEY, "the private key, used if it is there, otherwise made with mode 0600; default key.pem" },
+    { "key-type", "TYPE", KEY_TYPE, "p256 (default), p384, rsa2048, rsa3072 or rsa4096" },
+    { "out", "FILE", OUT, "where the chain goes, leaf first; replaced as a whole; default chain.pem" },
+    { "csr", "FILE", CSR, "keep the CSR here, too" },
+    { "label", "NAME=VALUE", LABEL, "a label for the server's statistics; may be repeated" },
+    { "ca-file", "FILE", CA_FILE, "trust anchors for the server's https, in PEM; default: the system's" },
+    { "insecure-http", NULL, INSECURE_HTTP, "allow http:// to another host" },
+    { "timeout", "SECONDS", TIMEOUT, "give up after this long; default 300" },
+    { "json", NULL, JSON, "one line of JSON on standard output, everything else on standard error" },
+    { "print", NULL, PRINT, "only show the openssl and curl lines that do the same by hand" },
+    { "quiet", NULL, 'q', "tell nothing but errors" },
+    { "help", NULL, 'h', "this text" },
+    { "renew-within", "third|TIME", RENEW_WITHIN,
+      "renew: do nothing until a third of the certificate's life is left, or until it ends within that time: 30d, 12h" },
+    { "new-key", NULL, NEW_KEY, "renew with a new key, put in place together with its chain" },
+    { "deploy", "PROGRAM", DEPLOY,
+      "run `PROGRAM CHAIN KEY` once the chain is in place; if it fails, the old files are put back" },
+    { "deploy-timeout", "SECONDS", DEPLOY_TIMEOUT, "end it after so many seconds, which is a failure; default 120" },
+    { "splay", "TIME", SPLAY,
+      "before asking, wait at random up to that long; not on a terminal, nor where none works" },
+    USAGE_END,
+};
+
+static const struct usage_form forms[] = { { "", "--server URL --name HOST [OPTION …]", options }, { NULL, NULL, NULL } };
+
+const struct usage usage_sign = {
+    "sign", forms,
+    "Gets a certificate from a Countersign server: makes a key and a CSR, posts the CSR, waits, checks that the chain fits\n"
+    "the key, and writes it. The key never leaves this host. To renew, run the same command again and again, with\n"
+    "--renew-within.\n",
+    "Exit codes, with the word that --json has for them:\n"
+    "  0  renewed        the chain is in place, and the deploy program has run\n"
+    "  1  failed         it failed here: a file, the key, the server's TLS certificate\n"
+    "  2  usage          the command line is wrong\n"
+    "  3  refused        the server refused, or the CA did: the same command will be refused again\n"
+    "  4  later          try again later (busy, limits, no answer): the same command goes on where this one stopped\n"
+    "  5  misfit         the answer is not a chain for this key and these names; nothing was written\n"
+    "  6  nothing-due    there is time: nobody was asked\n"
+    "  7  deploy-failed  the deploy program failed, and the old files are in place\n",
 };
 
 struct typed {
@@ -179,7 +201,7 @@ static int read_option(struct sign_options *out, struct typed *typed, int id)
         out->quiet = true;
         return -1;
     case 'h':
-        sign_help(stdout);
+        usage_help(&usage_sign, stdout);
         return SIGN_OK;
     default:
         fprintf(stderr, "`countersign sign --help` tells what can be said\n");
@@ -298,7 +320,7 @@ int sign_options_read(struct sign_options *out, int argc, char **argv)
     *out = (struct sign_options){ .key_file = "key.pem", .key_type = "p256", .out_file = "chain.pem", .timeout_s = 300,
                                   .deploy_timeout_s = 120 };
     optind = 0;
-    while ((id = getopt_long(argc, argv, "qh", options, NULL)) != -1) {
+    while ((id = usage_next(options, argc, argv)) != USAGE_OVER) {
         code = read_option(out, &typed, id);
         if (code >= 0)
             return code;

@@ -12,13 +12,36 @@
 #include "command/table.h"
 #include "request/subject_name.h"
 
-static const char usage[] =
-    "usage: countersign subject add SUBJECT [--zone ZONE] [--names \"a.x *.x .x\"] [--profile PROFILE] [--ca INSTANCE]…\n"
-    "                               [--disabled]\n"
-    "       countersign subject list [--zone ZONE] [--json]\n"
-    "       countersign subject show SUBJECT [--json]\n"
-    "       countersign subject remove SUBJECT\n"
-    "SUBJECT is CN=a.x,O=Lab,C=IT or, as for openssl, /C=IT/O=Lab/CN=a.x\n";
+static const struct usage_option add_options[] = {
+    { "zone", "ZONE", 'z', "the zone that it belongs to; default: the longest of the table that its CN lies in" },
+    { "names", "\"a.x *.x .x\"", 'n',
+      "what it may ask for: names, wildcards, .x for any name below x; default: exactly its CN" },
+    { "profile", "PROFILE", 'p', "the CA's profile for its certificates" },
+    { "ca", "INSTANCE", 'c', "the ca instance that signs; again for those that come next" },
+    { "disabled", NULL, 'x', "nobody gets a certificate with it" },
+    USAGE_END,
+};
+static const struct usage_option list_options[] = {
+    { "zone", "ZONE", 'z', "those of this zone" },
+    { "json", NULL, 'j', "as JSON" },
+    USAGE_END,
+};
+static const struct usage_option show_options[] = { { "json", NULL, 'j', "as JSON" }, USAGE_END };
+
+static const struct usage_form forms[] = {
+    { "add", "SUBJECT [OPTION …]", add_options },
+    { "list", "[--zone ZONE] [--json]", list_options },
+    { "show", "SUBJECT [--json]", show_options },
+    { "remove", "SUBJECT", NULL },
+    { NULL, NULL, NULL },
+};
+
+const struct usage usage_subject = {
+    "subject", forms,
+    "Who may ask for certificates, for which names. SUBJECT is CN=a.x,O=Lab,C=IT or, as for openssl, /C=IT/O=Lab/CN=a.x.\n"
+    "`add` replaces a subject that is there.\n",
+    NULL,
+};
 
 /* ---- rows -------------------------------------------------------------------------------------------------------- */
 
@@ -63,25 +86,22 @@ static int remove_it(const struct store_conn *c, void *arg, struct cs_error *err
 /* Reads "[--json] [--zone ZONE] [SUBJECT]". Returns an exit code, or -1 to go on. */
 static int read_question(struct question *q, int argc, char **argv, bool wants_subject)
 {
-    static const struct option options[] = { { "json", no_argument, NULL, 'j' },
-                                             { "zone", required_argument, NULL, 'z' },
-                                             { NULL, 0, NULL, 0 } };
     struct cs_error err = { 0 };
     int option;
 
     optind = 0;
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+    while ((option = usage_next(wants_subject ? show_options : list_options, argc, argv)) != USAGE_OVER) {
         if (option == 'j')
             q->json = true;
-        else if (option != 'z' || wants_subject)
-            return table_wrong_use(usage, "%s: what it takes:", argv[0]);
+        else if (option != 'z')
+            return usage_wrong(&usage_subject, "%s: what it takes:", argv[0]);
         else if (table_name(q->zone, optarg, NAME_ONE_LABEL, "--zone", &err) < 0)
-            return table_wrong_use(usage, "%s: %s", argv[0], err.text);
+            return usage_wrong(&usage_subject, "%s: %s", argv[0], err.text);
     }
     if (argc - optind != (wants_subject ? 1 : 0))
-        return table_wrong_use(usage, "%s: %s", argv[0], wants_subject ? "name one subject" : "no more is needed");
+        return usage_wrong(&usage_subject, "%s: %s", argv[0], wants_subject ? "name one subject" : "no more is needed");
     if (wants_subject && subject_name_parse(argv[optind], &q->subject, &err) < 0)
-        return table_wrong_use(usage, "%s: %s", argv[0], err.text);
+        return usage_wrong(&usage_subject, "%s: %s", argv[0], err.text);
     return -1;
 }
 
@@ -204,22 +224,17 @@ static int read_subject(struct addition *a, const char *typed, struct cs_error *
 /* Returns an exit code, or -1 to go on. */
 static int read_addition(struct addition *a, int argc, char **argv)
 {
-    static const struct option options[] = {
-        { "zone", required_argument, NULL, 'z' },    { "names", required_argument, NULL, 'n' },
-        { "profile", required_argument, NULL, 'p' }, { "ca", required_argument, NULL, 'c' },
-        { "disabled", no_argument, NULL, 'x' },      { NULL, 0, NULL, 0 },
-    };
     struct cs_error err = { 0 };
     int option;
 
     optind = 0;
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
+    while ((option = usage_next(add_options, argc, argv)) != USAGE_OVER)
         if (read_option(a, option, optarg, &err) < 0)
-            return table_wrong_use(usage, "%s: %s", argv[0], err.text);
+            return usage_wrong(&usage_subject, "%s: %s", argv[0], err.text);
     if (argc - optind != 1)
-        return table_wrong_use(usage, "%s: name one subject, in quotes when it has spaces", argv[0]);
+        return usage_wrong(&usage_subject, "%s: name one subject, in quotes when it has spaces", argv[0]);
     if (read_subject(a, argv[optind], &err) < 0)
-        return table_wrong_use(usage, "%s: %s", argv[0], err.text);
+        return usage_wrong(&usage_subject, "%s: %s", argv[0], err.text);
     a->row.subject = a->subject;
     a->row.names = text_of(&a->names);
     a->row.cas = text_of(&a->cas);
@@ -342,5 +357,5 @@ int command_subject(const struct command_line *line)
         { "add", add }, { "list", list }, { "show", show }, { "remove", remove_subject }, { NULL, NULL },
     };
 
-    return table_run(line, verbs, usage);
+    return table_run(line, verbs, &usage_subject);
 }

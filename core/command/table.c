@@ -8,17 +8,6 @@
 
 #include "base/name.h"
 
-int table_wrong_use(const char *usage, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fprintf(stderr, "\n%s", usage);
-    return 2;
-}
-
 /* The verb gets the whole name as argv[0], for its complaints and those of getopt. */
 static int run_verb(const struct command_line *line, const struct table_verb *verb)
 {
@@ -33,20 +22,20 @@ static int run_verb(const struct command_line *line, const struct table_verb *ve
     return code;
 }
 
-int table_run(const struct command_line *line, const struct table_verb *verbs, const char *usage)
+int table_run(const struct command_line *line, const struct table_verb *verbs, const struct usage *usage)
 {
     const char *name = line->argc > 1 ? line->argv[1] : "";
 
     if (command_is_help(name) || (line->argc > 2 && command_is_help(line->argv[2]))) {
-        fputs(usage, stdout);
+        usage_help(usage, stdout);
         return 0;
     }
     for (; verbs->name; verbs++)
         if (strcmp(verbs->name, name) == 0)
             return run_verb(line, verbs);
     if (!*name)
-        return table_wrong_use(usage, "countersign %s: say what to do", line->argv[0]);
-    return table_wrong_use(usage, "countersign %s: `%s` is not one of these", line->argv[0], name);
+        return usage_wrong(usage, "countersign %s: say what to do", line->argv[0]);
+    return usage_wrong(usage, "countersign %s: `%s` is not one of these", line->argv[0], name);
 }
 
 int table_work(const struct command_line *line, int (*check)(const struct settings *settings, void *arg, struct cs_error *err),

@@ -1,11 +1,12 @@
 /*
- * What `countersign zone` and `countersign subject` share: their verbs, and one piece of work on the store.
+ * What `countersign zone`, `subject` and others share: their verbs, and one piece of work on the store.
  */
 #ifndef COMMAND_TABLE_H
 #define COMMAND_TABLE_H
 
 #include "command/command.h"
 #include "command/setup.h"
+#include "command/usage.h"
 
 /* One verb: "add", "list", … */
 struct table_verb {
@@ -13,11 +14,8 @@ struct table_verb {
     int (*run)(const struct command_line *line, int argc, char **argv); /* argv[0] is "countersign zone add"; exit code */
 };
 
-/* Finds argv[1] of the line among `verbs` (ended by a NULL name) and runs it; otherwise prints `usage`. */
-int table_run(const struct command_line *line, const struct table_verb *verbs, const char *usage);
-
-/* Prints why, to stderr, and the usage; returns exit code 2. */
-int table_wrong_use(const char *usage, const char *format, ...) CS_PRINTF(2, 3);
+/* Finds argv[1] of the line among `verbs` (ended by a NULL name) and runs it; otherwise says what there is. */
+int table_run(const struct command_line *line, const struct table_verb *verbs, const struct usage *usage);
 
 /* Read the configuration, check what was typed against it (`check` may be NULL), open the store, run `work` in one
  * transaction. Prints what went wrong. Returns the exit code. */

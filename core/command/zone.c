@@ -14,12 +14,31 @@
 #include "command/table.h"
 #include "engine/sockets.h"
 
-static const char usage[] = "usage: countersign zone add ZONE [--dns INSTANCE] [--parallel N] [--challenge-zone ZONE] "
-                            "[--servers \"ADDRESS[:PORT] …\"]\n"
-                            "                            [--visible require|warn|off] [--disabled]\n"
-                            "       countersign zone list [--json]\n"
-                            "       countersign zone show ZONE [--json]\n"
-                            "       countersign zone remove ZONE\n";
+static const struct usage_option add_options[] = {
+    { "dns", "INSTANCE", 'd',
+      "the dns instance of the configuration that answers its challenges; needed when there are several" },
+    { "parallel", "N", 'p', "orders for it that may be under way at the same time; default 1" },
+    { "challenge-zone", "ZONE", 'c',
+      "the zone of the table where its challenges must go, by CNAME records at _acme-challenge" },
+    { "servers", "\"ADDRESS[:PORT] …\"", 's', "its authoritative servers, instead of those that its NS records name" },
+    { "visible", "require|warn|off", 'v',
+      "wait until all of its servers show a challenge: require (the default), only warn, or not" },
+    { "disabled", NULL, 'x', "nobody gets a certificate in it" },
+    USAGE_END,
+};
+static const struct usage_option show_options[] = { { "json", NULL, 'j', "as JSON" }, USAGE_END };
+
+static const struct usage_form forms[] = {
+    { "add", "ZONE [OPTION …]", add_options },
+    { "list", "[--json]", show_options },
+    { "show", "ZONE [--json]", show_options },
+    { "remove", "ZONE", NULL },
+    { NULL, NULL, NULL },
+};
+
+const struct usage usage_zone = {
+    "zone", forms, "The zones that certificates are issued in. `add` replaces a zone that is there.\n", NULL,
+};
 
 /* ---- rows -------------------------------------------------------------------------------------------------------- */
 
@@ -63,21 +82,20 @@ static int remove_it(const struct store_conn *c, void *arg, struct cs_error *err
 /* Reads "[--json] [ZONE]". Returns an exit code, or -1 to go on. */
 static int read_question(struct question *q, int argc, char **argv, bool wants_zone)
 {
-    static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
     struct cs_error err = { 0 };
     int option;
 
     *q = (struct question){ 0 };
     optind = 0;
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+    while ((option = usage_next(show_options, argc, argv)) != USAGE_OVER) {
         if (option != 'j')
-            return table_wrong_use(usage, "%s takes --json only", argv[0]);
+            return usage_wrong(&usage_zone, "%s takes --json only", argv[0]);
         q->json = true;
     }
     if (argc - optind != (wants_zone ? 1 : 0))
-        return table_wrong_use(usage, "%s: %s", argv[0], wants_zone ? "name one zone" : "no more is needed");
+        return usage_wrong(&usage_zone, "%s: %s", argv[0], wants_zone ? "name one zone" : "no more is needed");
     if (wants_zone && table_name(q->zone, argv[optind], NAME_ONE_LABEL | NAME_UNDERSCORE, "ZONE", &err) < 0)
-        return table_wrong_use(usage, "%s: %s", argv[0], err.text);
+        return usage_wrong(&usage_zone, "%s: %s", argv[0], err.text);
     return -1;
 }
 
@@ -205,23 +223,17 @@ static int read_option(struct addition *a, int option, const char *value, struct
 /* Returns an exit code, or -1 to go on. */
 static int read_addition(struct addition *a, int argc, char **argv)
 {
-    static const struct option options[] = {
-        { "dns", required_argument, NULL, 'd' },     { "parallel", required_argument, NULL, 'p' },
-        { "challenge-zone", required_argument, NULL, 'c' }, { "servers", required_argument, NULL, 's' },
-        { "visible", required_argument, NULL, 'v' }, { "disabled", no_argument, NULL, 'x' },
-        { NULL, 0, NULL, 0 },
-    };
     struct cs_error err = { 0 };
     int option;
 
     optind = 0;
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
+    while ((option = usage_next(add_options, argc, argv)) != USAGE_OVER)
         if (read_option(a, option, optarg, &err) < 0)
-            return table_wrong_use(usage, "%s: %s", argv[0], err.text);
+            return usage_wrong(&usage_zone, "%s: %s", argv[0], err.text);
     if (argc - optind != 1)
-        return table_wrong_use(usage, "%s: name one zone", argv[0]);
+        return usage_wrong(&usage_zone, "%s: name one zone", argv[0]);
     if (table_name(a->name, argv[optind], NAME_ONE_LABEL | NAME_UNDERSCORE, "ZONE", &err) < 0)
-        return table_wrong_use(usage, "%s: %s", argv[0], err.text);
+        return usage_wrong(&usage_zone, "%s: %s", argv[0], err.text);
     a->zone.zone = a->name;
     a->zone.challenge_zone = a->challenge_zone;
     a->zone.servers = text_of(&a->servers);
@@ -295,5 +307,5 @@ int command_zone(const struct command_line *line)
         { "add", add }, { "list", list }, { "show", show }, { "remove", remove_zone }, { NULL, NULL },
     };
 
-    return table_run(line, verbs, usage);
+    return table_run(line, verbs, &usage_zone);
 }

@@ -212,10 +212,10 @@ static void a_wrong_command_line_is_explained(void **state)
     assert_int_equal(RUN("plugin", "check", "--set", "nothing", "a.so"), 2);
     assert_int_equal(RUN("plugin", "check", "--wait", "0", "a.so"), 2);
     assert_int_equal(RUN("plugin", "check", "--zone", "Not A Zone", "a.so"), 2);
-    assert_has(said.err, "usage: countersign [-c FILE] plugin check ");
+    assert_has(said.err, "countersign plugin check ");
     assert_int_equal(RUN("plugin", "check", "--wait", "9223372036854775807", "a.so"), 2);
     assert_int_equal(RUN("plugin", "check", "--help"), 0);
-    assert_has(said.out, "usage: countersign [-c FILE] plugin check ");
+    assert_has(said.out, "countersign plugin check ");
 }
 
 static int open_folder(void **state)
