@@ -6,6 +6,7 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include "command/plugin_test.h"
 #include "command/setup.h"
 #include "plugin/plugin_file.h"
+#include "plugin/settings_table.h"
 
 static const enum role roles[] = { ROLE_CA, ROLE_DNS, ROLE_STORE, ROLE_AUDIT };
 
@@ -113,24 +115,54 @@ static int list(const struct setup *setup)
 
 /* ---- help ---- */
 
+enum { COMMON_WORDS = 3 }; /* in the block of every role */
+
+static enum cs_option_type option_type(enum setting_type type)
+{
+    switch (type) {
+    case SETTING_STRINGS:
+        return CS_OPTION_STRINGS;
+    case SETTING_BOOL:
+        return CS_OPTION_BOOL;
+    case SETTING_COUNT:
+        return CS_OPTION_INT;
+    case SETTING_SECONDS:
+        return CS_OPTION_SECONDS;
+    case SETTING_STRING:
+    case SETTING_PATH:
+    case SETTING_BLOCK:
+        break;
+    }
+    return CS_OPTION_STRING;
+}
+
+/* The server's own words in blocks of that role, from the first, or behind those that every role has. */
+static void describe_words(enum role role, size_t first, struct text *out)
+{
+    size_t n = 0;
+
+    for (const struct setting *s = settings_table; s < settings_table + settings_table_size; s++) {
+        struct cs_option option[] = { { option_type(s->type), s->key, 0, s->fallback, s->min, s->max, s->help },
+                                      CS_SETTINGS_END };
+        char number[32];
+
+        if (strcmp(s->block, role_name(role)) != 0 || n++ < first)
+            continue;
+        snprintf(number, sizeof number, "%" PRId64, s->number);
+        if (!s->fallback)
+            option->fallback = number;
+        else if (strcmp(s->fallback, "mandatory") == 0)
+            option->fallback = NULL;
+        else if (strcmp(s->fallback, "none") == 0)
+            option->fallback = "";
+        options_describe(option, sizeof *option, out);
+    }
+}
+
 static void describe(const struct plugin *plugin, const char *played, struct text *out)
 {
-    static const struct cs_option words[] = {
-        { CS_OPTION_STRING, "plugin", 0, NULL, 0, 0, "this plugin's name, or the path of its file" },
-        { CS_OPTION_STRINGS, "listen", 0, "", 0, 0, "addresses that the server binds for the plugin" },
-        { CS_OPTION_INT, "max_parallel", 0, "4", 1, 256, "threads for a plugin that blocks" },
-        CS_SETTINGS_END,
-    };
     static const struct cs_option of_urls[] = {
-        { CS_OPTION_BOOL, "insecure", 0, "false", 0, 0, "allow http to any host in settings of type url" },
-        CS_SETTINGS_END,
-    };
-    static const struct cs_option of_ca[] = {
-        { CS_OPTION_BOOL, "cn_only", 0, "false", 0, 0, "the CA takes requests whose only name is the CN" },
-        CS_SETTINGS_END,
-    };
-    static const struct cs_option of_audit[] = {
-        { CS_OPTION_STRING, "ledger", 0, "issuance", 0, 0, "\"issuance\": told of certificates; \"visits\": of requests" },
+        { CS_OPTION_BOOL, "insecure", 0, "false", 0, 0, "Allow http to any host in settings of type url." },
         CS_SETTINGS_END,
     };
 
@@ -138,13 +170,12 @@ static void describe(const struct plugin *plugin, const char *played, struct tex
               plugin->about.summary);
     options_describe(plugin->about.settings, plugin->about.option_size, out);
     text_add(out, "\nWords of the server in the same block:\n");
-    options_describe(words, sizeof *words, out);
+    describe_words(ROLE_DNS, 0, out);
     if (options_allow_insecure(plugin->about.settings, plugin->about.option_size))
         options_describe(of_urls, sizeof *of_urls, out);
-    if (plugin->about.ca)
-        options_describe(of_ca, sizeof *of_ca, out);
-    if (plugin->about.audit)
-        options_describe(of_audit, sizeof *of_audit, out);
+    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
+        if (role_ops(&plugin->about, roles[i]))
+            describe_words(roles[i], COMMON_WORDS, out);
 }
 
 static int help(const struct setup *setup, const char *name)

@@ -20,7 +20,7 @@ static const struct usage_option options[] = {
     { "until", "DAY", UNTIL, "up to that day; default today" },
     { "zone", "ZONE", ZONE, "of that zone; '' for subjects that no zone has" },
     { "label", "NAME[=VALUE]", LABEL, "of requests with that label" },
-    { "format", "FORMAT", FORMAT, "table (the default), csv (one NAME), json, or html: one file with charts" },
+    { "format", "table|csv|json|html", FORMAT, "table (the default), csv (one NAME), json, or html: one file with charts" },
     { "output", "FILE", OUTPUT, "written as a whole or not at all; default the standard output" },
     { "public", NULL, PUBLIC, "what may be shown to anybody" },
     { "week", "YYYY-Www", WEEK, "with --public: the week, as ISO 8601 counts" },

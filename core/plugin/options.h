@@ -26,6 +26,8 @@ size_t options_field_size(enum cs_option_type type);
 /* A whole number in decimal; -1: it is none. */
 int options_whole(const char *text, int64_t *out);
 
+const char *options_type_name(enum cs_option_type type); /* "string", "seconds", … */
+
 /* One line for each setting: name, type, default, help. */
 void options_describe(const struct cs_option *table, size_t stride, struct text *out);
 

@@ -7,7 +7,7 @@
 
 #include "plugin/options.h"
 
-static const char *type_name(enum cs_option_type type)
+const char *options_type_name(enum cs_option_type type)
 {
     switch (type) {
     case CS_OPTION_STRING:
@@ -91,7 +91,7 @@ void options_describe(const struct cs_option *table, size_t stride, struct text 
             return;
         describe_fallback(&option, fallback);
         describe_range(&option, range);
-        text_addf(out, "%-20s %-8s %-20s %s%s\n", option.name, type_name(option.type), fallback, option.help ? option.help : "",
-                  range);
+        text_addf(out, "%-20s %-8s %-20s %s%s\n", option.name, options_type_name(option.type), fallback,
+                  option.help ? option.help : "", range);
     }
 }

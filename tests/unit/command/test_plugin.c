@@ -60,7 +60,8 @@ static void help_prints_the_table_of_settings(void **state)
     assert_has(said.out, "outside-settings 1.0 (dns): is broken\n\nSettings of its block:\n");
     assert_has(said.out, "tries                number   1                    how often\n");
     assert_has(said.out, "Words of the server in the same block:\nplugin ");
-    assert_has(said.out, "max_parallel         number   4                    threads for a plugin that blocks (1 to 256)\n");
+    assert_has(said.out, "max_parallel         number   4                    "
+                         "Threads of a plugin whose calls wait. (1 to 256)\n");
     assert_null(strstr(said.out, "cn_only"));
 }
 
