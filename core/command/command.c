@@ -23,6 +23,8 @@ const struct command commands[] = {
     { "privacy", command_privacy, &usage_privacy, "report | erase | export | …",
       "what is stored about people, and their rights" },
     { "zone", command_zone, &usage_zone, "add | list | show | remove", "the zones that certificates are issued in" },
+    { "backup", command_backup, &usage_backup, "DIR [--visits WHAT]", "copy all records and keys while the server runs" },
+    { "restore", command_restore, &usage_restore, "BACKUP [--force]", "put a backup in place, here or elsewhere" },
     { 0 },
 };
 

@@ -15,7 +15,8 @@ struct command_line {
     char **argv;
 };
 
-extern const struct usage usage_sign, usage_zone, usage_label, usage_subject, usage_plugin, usage_privacy, usage_report;
+extern const struct usage usage_sign, usage_zone, usage_label, usage_subject, usage_plugin, usage_privacy, usage_report,
+    usage_backup, usage_restore;
 
 int command_serve(const struct command_line *line);
 int command_check(const struct command_line *line);
@@ -25,6 +26,8 @@ int command_label(const struct command_line *line);
 int command_subject(const struct command_line *line);
 int command_plugin(const struct command_line *line);
 int command_privacy(const struct command_line *line);
+int command_backup(const struct command_line *line);
+int command_restore(const struct command_line *line);
 int command_report(const struct command_line *line);
 
 struct command {

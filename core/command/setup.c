@@ -167,15 +167,20 @@ static int load_store(struct setup *setup, struct cs_error *err)
     return 0;
 }
 
-int setup_store(struct setup *setup, struct cs_error *err)
+int setup_open_store(struct setup *setup, struct cs_error *err)
 {
-    struct cs_error in_use = { 0 };
-
     setup_process();
     log_setup(setup->settings.log_level);
     if (setup_make_folder(setup, setup->settings.state, err) < 0 || setup_drop_privileges(setup, err) < 0)
         return -1;
-    if (load_store(setup, err) < 0)
+    return load_store(setup, err);
+}
+
+int setup_store(struct setup *setup, struct cs_error *err)
+{
+    struct cs_error in_use = { 0 };
+
+    if (setup_open_store(setup, err) < 0)
         return -1;
     if (setup_lock_state(setup, &in_use) < 0 && in_use.code != CS_EBUSY) {
         *err = in_use;

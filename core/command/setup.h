@@ -59,8 +59,11 @@ void setup_process(void);
 /* Fill `only` for a block of the settings. */
 void setup_only(struct setup *setup, const struct block_settings *block);
 
-/* For commands: becomes the user, loads and opens the store instance only; migrates when the state lock is free (taken and kept
- * until setup_free), otherwise refuses a schema it does not know. Needs setup_read(). */
+/* For commands: becomes the user, loads and opens the store instance only. Neither locks nor looks at the schema. */
+int setup_open_store(struct setup *setup, struct cs_error *err);
+
+/* The same; then migrates when the state lock is free (taken and kept until setup_free), otherwise refuses a schema it does not
+ * know. Needs setup_read(). */
 int setup_store(struct setup *setup, struct cs_error *err);
 
 void setup_free(struct setup *setup); /* one that was only set to { .state_lock = -1 } is allowed */

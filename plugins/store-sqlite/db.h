@@ -166,6 +166,9 @@ int db_fail_reading(const struct file *file, sqlite3 *sq, int rc, struct cs_erro
 
 /* Open the file, set the pragmas. The file must exist. */
 int db_open_file(const struct file *file, bool writer, sqlite3 **sq, struct cs_error *err);
+/* To look only. Nobody has the file open when there is no log: then SQLite may take it as it is, and makes no files. Otherwise
+ * it joins those who have, or reads what a server that died has left. */
+int db_open_to_look(const struct file *file, sqlite3 **sq, struct cs_error *err);
 int db_connect(void *self, enum cs_store_use use, void **conn, struct cs_error *err);
 void db_disconnect(void *self, void *conn);
 /* After a call that failed with `rc`: must the connection be opened anew, is the file damaged? The second one also says why, as
@@ -198,6 +201,8 @@ void integrity_trust(const struct file *file);      /* it is whole after all, or
 int quarantine_refuse(const struct file *file, struct cs_error *err);
 /* Put it aside, with its log; *err says how it is damaged. Nobody has it open. -1 in any case. */
 int quarantine(const struct file *file, struct cs_error *err);
+/* The same with one that another one is about to replace; *aside is its new name, to be freed. */
+int quarantine_replaced(const struct file *file, char **aside, struct cs_error *err);
 
 /* ---- inspect.c */
 
@@ -221,6 +226,16 @@ int db_version(void *conn, int64_t *version, struct cs_error *err);
 /* ---- schema.c */
 
 int db_migrate(void *self, bool may_change, struct cs_error *err);
+/* -1 unless the file is ours and of a schema that we know; *schema is 0 for an empty file. */
+int schema_recognise(const struct file *f, sqlite3 *sq, int64_t *schema, struct cs_error *err);
+
+/* ---- backup.c, restore.c */
+
+int db_backup(void *self, const char *folder, enum cs_backup_visits visits, cs_backup_fn *fn, void *arg, struct cs_error *err);
+int db_restore(void *self, const char *folder, bool replace, cs_finding_fn *fn, void *arg, struct cs_error *err);
+/* A file of that kind in a backup's folder; the caller frees `path`. Is it whole, ours, of a schema that we know? */
+int backup_file(const struct file *of, const char *folder, struct file *file, struct cs_error *err);
+int backup_check(const struct file *file, int64_t *schema, struct cs_error *err);
 
 /* ---- one file for each table; store.h says what they do */
 

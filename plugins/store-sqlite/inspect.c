@@ -12,9 +12,7 @@
 
 #include "base/text.h"
 
-/* Nobody has the file open when there is no log: then SQLite may take it as it is, and makes no files. Otherwise it joins those
- * who have, or reads what a server that died has left. */
-static int open_to_look(const struct file *file, sqlite3 **sq, struct cs_error *err)
+int db_open_to_look(const struct file *file, sqlite3 **sq, struct cs_error *err)
 {
     struct text uri = TEXT_MAX(13000);
     struct stat st;
@@ -55,7 +53,7 @@ static int look_inside(const struct file *file, struct cs_error *err)
 
     if (file->kind == &file_state && integrity_check_log(file, err) < 0)
         return -1;
-    if (open_to_look(file, &sq, err) < 0)
+    if (db_open_to_look(file, &sq, err) < 0)
         return -1;
     rc = integrity_check(file, sq, err);
     sqlite3_db_config(sq, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL); /* a log that a dead server left stays as it is */

@@ -1,7 +1,9 @@
 /*
- * A database file that is damaged is put aside, with its log, under a name with the time; it is never deleted, and nothing new
- * takes its place by itself: as long as the damaged one lies there and no other does, the file is refused, with what to do.
- * Called by schema.c at the start, with no connection open; inspect.c asks, too.
+ * A database file that is damaged, or that a restore replaces, is put aside, with its log, under a name with the time; it is
+ * never deleted, and nothing new takes its place by itself: as long as it lies there and no other does, the file is refused,
+ * with what to do.
+ * Called by schema.c at the start, with no connection open, and by restore.c;
+ * inspect.c asks, too.
  *
  * The database goes first. Its log may be what is damaged: were it gone and the database still there, the next start would go
  * on without the last commits and not know it. The other way round, the next start takes the log after it.
@@ -25,8 +27,10 @@ enum { PATH_MOST = 4100 };
 
 /* ---- names -------------------------------------------------------------------------------------------------------- */
 
+static const char damaged[] = ".damaged-", replaced[] = ".replaced-";
+
 /* "PATH.damaged-20261121T182400Z", and a number when there are several in a second. NULL: no memory. */
-static char *new_name(const struct file *file)
+static char *new_name(const struct file *file, const char *mark)
 {
     const time_t now = (time_t)(cs_wall_ms() / 1000);
     struct text name = TEXT_MAX(PATH_MOST);
@@ -37,7 +41,7 @@ static char *new_name(const struct file *file)
         strftime(when, sizeof when, "%Y%m%dT%H%M%SZ", &utc);
     for (int n = 1; n < 100; n++) {
         text_clear(&name);
-        text_addf(&name, "%s.damaged-%s", file->path, when);
+        text_addf(&name, "%s%s%s", file->path, mark, when);
         if (n > 1)
             text_addf(&name, ".%d", n);
         if (text_failed(&name) || access(text_of(&name), F_OK) < 0)
@@ -49,11 +53,11 @@ static char *new_name(const struct file *file)
 /* "state.db.damaged-…Z", but not what went with it. */
 static bool is_put_aside(const char *name, const char *database)
 {
-    static const char mark[] = ".damaged-";
     const size_t len = strlen(database), all = strlen(name);
 
-    return strncmp(name, database, len) == 0 && strncmp(name + len, mark, strlen(mark)) == 0 && strchr(name + len, 'Z') &&
-           strcmp(name + all - 4, "-wal") != 0 && strcmp(name + all - 4, "-shm") != 0;
+    return strncmp(name, database, len) == 0 &&
+           (strncmp(name + len, damaged, strlen(damaged)) == 0 || strncmp(name + len, replaced, strlen(replaced)) == 0) &&
+           strchr(name + len, 'Z') && strcmp(name + all - 4, "-wal") != 0 && strcmp(name + all - 4, "-shm") != 0;
 }
 
 /* The last of them by its name, "" if there is none. -1: the folder could not be read to its end. */
@@ -118,7 +122,7 @@ static int move(const char *path, const char *to, const char *end, struct cs_err
         rc = cs_fail(err, CS_EINTERNAL, "a path is too long");
     else if (renameat2(AT_FDCWD, text_of(&from), AT_FDCWD, text_of(&target), RENAME_NOREPLACE) < 0 && errno != ENOENT)
         rc = cs_fail_as(err, CS_ECONFIG, STORAGE_UNAVAILABLE,
-                        "%s is damaged, and cannot be put aside as %s: %s; do it by hand, with -wal and -shm", text_of(&from),
+                        "%s cannot be put aside as %s: %s; do it by hand, with -wal and -shm", text_of(&from),
                         text_of(&target), strerrordesc_np(errno));
     text_free(&from);
     text_free(&target);
@@ -163,6 +167,22 @@ static void advise(const struct file *file, const char *aside)
     cs_log(in, CS_LOG_ERROR, "to begin anew: mkdir %s.old; mv %s.damaged-* %s.old/ (%s)", path, path, path, file->kind->anew);
 }
 
+static void refuse(const struct file *file, const char *aside, struct cs_error *err)
+{
+    if (strstr(strrchr(aside, '/') + 1, replaced)) {
+        cs_fail_as(err, CS_ECONFIG, STORAGE_DAMAGED,
+                   "the %s was put aside as %s by a restore that did not come to its end: run `countersign restore` again, or "
+                   "rename that file to %s",
+                   file->kind->what, aside, file->path);
+        return;
+    }
+    advise(file, aside);
+    cs_fail_as(err, CS_ECONFIG, STORAGE_DAMAGED,
+               "the %s was damaged and lies at %s: restore a backup as %s, recover it, or begin anew; the log has the "
+               "commands, docs/store.md what each costs",
+               file->kind->what, aside, file->path);
+}
+
 int quarantine_refuse(const struct file *file, struct cs_error *err)
 {
     char *aside;
@@ -173,20 +193,15 @@ int quarantine_refuse(const struct file *file, struct cs_error *err)
         return -1;
     if (!aside)
         return 0;
-    if (move_log(file, aside, err) == 0) {
-        advise(file, aside);
-        cs_fail_as(err, CS_ECONFIG, STORAGE_DAMAGED,
-                   "the %s was damaged and lies at %s: restore a backup as %s, recover it, or begin anew; the log has the "
-                   "commands, docs/store.md what each costs",
-                   file->kind->what, aside, file->path);
-    }
+    if (move_log(file, aside, err) == 0)
+        refuse(file, aside, err);
     free(aside);
     return -1;
 }
 
 int quarantine(const struct file *file, struct cs_error *err)
 {
-    char *aside = new_name(file);
+    char *aside = new_name(file, damaged);
 
     if (!aside)
         return cs_fail(err, CS_EINTERNAL, "no memory");
@@ -198,4 +213,15 @@ int quarantine(const struct file *file, struct cs_error *err)
     }
     free(aside);
     return -1;
+}
+
+int quarantine_replaced(const struct file *file, char **aside, struct cs_error *err)
+{
+    *aside = new_name(file, replaced);
+    if (!*aside)
+        return cs_fail(err, CS_EINTERNAL, "no memory");
+    if (move(file->path, *aside, "", err) < 0 || move_log(file, *aside, err) < 0)
+        return -1;
+    integrity_trust(file);
+    return 0;
 }

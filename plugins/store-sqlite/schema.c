@@ -82,8 +82,7 @@ static int run(const struct file *f, sqlite3 *sq, const char *sql, struct cs_err
     return rc == SQLITE_OK ? 0 : db_fail_reading(f, sq, rc, err);
 }
 
-/* -1 unless the file is ours and of a schema that we know; *schema is 0 for an empty file. */
-static int recognise(const struct file *f, sqlite3 *sq, int64_t *schema, struct cs_error *err)
+int schema_recognise(const struct file *f, sqlite3 *sq, int64_t *schema, struct cs_error *err)
 {
     int64_t application, tables;
 
@@ -121,7 +120,7 @@ static int bring_up(const struct file *f, sqlite3 *sq, struct cs_error *err)
 {
     int64_t schema, foreign = 0;
 
-    if (run(f, sq, "BEGIN IMMEDIATE", err) < 0 || recognise(f, sq, &schema, err) < 0)
+    if (run(f, sq, "BEGIN IMMEDIATE", err) < 0 || schema_recognise(f, sq, &schema, err) < 0)
         return -1;
     for (; schema < f->kind->known; schema++)
         if (run(f, sq, f->kind->steps[schema], err) < 0)
@@ -255,7 +254,7 @@ static int migrate(const struct file *f, bool may_change, struct cs_error *err)
         goto out;
     if (may_change && f->kind == &file_state && integrity_check_log(f, err) < 0)
         goto out;
-    if (db_open_file(f, may_change, &sq, err) < 0 || recognise(f, sq, &schema, err) < 0)
+    if (db_open_file(f, may_change, &sq, err) < 0 || schema_recognise(f, sq, &schema, err) < 0)
         goto out;
     if (may_change && check_whole(f, sq, err) < 0)
         goto out;

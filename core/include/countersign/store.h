@@ -137,11 +137,15 @@ typedef int cs_client_subject_fn(void *arg, const char *subject);
 typedef int cs_job_fn(void *arg, const struct cs_job *row);
 typedef int cs_job_challenge_fn(void *arg, const struct cs_job_challenge *row);
 typedef int cs_certificate_fn(void *arg, const struct cs_certificate *row);
+typedef void cs_backup_fn(void *arg, const char *name, int64_t schema);
 typedef int cs_blob_fn(void *arg, const void *data, size_t len);
 typedef int cs_event_fn(void *arg, const struct cs_event *row);
 typedef void cs_finding_fn(void *arg, const char *text);
 typedef int cs_release_fn(void *arg, const char *zone, const char *week);
 typedef int cs_report_fn(void *arg, const struct cs_report_value *values, size_t n);
+
+/* What a backup has of the visits: nothing; counts of the days that are closed, and what was released; all. */
+enum cs_backup_visits { CS_BACKUP_NO_VISITS = 1, CS_BACKUP_TOTALS, CS_BACKUP_ALL_VISITS };
 
 /* ROLLBACK undoes what was done since SET, and forgets the savepoint, as RELEASE does. They are not nested. */
 enum cs_savepoint { CS_SAVEPOINT_SET = 1, CS_SAVEPOINT_RELEASE, CS_SAVEPOINT_ROLLBACK };
@@ -281,6 +285,17 @@ struct cs_store_ops {
     int (*client_subject_remove)(void *conn, const char *client, const char *subject, struct cs_error *err);
     int (*client_subject_list)(void *conn, const char *client, cs_client_subject_fn *fn, void *arg, struct cs_error *err);
     int (*client_subject_find)(void *conn, const char *client, const char *subject, bool *found, struct cs_error *err);
+
+    /* ---- For `countersign backup` and `countersign restore`, optional, both or none of them. */
+
+    /* The records as of one moment, each of its files by itself, as files in `folder`, which is empty: whole, checked, synced.
+     * Beside a running server or without one; what is copied does not change, its schema neither. Calls fn for each file. */
+    int (*backup)(void *self, const char *folder, enum cs_backup_visits visits, cs_backup_fn *fn, void *arg,
+                  struct cs_error *err);
+    /* Put such files where the settings have the records; nobody has them open. State that is there is renamed when `replace`,
+     * otherwise CS_ECONFLICT; visits that are there stay. Calls fn for what the operator should know. The schema may be an
+     * older one: migrate() comes next. Numbers of the outbox go on far above those that may have been used since. */
+    int (*restore)(void *self, const char *folder, bool replace, cs_finding_fn *fn, void *arg, struct cs_error *err);
 };
 
 #ifdef __cplusplus

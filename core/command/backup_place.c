@@ -1,0 +1,132 @@
+/*
+ * Where a backup grows; see backup_place.h.
+ */
+#include "command/backup_place.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "command/folder.h"
+
+enum { PATH_MOST = 3000, SAME_SECOND_MOST = 1000 };
+
+#define PARTIAL ".partial-"
+
+static int no_place(const char *folder, const char *user, struct cs_error *err)
+{
+    return cs_fail(err, CS_ECONFIG,
+                   "no backup can be made in %s: %s; make it for the server's user: install -d -o %s -m 700 %s", folder,
+                   strerror(errno), user, folder);
+}
+
+static char *name_in(const char *folder, const char *name, const char *more)
+{
+    struct text path = TEXT_MAX(PATH_MOST);
+
+    text_addf(&path, "%s/%s%s", folder, name, more);
+    return text_take(&path);
+}
+
+/* Nobody else is at work here. */
+static void remove_leftovers(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    const struct dirent *entry;
+
+    while (dir && (entry = readdir(dir)))
+        if (strncmp(entry->d_name, PARTIAL, strlen(PARTIAL)) == 0) {
+            char *path = name_in(folder, entry->d_name, "");
+
+            if (path)
+                folder_remove(path);
+            free(path);
+        }
+    if (dir)
+        closedir(dir);
+}
+
+static int lock_folder(struct backup_place *place, struct cs_error *err)
+{
+    if (flock(place->lock, LOCK_EX | LOCK_NB) == 0)
+        return 0;
+    if (errno == EWOULDBLOCK)
+        return cs_fail(err, CS_EBUSY, "another backup is being made in %s: wait for its end", place->folder);
+    return cs_fail(err, CS_ECONFIG, "%s cannot be locked: %s", place->folder, strerror(errno));
+}
+
+int backup_place_begin(struct backup_place *place, const char *folder, const char *user, struct cs_error *err)
+{
+    char number[32];
+
+    *place = BACKUP_PLACE_NONE;
+    if (mkdir(folder, 0700) < 0 && errno != EEXIST)
+        return no_place(folder, user, err);
+    place->folder = realpath(folder, NULL);
+    if (place->folder)
+        place->lock = open(place->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (place->lock < 0 || access(place->folder, W_OK | X_OK) < 0)
+        return no_place(folder, user, err);
+    if (lock_folder(place, err) < 0)
+        return -1;
+    remove_leftovers(place->folder);
+    snprintf(number, sizeof number, "%ld", (long)getpid());
+    place->partial = name_in(place->folder, PARTIAL, number);
+    if (!place->partial)
+        return cs_fail(err, CS_ECONFIG, "the path %.100s… is too long", place->folder);
+    return mkdir(place->partial, 0700) == 0 ? 0 : no_place(folder, user, err);
+}
+
+/* 0 when the name was free. */
+static int give_name(struct backup_place *place, const char *when, int n, struct cs_error *err)
+{
+    char more[16] = "";
+
+    if (n > 1)
+        snprintf(more, sizeof more, "-%d", n);
+    free(place->name);
+    place->name = name_in(place->folder, when, more);
+    if (!place->name)
+        return cs_fail(err, CS_ECONFIG, "the path %.100s… is too long", place->folder);
+    if (renameat2(AT_FDCWD, place->partial, AT_FDCWD, place->name, RENAME_NOREPLACE) == 0)
+        return 0;
+    return cs_fail(err, errno == EEXIST ? CS_ECONFLICT : CS_ECONFIG, "%s cannot be made: %s", place->name, strerror(errno));
+}
+
+int backup_place_finish(struct backup_place *place, int64_t created_ms, struct cs_error *err)
+{
+    const time_t created = (time_t)(created_ms / 1000);
+    char when[32] = "";
+    struct tm utc;
+    int n = 1;
+
+    if (gmtime_r(&created, &utc))
+        strftime(when, sizeof when, "%Y%m%dT%H%M%SZ", &utc);
+    while (give_name(place, when, n, err) < 0)
+        if (err->code != CS_ECONFLICT || n++ == SAME_SECOND_MOST)
+            return -1;
+    free(place->partial);
+    place->partial = NULL;
+    return folder_sync(place->folder, err);
+}
+
+void backup_place_end(struct backup_place *place)
+{
+    if (place->partial)
+        folder_remove(place->partial);
+    if (place->lock >= 0)
+        close(place->lock);
+    free(place->partial);
+    free(place->name);
+    free(place->folder);
+    *place = BACKUP_PLACE_NONE;
+}
