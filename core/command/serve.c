@@ -1,8 +1,9 @@
 /*
  * `countersign serve`: puts the server together in the start order, runs it, and takes it apart in reverse.
  *
- * Start: read the file, bind every `listen`, become `user`, lock the state folder (all with one thread); then load the plugins,
- * read TLS keys, open the store, audit, dns, ca, start each, take up the jobs of an earlier run, accept.
+ * Start: read the file, bind every `listen`, become `user`, lock the state folder, load the plugins, give up the files that
+ * nobody named (all with one thread); then read TLS keys, open the store, audit, dns, ca, start each, give up the system calls
+ * that nobody needs, take up the jobs of an earlier run, accept, and tell the service manager.
  * What listens is in serve_listeners.c, the stop in serve_stop.c.
  */
 #include <event2/event.h>
@@ -18,6 +19,7 @@
 #include "command/gauges.h"
 #include "command/serve_control.h"
 #include "command/serve_stop.h"
+#include "engine/inherited.h"
 #include "engine/log.h"
 #include "engine/wait.h"
 #include "http/server.h"
@@ -32,7 +34,8 @@ static int bind_or_say_who_runs(struct server *s, struct cs_error *err)
     struct cs_error why = { 0 };
     char holder[32];
 
-    if (serve_listeners_bind(s->listeners, &s->setup.settings, &why) == 0 && instances_bind(s->instances, &why) == 0)
+    if (serve_listeners_bind(s->listeners, &s->setup.settings, &why) == 0 && instances_bind(s->instances, &why) == 0 &&
+        inherited_check_none_left(&why) == 0)
         return 0;
     *err = why;
     setup_state_holder(&s->setup, holder);
@@ -141,6 +144,7 @@ static void begin_metrics(struct server *s)
     const struct gauges gauges = gauges_of(s);
 
     gauges_begin(&gauges);
+    sandbox_measure(&s->sandbox, s->metrics);
     metrics_on_write(s->metrics, refresh_metrics, s);
 }
 
@@ -174,6 +178,17 @@ static void tell_sinks(struct server *s, const char *kind)
     outbox_tell(s->records.outbox, kind, version, strlen(version));
 }
 
+static void say_why_not(struct server *s, const struct cs_error *err)
+{
+    struct text status = TEXT_MAX(600);
+
+    log_line(CS_LOG_ERROR, LOG_WHO, "", "cannot start: %s", err->text);
+    text_addf(&status, "cannot start: %s", err->text);
+    notify_status(&s->notify, text_of(&status));
+    text_free(&status);
+    s->failed = true;
+}
+
 /* Orders of an earlier run may be under way already: they are suspended again before anything is taken apart. */
 static void on_resumed(void *arg, const struct cs_error *err)
 {
@@ -186,10 +201,10 @@ static void on_resumed(void *arg, const struct cs_error *err)
         s->phase = SERVE_SERVING;
         tell_sinks(s, "started");
         log_line(CS_LOG_INFO, LOG_WHO, "", "ready version=%s", CS_VERSION);
+        notify_ready(&s->notify, s->loop, "serving");
         return;
     }
-    log_line(CS_LOG_ERROR, LOG_WHO, "", "cannot start: %s", err ? err->text : failure.text);
-    s->failed = true;
+    say_why_not(s, err ? err : &failure);
     serve_stop_now(s);
 }
 
@@ -208,9 +223,11 @@ static void on_hangup(evutil_socket_t number, short events, void *arg)
     (void)number, (void)events;
     log_line(CS_LOG_INFO, LOG_WHO, "",
              "SIGHUP: audit sinks open their files anew, blocked keys are read; the configuration is read at the start only");
+    notify_reloading(&s->notify, "reloading");
     serve_keys_reload(s->blocked_keys);
     outbox_reopen(s->records.outbox);
     ledger_reopen(s->records.ledger);
+    notify_ready(&s->notify, s->loop, "serving");
 }
 
 static int watch_signals(struct server *s, struct cs_error *err)
@@ -230,6 +247,7 @@ static void close_all(struct server *s)
 {
     timer_clear(&s->look);
     timer_clear(&s->limit);
+    notify_close(&s->notify);
     http_server_free(s->http);
     if (s->controlled)
         serve_control_remove(&s->setup.settings);
@@ -251,6 +269,7 @@ static void close_all(struct server *s)
     if (s->loop)
         loop_free(s->loop);
     serve_listeners_free(s->listeners);
+    sandbox_free(&s->sandbox);
     setup_free(&s->setup);
 }
 
@@ -273,20 +292,24 @@ static int share_descriptors(struct settings *settings, struct cs_error *err)
 
 static int start(struct server *s, struct cs_error *err)
 {
-    if (share_descriptors(&s->setup.settings, err) < 0)
+    if (notify_open(&s->notify, err) < 0 || share_descriptors(&s->setup.settings, err) < 0)
         return -1;
     if (make_parts(s, err) < 0 || bind_or_say_who_runs(s, err) < 0)
         return -1;
     if (setup_become_user(&s->setup, err) < 0 || setup_lock_state(&s->setup, err) < 0)
         return -1;
-    if (load_plugins(s, err) < 0 || read_keys(s, err) < 0 || open_records(s, err) < 0 || open_heart(s, err) < 0)
+    if (load_plugins(s, err) < 0)
         return -1;
-    return watch_signals(s, err);
+    sandbox_enter_files(&s->sandbox, s->setup.config, &s->setup.settings, s->instances);
+    if (read_keys(s, err) < 0 || open_records(s, err) < 0 || open_heart(s, err) < 0 || watch_signals(s, err) < 0)
+        return -1;
+    sandbox_enter_calls(&s->sandbox);
+    return 0;
 }
 
 int command_serve(const struct command_line *line)
 {
-    struct server s = { .setup = { .state_lock = -1 } };
+    struct server s = { .setup = { .state_lock = -1 }, .notify = { .fd = -1 } };
     struct cs_error err = { 0 };
 
     if (line->argc > 1) {
@@ -303,8 +326,7 @@ int command_serve(const struct command_line *line)
     log_setup(s.setup.settings.log_level);
     setup_process();
     if (start(&s, &err) < 0) {
-        log_line(CS_LOG_ERROR, LOG_WHO, "", "cannot start: %s", err.text);
-        s.failed = true;
+        say_why_not(&s, &err);
     } else {
         heart_resume(s.heart, on_resumed, &s);
         loop_run(s.loop);

@@ -4,11 +4,13 @@
 #ifndef COMMAND_SERVE_H
 #define COMMAND_SERVE_H
 
+#include "command/sandbox.h"
 #include "command/serve_keys.h"
 #include "command/serve_listeners.h"
 #include "command/serve_records.h"
 #include "command/setup.h"
 #include "engine/http_client.h"
+#include "engine/notify.h"
 #include "engine/timer.h"
 #include "request/heart.h"
 
@@ -28,6 +30,8 @@ struct server {
     struct heart *heart;
     struct http_server *http;
     struct serve_listeners *listeners;
+    struct notify notify; /* the service manager */
+    struct sandbox sandbox;
     struct event *signals[3];
     struct timer look, limit;
     enum serve_phase phase;

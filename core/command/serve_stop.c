@@ -82,6 +82,7 @@ void serve_stop(struct server *s, int signal)
 {
     log_line(CS_LOG_INFO, SERVE_LOG_WHO, "", "stopping signal=%d waiting=%zu orders=%zu", signal, s->heart->in_flight,
              heart_orders(s->heart));
+    notify_stopping(&s->notify, "stopping");
     if (s->phase != SERVE_SERVING) {
         serve_stop_now(s);
         return;

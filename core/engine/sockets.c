@@ -1,6 +1,6 @@
 /*
- * Listening sockets: made, or inherited by LISTEN_FDS (sd_listen_fds(3)). Used by listens.c and command/serve_listeners.c
- * before privileges drop.
+ * Listening sockets: made here, or by the service manager (inherited.c). Used by listens.c and command/serve_listeners.c before
+ * privileges drop.
  */
 #include "engine/sockets.h"
 
@@ -8,78 +8,12 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#define FIRST_INHERITED_FD 3
-#define MOST_INHERITED     128
-
-static int number_of(const char *name)
-{
-    const char *text = getenv(name);
-    char *end;
-    long n;
-
-    if (!text || !*text)
-        return -1;
-    errno = 0;
-    n = strtol(text, &end, 10);
-    return errno || *end || n < 0 || n > INT32_MAX ? -1 : (int)n;
-}
-
-static bool same_address(const struct sockaddr *a, socklen_t a_len, const struct sockaddr *b, socklen_t b_len)
-{
-    char a_text[128], b_text[128];
-
-    if (a->sa_family != b->sa_family)
-        return false;
-    address_text(a_text, a, a_len);
-    address_text(b_text, b, b_len);
-    return strcmp(a_text, b_text) == 0;
-}
-
-static int option_of(int fd, int option)
-{
-    int value = -1;
-    socklen_t len = sizeof value;
-
-    return getsockopt(fd, SOL_SOCKET, option, &value, &len) < 0 ? -1 : value;
-}
-
-/* One that was handed out has close-on-exec; one that is still free has not. */
-static bool inherited_fits(int fd, const struct sockaddr *address, socklen_t len, int type)
-{
-    struct sockaddr_storage bound = { 0 };
-    socklen_t bound_len = sizeof bound;
-    int flags = fcntl(fd, F_GETFD);
-
-    if (flags < 0 || (flags & FD_CLOEXEC) || option_of(fd, SO_TYPE) != type)
-        return false;
-    if (type == SOCK_STREAM && option_of(fd, SO_ACCEPTCONN) != 1)
-        return false;
-    if (getsockname(fd, (struct sockaddr *)&bound, &bound_len) < 0)
-        return false;
-    return same_address(address, len, (const struct sockaddr *)&bound, bound_len);
-}
-
-static int take_inherited(const struct sockaddr *address, socklen_t len, int type)
-{
-    int n = number_of("LISTEN_FDS");
-
-    if (number_of("LISTEN_PID") != (int)getpid() || n < 1 || n > MOST_INHERITED)
-        return -1;
-    for (int fd = FIRST_INHERITED_FD; fd < FIRST_INHERITED_FD + n; fd++) {
-        if (!inherited_fits(fd, address, len, type))
-            continue;
-        if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
-            return -1;
-        return fd;
-    }
-    return -1;
-}
+#include "engine/inherited.h"
 
 static int turn_on(int fd, int level, int option)
 {
@@ -159,8 +93,10 @@ static int bind_and_listen(int fd, const struct sockaddr *address, socklen_t len
 
 int socket_listen(const struct sockaddr *address, socklen_t len, int type, struct cs_error *err)
 {
-    int fd = take_inherited(address, len, type);
+    int fd;
 
+    if (inherited_take(address, len, type, &fd, err) < 0)
+        return -1;
     if (fd >= 0) {
         (void)tune(fd, address->sa_family, type);
         return fd;

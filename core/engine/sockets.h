@@ -1,6 +1,6 @@
 /*
- * Listening sockets: bound at the start, before privileges drop, and kept. Sockets inherited by LISTEN_FDS are matched by type
- * and address. Used by command/serve_listeners.c and serve_control.c, and behind
+ * Listening sockets: bound at the start, before privileges drop, and kept. Those that the service manager made are taken where
+ * type and address fit (inherited.h). Used by command/serve_listeners.c and serve_control.c, and behind
  * cs_listen().
  */
 #ifndef ENGINE_SOCKETS_H
@@ -13,7 +13,7 @@
 #include "base/address.h"
 
 /* Bind (and for SOCK_STREAM listen on) an address: non-blocking, close-on-exec, TCP_NODELAY, REUSEADDR, v6only, PKTINFO for
- * UDP, a stale unix socket replaced (mode 0666 unless said). Takes a LISTEN_FDS socket when one fits. Returns the fd or -1 and
+ * UDP, a stale unix socket replaced (mode 0666 unless said). Takes an inherited socket when one fits. Returns the fd or -1 and
  * CS_ECONFIG with what to do (in use, no permission, no such address). */
 int socket_listen(const struct sockaddr *address, socklen_t len, int type, struct cs_error *err);
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "plugin/config_scan.h"
+#include "plugin/credential.h"
 
 enum { COMPLAINTS_MOST = 256 << 10 };
 
@@ -52,13 +53,27 @@ static char *folder_of(const char *path)
     return text_copy_n(path, slash == path ? 1 : (size_t)(slash - path));
 }
 
+/* "credential:NAME", with or without "@", becomes the file that the service manager put there: all others read a path. */
+static bool name_credentials(config_setting_t *setting)
+{
+    const char *text = config_setting_type(setting) == CONFIG_TYPE_STRING ? config_setting_get_string(setting) : NULL;
+    char *path = text ? credential_path(text) : NULL;
+    bool done = !text || !credential_is(text) || (path && config_setting_set_string(setting, path));
+
+    free(path);
+    if (!text && config_setting_is_aggregate(setting))
+        for (int i = 0; done && i < config_setting_length(setting); i++)
+            done = name_credentials(config_setting_get_elem(setting, (unsigned)i));
+    return done;
+}
+
 static int parse(struct config *config, struct cs_error *err)
 {
     if (config_scan(config->path, config->folder, on_bad_number, config, err) < 0)
         return -1;
     config_set_include_dir(&config->tree, config->folder);
     if (config_read_file(&config->tree, config->path))
-        return 0;
+        return name_credentials(config_root_setting(&config->tree)) ? 0 : cs_fail(err, CS_EBUSY, "no memory");
     return cs_fail(err, CS_ECONFIG, "%s:%d: %s",
                    config_error_file(&config->tree) ? config_error_file(&config->tree) : config->path,
                    config_error_line(&config->tree), config_error_text(&config->tree));
@@ -110,9 +125,17 @@ size_t config_complaint_count(const struct config *config)
     return config->count;
 }
 
-int config_complain(struct config *config, const struct config_node *at, const char *format, ...)
+void config_source(const struct config *config, const struct config_node *at, struct text *out)
 {
     const char *file = at ? config_setting_source_file(setting_of(at)) : NULL;
+
+    if (file && *file != '/' && strcmp(file, config->path) != 0)
+        text_addf(out, "%s/", config->folder); /* libconfig knows an included file as it was written */
+    text_add(out, file ? file : config->path);
+}
+
+int config_complain(struct config *config, const struct config_node *at, const char *format, ...)
+{
     struct text line = TEXT_MAX(4096);
     char text[2048];
     va_list args;
@@ -120,9 +143,7 @@ int config_complain(struct config *config, const struct config_node *at, const c
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    if (file && *file != '/' && strcmp(file, config->path) != 0)
-        text_addf(&line, "%s/", config->folder); /* libconfig knows an included file as it was written */
-    text_add(&line, file ? file : config->path);
+    config_source(config, at, &line);
     if (at && config_setting_source_line(setting_of(at)))
         text_addf(&line, ":%u", (unsigned)config_setting_source_line(setting_of(at)));
     text_addf(&line, ": %s\n", text);

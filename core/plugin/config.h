@@ -22,6 +22,8 @@ const char *config_complaints(const struct config *config);
 size_t config_complaint_count(const struct config *config);
 /* Add one, at a node's file:line (or the file when NULL). Always returns -1. */
 int config_complain(struct config *config, const struct config_node *at, const char *format, ...) CS_PRINTF(3, 4);
+/* The name of the file that a node stands in, or the first one's when NULL, as an operator would open it. */
+void config_source(const struct config *config, const struct config_node *at, struct text *out);
 
 /* Child nodes; asking marks the key as used. NULL: not there. A wrong kind is a complaint and NULL. */
 const struct config_node *config_find(struct config *config, const struct config_node *in, const char *key); /* any kind */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "plugin/config.h"
+#include "plugin/credential.h"
 
 enum { SECRET_MOST = 64 << 10 };
 
@@ -74,7 +75,8 @@ static int from_file(struct config *config, const struct config_node *at, const 
                                "folder the group of that user, and the file mode 0640",
                                config_name(at), path);
     if (fd < 0)
-        return config_complain(config, at, "`%s`: %s cannot be read: %s", config_name(at), path, strerror(errno));
+        return config_complain(config, at, "`%s`: %s cannot be read: %s%s", config_name(at), path, strerror(errno),
+                               credential_advice(path));
     rc = check_file(config, at, path, fd);
     if (rc == 0)
         rc = read_file(config, at, path, fd, out);

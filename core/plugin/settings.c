@@ -63,6 +63,23 @@ static void read_log_level(struct config *config, enum cs_log_level *out)
         *out = (enum cs_log_level)log_level_of(word);
 }
 
+static void read_sandbox(struct config *config, enum sandbox_setting *out)
+{
+    static const char *const words[] = { [SANDBOX_ON] = "on", [SANDBOX_LOG] = "log", [SANDBOX_OFF] = "off" };
+    const struct config_node *root = config_root(config);
+    const char *word = "on";
+
+    *out = SANDBOX_ON;
+    config_string(config, root, "sandbox", &word);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(word, words[i]) == 0) {
+            *out = (enum sandbox_setting)i;
+            return;
+        }
+    config_complain(config, config_find(config, root, "sandbox"), "`sandbox` must be \"on\", \"log\" or \"off\", not \"%s\"",
+                    word);
+}
+
 /* ---- Listeners ---- */
 
 /* "::" -> "[::]": with a port of its own beside it, an IPv6 address needs no brackets in the file. */
@@ -165,6 +182,7 @@ int settings_read(struct config *config, struct settings *out)
     read_folder(config, "runtime", "/run/countersign", &out->runtime);
     read_folder(config, "plugin_dir", CS_PLUGIN_DIR, &out->plugin_dir);
     read_log_level(config, &out->log_level);
+    read_sandbox(config, &out->sandbox);
     read_listen(config, out);
     read_admin(config, out);
     read_proxies(config, out);

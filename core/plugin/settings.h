@@ -46,11 +46,15 @@ struct visits_settings {
     int64_t publish_ms;   /* from one writing of the analysts' file to the next; default 1 h */
 };
 
+/* What the server forbids itself once it has started (command/sandbox.h). */
+enum sandbox_setting { SANDBOX_ON, SANDBOX_LOG, SANDBOX_OFF };
+
 struct settings {
     const char *user; /* NULL: stay who we are */
     const char *state, *runtime;
     const char *plugin_dir; /* default: where meson installs them */
     enum cs_log_level log_level;
+    enum sandbox_setting sandbox;
     struct listen_settings *listen;
     size_t n_listen;
     struct listen_settings admin; /* address NULL: no admin listener */

@@ -25,6 +25,8 @@ const struct setting settings_table[] = {
       .help = "The folder of what need not survive: the control socket, the key of the day. It should be a tmpfs." },
     { "", "plugin_dir", SETTING_PATH, CS_PLUGIN_DIR, .help = "Where plugins are that are named without a path." },
     { "", "log_level", SETTING_STRING, "info", .help = "error, warn, info or debug." },
+    { "", "sandbox", SETTING_STRING, "on",
+      .help = "on: files and system calls that are not needed are given up; log: the kernel says what would be; off." },
     { "", "listen", SETTING_BLOCK, "mandatory", .help = "Where clients post their requests: one block or a list of them." },
     { "", "admin", SETTING_BLOCK, "none", .help = "The listener of /healthz, /readyz and /metrics. Never for clients." },
     { "", "proxies", SETTING_STRINGS, "none",

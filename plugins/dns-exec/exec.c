@@ -267,4 +267,4 @@ static const struct cs_dns_ops dns = { .size = sizeof dns, .blocking = true, .se
 
 CS_PLUGIN("dns-exec", "0.1.0", "runs a program for each challenge value", .settings = settings,
           .settings_size = sizeof(struct settings), .open = exec_open, .stop = exec_stop, .close = exec_close, .dns = &dns,
-          .check = exec_check);
+          .check = exec_check, .unconfined = true);

@@ -154,6 +154,10 @@ struct cs_plugin {
     /* optional: would `open` take these settings? Called by `countersign check` in place of `open`: it may read files, but
      * makes no connection, binds and writes nothing. `listen`: the block's addresses as written. Fails: -1 and *err. */
     int (*check)(const void *settings, const struct cs_strings *listen, struct cs_error *err);
+
+    /* It runs other programs, or does what the server's sandbox does not allow (docs/plugin-guide.md): a server that loads it
+     * runs without. */
+    bool unconfined;
 };
 
 /* CS_PLUGIN("dns-example", "1.0", "what it does", .settings = …, .open = …, .close = …, .dns = &dns); */

@@ -65,6 +65,41 @@ static void a_file_gives_its_content_without_the_last_newline(void **state)
     assert_secret("two\nlines\n");
 }
 
+static void a_credential_is_a_file_of_the_service_manager(void **state)
+{
+    char folder[PATH_MAX];
+    const char *path = write_bytes("pdns.key", "hunter2\n", 8, 0400);
+
+    (void)state;
+    snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
+    setenv("CREDENTIALS_DIRECTORY", folder, 1);
+    assert_int_equal(read_secret("@credential:pdns.key"), CONFIG_FOUND);
+    assert_secret("hunter2");
+    assert_int_equal(read_secret("@credential:gone"), CONFIG_WRONG);
+    assert_complaint("/gone cannot be read: No such file or directory: hand it over with LoadCredential=NAME:FILE of the unit");
+    assert_int_equal(read_secret("@credential:../pdns.key"), CONFIG_WRONG);
+    assert_complaint("/no-such-name cannot be read");
+    unsetenv("CREDENTIALS_DIRECTORY");
+    assert_int_equal(read_secret("@credential:pdns.key"), CONFIG_WRONG);
+    assert_complaint("/run/credentials/countersign.service/pdns.key cannot be read");
+}
+
+static void a_credential_is_a_path_in_every_other_setting(void **state)
+{
+    const char *path = NULL;
+
+    (void)state;
+    setenv("CREDENTIALS_DIRECTORY", "/run/there", 1);
+    config = config_of("listen = ( { key = \"credential:tls.key\"; } );\nname = \"credentials:no\";\n");
+    assert_int_equal(config_string(config, config_at(config_find(config, config_root(config), "listen"), 0), "key", &path),
+                     CONFIG_FOUND);
+    assert_string_equal(path, "/run/there/tls.key");
+    assert_int_equal(config_string(config, config_root(config), "name", &path), CONFIG_FOUND);
+    assert_string_equal(path, "credentials:no");
+    config_free(config);
+    unsetenv("CREDENTIALS_DIRECTORY");
+}
+
 static void a_file_that_everybody_reads_is_refused_with_the_cure(void **state)
 {
     (void)state;
@@ -148,6 +183,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_value_is_taken_as_it_stands),
         cmocka_unit_test(a_file_gives_its_content_without_the_last_newline),
+        cmocka_unit_test(a_credential_is_a_file_of_the_service_manager),
+        cmocka_unit_test(a_credential_is_a_path_in_every_other_setting),
         cmocka_unit_test(a_file_that_everybody_reads_is_refused_with_the_cure),
         cmocka_unit_test(a_file_that_the_server_s_user_cannot_read_is_refused_with_the_cure),
         cmocka_unit_test(a_file_must_be_small_text),

@@ -43,6 +43,7 @@ static void an_empty_file_gives_the_defaults(void **state)
     assert_string_equal(settings.runtime, "/run/countersign");
     assert_int_equal(settings.plugin_dir[0], '/');
     assert_int_equal(settings.log_level, CS_LOG_INFO);
+    assert_int_equal(settings.sandbox, SANDBOX_ON);
     assert_int_equal(settings.n_listen, 0);
     assert_null(settings.admin.address);
     assert_null(settings.admin.unix_path);
@@ -62,7 +63,8 @@ static void an_empty_file_gives_the_defaults(void **state)
 static void what_the_file_says_is_taken(void **state)
 {
     (void)state;
-    read_settings("user = \"www\"; state = \"/s\"; runtime = \"/r\"; plugin_dir = \"/p\"; log_level = \"debug\"; wait = 10;"
+    read_settings("user = \"www\"; state = \"/s\"; runtime = \"/r\"; plugin_dir = \"/p\"; log_level = \"debug\";"
+                  "sandbox = \"log\"; wait = 10;"
                   "job_deadline = \"1h\"; stop = 0; visible = \"5s\"; max_in_flight = 7; max_connections = 8; outbox_max = 9;"
                   "outage_queue = 0; outage_wait = \"1m\";"
                   "resolvers = ( \"127.0.0.1\", \"[::1]:53\" ); admin = { address = \"127.0.0.1\"; };");
@@ -72,6 +74,7 @@ static void what_the_file_says_is_taken(void **state)
     assert_string_equal(settings.runtime, "/r");
     assert_string_equal(settings.plugin_dir, "/p");
     assert_int_equal(settings.log_level, CS_LOG_DEBUG);
+    assert_int_equal(settings.sandbox, SANDBOX_LOG);
     assert_int_equal(settings.wait_ms, 10000);
     assert_int_equal(settings.job_deadline_ms, 3600000);
     assert_int_equal(settings.stop_ms, 0);
@@ -177,6 +180,7 @@ static void the_sample_is_right_and_shows_the_defaults(void **state)
     assert_string_equal(settings.state, "/var/lib/countersign");
     assert_string_equal(settings.runtime, "/run/countersign");
     assert_int_equal(settings.log_level, sample.log_level);
+    assert_int_equal(settings.sandbox, sample.sandbox);
     assert_int_equal(settings.wait_ms, sample.wait_ms);
     assert_int_equal(settings.job_deadline_ms, sample.job_deadline_ms);
     assert_int_equal(settings.visible_ms, sample.visible_ms);
@@ -208,6 +212,7 @@ static void a_listener_that_makes_no_sense_is_a_complaint(void **state)
 static void wrong_values_are_complaints(void **state)
 {
     (void)state;
+    assert_complaint("sandbox = \"maybe\";", "`sandbox` must be \"on\", \"log\" or \"off\", not \"maybe\"");
     assert_complaint("log_level = \"loud\";", "`log_level` must be \"error\", \"warn\", \"info\" or \"debug\", not \"loud\"");
     assert_complaint("state = \"var\";", "`state` must be an absolute path, not \"var\"");
     assert_complaint("wait = \"2h\";", "`wait` must be from 1s to 1h, not 2h");
