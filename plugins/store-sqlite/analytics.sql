@@ -4,19 +4,20 @@
 
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 
--- times: as how many sources one and the same may have been counted.
+-- times: as how many sources one and the same may have been counted; uncounted: sources were more than could be counted.
 CREATE TABLE base_day (day INTEGER PRIMARY KEY, date TEXT NOT NULL UNIQUE, week TEXT, monday TEXT, closed INTEGER, keys INTEGER,
-    times INTEGER, received INTEGER, recorded INTEGER, flags INTEGER, k INTEGER, key_destroyed_ms INTEGER);
+    times INTEGER, uncounted INTEGER, received INTEGER, recorded INTEGER, flags INTEGER, k INTEGER, key_destroyed_ms INTEGER);
 CREATE TABLE base_word (id INTEGER PRIMARY KEY, word TEXT UNIQUE);
 CREATE TABLE base_label (id INTEGER PRIMARY KEY, name TEXT, value TEXT, UNIQUE (name, value));
 -- A JSON object; NULL for the sets of too few sources, which are one.
 CREATE TABLE base_label_set (id INTEGER PRIMARY KEY, labels TEXT);
 
--- label 0: whatever the labels; outcome 0: whatever the outcome. Sources of a day that is open are not told (NULL).
-CREATE TABLE base_total (day INTEGER, zone INTEGER, label INTEGER, outcome INTEGER, requests INTEGER, at_least INTEGER,
-    at_most INTEGER, PRIMARY KEY (day, zone, label, outcome)) WITHOUT ROWID;
-CREATE TABLE base_set_total (day INTEGER, zone INTEGER, labels INTEGER, outcome INTEGER, requests INTEGER, at_least INTEGER,
-    at_most INTEGER, PRIMARY KEY (day, zone, labels, outcome)) WITHOUT ROWID;
+-- label 0: whatever the labels; outcome 0: whatever the outcome. The columns are those of visits.db, so that SQLite copies whole
+-- rows: what is known of the sources is worked out in the views. Those of a day that is open are not told (NULL).
+CREATE TABLE base_total (day INTEGER, zone INTEGER, label INTEGER, outcome INTEGER, requests INTEGER, uniques INTEGER,
+    uniques_most INTEGER, PRIMARY KEY (day, zone, label, outcome)) WITHOUT ROWID;
+CREATE TABLE base_set_total (day INTEGER, zone INTEGER, labels INTEGER, outcome INTEGER, requests INTEGER, uniques INTEGER,
+    uniques_most INTEGER, PRIMARY KEY (day, zone, labels, outcome)) WITHOUT ROWID;
 CREATE TABLE base_step_total (day INTEGER, zone INTEGER, label INTEGER, outcome INTEGER, reached INTEGER, error INTEGER,
     requests INTEGER, PRIMARY KEY (day, zone, label, outcome, reached, error)) WITHOUT ROWID;
 CREATE TABLE base_hour_total (day INTEGER, zone INTEGER, hour INTEGER, requests INTEGER,
@@ -25,25 +26,29 @@ CREATE TABLE base_latency (day INTEGER, role INTEGER, instance INTEGER, up_to_ms
     PRIMARY KEY (day, role, instance, up_to_ms)) WITHOUT ROWID;
 
 CREATE VIEW requests (day, zone, label, value, outcome, requests, at_least, at_most) AS
-    SELECT d.date, z.word, l.name, l.value, o.word, t.requests, t.at_least, t.at_most
+    SELECT d.date, z.word, l.name, l.value, o.word, t.requests, (t.uniques + d.times - 1) / d.times,
+           iif(d.uncounted, t.requests, t.uniques_most)
     FROM base_day AS d JOIN base_total AS t ON t.day = d.day JOIN base_word AS z ON z.id = t.zone
     JOIN base_label AS l ON l.id = t.label JOIN base_word AS o ON o.id = t.outcome
     WHERE t.outcome <> 0;
 
 CREATE VIEW sources (day, zone, label, value, requests, at_least, at_most) AS
-    SELECT d.date, z.word, l.name, l.value, t.requests, t.at_least, t.at_most
+    SELECT d.date, z.word, l.name, l.value, t.requests, (t.uniques + d.times - 1) / d.times,
+           iif(d.uncounted, t.requests, t.uniques_most)
     FROM base_day AS d JOIN base_total AS t ON t.day = d.day JOIN base_word AS z ON z.id = t.zone
     JOIN base_label AS l ON l.id = t.label
     WHERE t.outcome = 0 AND d.closed;
 
 CREATE VIEW label_sets (day, zone, labels, outcome, requests, at_least, at_most) AS
-    SELECT d.date, z.word, s.labels, o.word, t.requests, t.at_least, t.at_most
+    SELECT d.date, z.word, s.labels, o.word, t.requests, (t.uniques + d.times - 1) / d.times,
+           iif(d.uncounted, t.requests, t.uniques_most)
     FROM base_day AS d JOIN base_set_total AS t ON t.day = d.day JOIN base_word AS z ON z.id = t.zone
     JOIN base_label_set AS s ON s.id = t.labels JOIN base_word AS o ON o.id = t.outcome
     WHERE t.outcome <> 0;
 
 CREATE VIEW set_sources (day, zone, labels, requests, at_least, at_most) AS
-    SELECT d.date, z.word, s.labels, t.requests, t.at_least, t.at_most
+    SELECT d.date, z.word, s.labels, t.requests, (t.uniques + d.times - 1) / d.times,
+           iif(d.uncounted, t.requests, t.uniques_most)
     FROM base_day AS d JOIN base_set_total AS t ON t.day = d.day JOIN base_word AS z ON z.id = t.zone
     JOIN base_label_set AS s ON s.id = t.labels
     WHERE t.outcome = 0;
@@ -86,7 +91,8 @@ CREATE VIEW hours (day, zone, hour, requests) AS
 
 -- A source may come on several days of a week: the largest day is the least, the sum is the most.
 CREATE VIEW weeks (week, monday, days, zone, label, value, requests, at_least, at_most) AS
-    SELECT d.week, d.monday, w.days, z.word, l.name, l.value, sum(t.requests), max(t.at_least), sum(t.at_most)
+    SELECT d.week, d.monday, w.days, z.word, l.name, l.value, sum(t.requests),
+           max((t.uniques + d.times - 1) / d.times), sum(iif(d.uncounted, t.requests, t.uniques_most))
     FROM base_day AS d JOIN (SELECT week, count(*) AS days FROM base_day WHERE closed GROUP BY week) AS w ON w.week = d.week
     JOIN base_total AS t ON t.day = d.day JOIN base_word AS z ON z.id = t.zone
     JOIN base_label AS l ON l.id = t.label

@@ -16,7 +16,7 @@ int db_day_put(void *conn, const struct cs_day *day, struct cs_error *err)
     query_int(&q, day->day);
     query_int(&q, day->keys);
     query_int(&q, day->received);
-    query_int(&q, day->flags);
+    query_int(&q, day->flags & ~CS_DAY_CLOSED);
     query_int(&q, day->key_destroyed_ms);
     query_int(&q, KEPT);
     return query_run(&q, err);

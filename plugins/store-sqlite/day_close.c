@@ -1,6 +1,6 @@
 /*
  * Closing a day: what few sources had is folded, and the day's table is written anew, in the order of its key, so that not even
- * the places of rows in the file tell which came first; reorder.c does the same with all else that the day added. See store.h;
+ * the places of rows in the file tell which came first; settle.c does the same with all else that the day added. See store.h;
  * purge.c closes a day that nobody closed.
  */
 #include "visits.h"
@@ -38,7 +38,10 @@ int db_day_close(void *conn, int64_t day, int64_t k, struct cs_error *err)
     if ((flags & CS_DAY_CLOSED) && folded >= k)
         return 0;
     day_tables_forget(c->visits);
-    if ((table && close_table(c, day, flags, &exact, err) < 0) || note_closed(c, day, exact, err) < 0)
+    if (settle_take_back(c, day, err) < 0 || (table && close_table(c, day, flags, &exact, err) < 0) ||
+        note_closed(c, day, exact, err) < 0)
         return -1;
-    return fold_sets(c, day, k, table, err) < 0 ? -1 : reorder_day(c, day, err);
+    if (fold_sets(c, day, k, table, err) < 0 || settle_day(c, day, err) < 0 || settle_tidy(c, err) < 0)
+        return -1;
+    return settle_words(c, err);
 }

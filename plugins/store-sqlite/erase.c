@@ -49,38 +49,39 @@ static int erase_visits(struct conn *c, struct erasure *e, int64_t day, struct c
         return 0;
     e->n += n;
     if (day_table_rebuild(c, day, e->what->label_name ? without_labels : without_visits, values_of(e), err) < 0 ||
-        recount_day(c, day, err) < 0 || recount_is_exact(c, day, &exact, err) < 0 ||
+        settle_take_back(c, day, err) < 0 || recount_day(c, day, err) < 0 || recount_is_exact(c, day, &exact, err) < 0 ||
         day_number(c, "SELECT k FROM day_note WHERE day = #", day, NO_NUMBERS, &k, err) < 0 ||
-        (k && fold_sets(c, day, k, true, err) < 0))
+        (k && fold_sets(c, day, k, true, err) < 0) || settle_day(c, day, err) < 0 || settle_tidy(c, err) < 0)
         return -1;
     return flag_erased(c, day, exact, err);
 }
 
-/* ---- a day with totals only */
+/* ---- a day with totals only: it is closed */
 
 #define IN_ZONE  "day = # AND (?1 < 0 OR zone = ?1) AND ?2 = 0"
 #define OF_LABEL IN_ZONE " AND ?4 = 1 AND label IN (SELECT id FROM temp.gone_label)"
 #define OF_ALL   IN_ZONE " AND ?4 = 0"
 
 static const char *const zone_totals[] = {
-    "DELETE FROM total WHERE " OF_ALL,
-    "DELETE FROM set_total WHERE " OF_ALL,
-    "DELETE FROM step_total WHERE " OF_ALL,
+    "DELETE FROM closed_total WHERE " OF_ALL,
+    "DELETE FROM closed_set_total WHERE " OF_ALL,
+    "DELETE FROM closed_step_total WHERE " OF_ALL,
     "DELETE FROM hour_total WHERE " OF_ALL,
 };
 
 static const char *const label_totals[] = {
-    "DELETE FROM total WHERE " OF_LABEL,
-    "DELETE FROM step_total WHERE " OF_LABEL,
-    "INSERT INTO set_total SELECT #, zone, new, outcome, sum(requests), max(uniques), sum(uniques_most) FROM set_total "
-    "JOIN temp.strip ON old = labels WHERE " IN_ZONE " AND ?4 = 1 GROUP BY zone, new, outcome "
+    "DELETE FROM closed_total WHERE " OF_LABEL,
+    "DELETE FROM closed_step_total WHERE " OF_LABEL,
+    "INSERT INTO closed_set_total SELECT #, zone, new, outcome, sum(requests), max(uniques), sum(uniques_most) "
+    "FROM closed_set_total JOIN temp.strip ON old = labels WHERE " IN_ZONE " AND ?4 = 1 GROUP BY zone, new, outcome "
     "ON CONFLICT DO UPDATE SET requests = requests + excluded.requests, uniques = max(uniques, excluded.uniques), "
     "uniques_most = uniques_most + excluded.uniques_most",
-    "DELETE FROM set_total WHERE " IN_ZONE " AND ?4 = 1 AND labels IN (SELECT old FROM temp.strip)",
+    "DELETE FROM closed_set_total WHERE " IN_ZONE " AND ?4 = 1 AND labels IN (SELECT old FROM temp.strip)",
 };
 
-static const char count_all[] = "SELECT coalesce(sum(requests), 0) FROM total WHERE label = 0 AND outcome = 0 AND " OF_ALL;
-static const char count_label[] = "SELECT coalesce(sum(requests), 0) FROM total WHERE outcome = 0 AND " OF_LABEL;
+static const char count_all[] =
+    "SELECT coalesce(sum(requests), 0) FROM closed_total WHERE label = 0 AND outcome = 0 AND " OF_ALL;
+static const char count_label[] = "SELECT coalesce(sum(requests), 0) FROM closed_total WHERE outcome = 0 AND " OF_LABEL;
 
 static int erase_totals(struct conn *c, struct erasure *e, int64_t day, struct cs_error *err)
 {

@@ -15,25 +15,27 @@
 
 #define SOURCES "count(DISTINCT nullif(src, 0))"
 #define SMALL                                                                                                                  \
-    "(zone, labels) IN (SELECT zone, labels FROM set_total WHERE day = # AND outcome = 0 AND labels > 1 AND uniques < ?1)"
+    "(zone, labels) IN (SELECT zone, labels FROM open_set_total WHERE day = # AND outcome = 0 AND labels > 1 AND uniques < "   \
+    "?1)"
 /* Visits whose set has no row of its own: "other" is no set that a visit has. */
 #define FOLDED                                                                                                                 \
-    "FROM visit_# AS v WHERE NOT EXISTS (SELECT 1 FROM set_total AS t WHERE t.day = # AND t.zone = v.zone AND t.labels = "     \
+    "FROM visit_# AS v WHERE NOT EXISTS (SELECT 1 FROM open_set_total AS t WHERE t.day = # AND t.zone = v.zone AND t.labels "  \
+    "= "                                                                                                                       \
     "v.labels "                                                                                                                \
     "AND t.outcome = 0)"
 
 static const char *const from_table[] = {
-    "DELETE FROM set_total WHERE day = # AND labels = 1",
-    "DELETE FROM set_total WHERE day = # AND labels > 1 AND " SMALL,
-    "INSERT INTO set_total SELECT #, zone, 1, 0, sum(n), " SOURCES ", " SOURCES " " FOLDED " GROUP BY zone",
-    "INSERT INTO set_total SELECT #, zone, 1, outcome, sum(n), " SOURCES ", " SOURCES " " FOLDED " "
+    "DELETE FROM open_set_total WHERE day = # AND labels = 1",
+    "DELETE FROM open_set_total WHERE day = # AND labels > 1 AND " SMALL,
+    "INSERT INTO open_set_total SELECT #, zone, 1, 0, sum(n), " SOURCES ", " SOURCES " " FOLDED " GROUP BY zone",
+    "INSERT INTO open_set_total SELECT #, zone, 1, outcome, sum(n), " SOURCES ", " SOURCES " " FOLDED " "
     "GROUP BY zone, outcome",
 };
 
 static const char *const from_totals[] = {
-    "INSERT INTO set_total SELECT #, zone, 1, outcome, sum(requests), max(uniques), sum(uniques_most) FROM set_total "
+    "INSERT INTO open_set_total SELECT #, zone, 1, outcome, sum(requests), max(uniques), sum(uniques_most) FROM open_set_total "
     "WHERE day = # AND labels > 1 AND " SMALL " GROUP BY zone, outcome" ADD_UP,
-    "DELETE FROM set_total WHERE day = # AND labels > 1 AND " SMALL,
+    "DELETE FROM open_set_total WHERE day = # AND labels > 1 AND " SMALL,
 };
 
 static const char folded_with[] = "UPDATE day_note SET k = max(k, ?1) WHERE day = #";
@@ -59,7 +61,7 @@ int fold_sets(struct conn *c, int64_t day, int64_t k, bool table, struct cs_erro
 
 /* Labels of few sources that have no "other" beside them yet. */
 static const char nameless[] =
-    "SELECT l.name FROM total AS t JOIN label AS l ON l.id = t.label WHERE t.day = # AND t.outcome = 0 AND t.label > 0 "
+    "SELECT l.name FROM open_total AS t JOIN label AS l ON l.id = t.label WHERE t.day = # AND t.outcome = 0 AND t.label > 0 "
     "AND l.value <> 'other' AND t.uniques < ?1 "
     "AND NOT EXISTS (SELECT 1 FROM label AS o WHERE o.name = l.name AND o.value = 'other') LIMIT 1";
 
@@ -99,18 +101,18 @@ static int make_others(struct conn *c, int64_t day, int64_t k, struct cs_error *
 }
 
 static const char *const labels[] = {
-    "INSERT INTO temp.fold SELECT t.zone, t.label, o.id FROM total AS t JOIN label AS l ON l.id = t.label "
+    "INSERT INTO temp.fold SELECT t.zone, t.label, o.id FROM open_total AS t JOIN label AS l ON l.id = t.label "
     "JOIN label AS o ON o.name = l.name AND o.value = 'other' "
     "WHERE t.day = # AND t.outcome = 0 AND t.label > 0 AND l.value <> 'other' AND t.uniques < ?1",
 
-    "INSERT INTO total SELECT #, zone, other, outcome, sum(requests), max(uniques), sum(uniques_most) FROM total "
+    "INSERT INTO open_total SELECT #, zone, other, outcome, sum(requests), max(uniques), sum(uniques_most) FROM open_total "
     "JOIN temp.fold USING (zone, label) WHERE day = # GROUP BY zone, other, outcome" ADD_UP,
-    "DELETE FROM total WHERE day = # AND (zone, label) IN (SELECT zone, label FROM temp.fold)",
+    "DELETE FROM open_total WHERE day = # AND (zone, label) IN (SELECT zone, label FROM temp.fold)",
 
-    "INSERT INTO step_total SELECT #, zone, other, outcome, reached, error, sum(requests) FROM step_total "
+    "INSERT INTO open_step_total SELECT #, zone, other, outcome, reached, error, sum(requests) FROM open_step_total "
     "JOIN temp.fold USING (zone, label) WHERE day = # GROUP BY zone, other, outcome, reached, error "
     "ON CONFLICT DO UPDATE SET requests = requests + excluded.requests",
-    "DELETE FROM step_total WHERE day = # AND (zone, label) IN (SELECT zone, label FROM temp.fold)",
+    "DELETE FROM open_step_total WHERE day = # AND (zone, label) IN (SELECT zone, label FROM temp.fold)",
 
     "UPDATE day_note SET labels_k = max(labels_k, ?1) WHERE day = #",
 };

@@ -34,8 +34,9 @@ static int fold_all_labels(struct conn *c, const struct cs_visits_retention *kee
         if (day_number(c, due, 0, NUMBERS(keep->labels_before, day, keep->k), &day, err) < 0)
             return -1;
         if (day < 0)
-            return 0;
-        if (fold_sets(c, day, keep->k, false, err) < 0 || fold_labels(c, day, keep->k, err) < 0)
+            return *folded ? settle_tidy(c, err) : 0;
+        if (settle_take_back(c, day, err) < 0 || fold_sets(c, day, keep->k, false, err) < 0 ||
+            fold_labels(c, day, keep->k, err) < 0 || settle_day(c, day, err) < 0)
             return -1;
         ++*folded;
     }
@@ -44,9 +45,11 @@ static int fold_all_labels(struct conn *c, const struct cs_visits_retention *kee
 static int drop_totals(struct conn *c, int64_t before, int64_t *dropped, struct cs_error *err)
 {
     static const char *const list[] = {
-        "DELETE FROM total WHERE day < ?1",      "DELETE FROM set_total WHERE day < ?1",
-        "DELETE FROM step_total WHERE day < ?1", "DELETE FROM hour_total WHERE day < ?1",
-        "DELETE FROM latency WHERE day < ?1",    "DELETE FROM day_note WHERE day < ?1",
+        "DELETE FROM closed_total WHERE day < ?1",      "DELETE FROM open_total WHERE day < ?1",
+        "DELETE FROM closed_set_total WHERE day < ?1",  "DELETE FROM open_set_total WHERE day < ?1",
+        "DELETE FROM closed_step_total WHERE day < ?1", "DELETE FROM open_step_total WHERE day < ?1",
+        "DELETE FROM hour_total WHERE day < ?1",        "DELETE FROM latency WHERE day < ?1",
+        "DELETE FROM day_note WHERE day < ?1",
     };
 
     for (size_t i = 0; i < sizeof list / sizeof *list; i++) {

@@ -13,22 +13,25 @@ static const char parts[] =
     "WITHOUT ROWID; INSERT INTO part SELECT labels, label FROM set_label;";
 
 static const char *const steps[] = {
-    "DELETE FROM total WHERE day = #",
-    "DELETE FROM set_total WHERE day = #",
-    "DELETE FROM step_total WHERE day = #",
+    "DELETE FROM open_total WHERE day = #",
+    "DELETE FROM open_set_total WHERE day = #",
+    "DELETE FROM open_step_total WHERE day = #",
 
-    "INSERT INTO total SELECT #, zone, 0, 0, " COUNTS " FROM visit_# GROUP BY zone",
-    "INSERT INTO total SELECT #, zone, 0, outcome, " COUNTS " FROM visit_# GROUP BY zone, outcome",
-    "INSERT INTO total SELECT #, zone, label, 0, " COUNTS " FROM visit_# JOIN temp.part USING (labels) GROUP BY zone, label",
-    "INSERT INTO total SELECT #, zone, label, outcome, " COUNTS " FROM visit_# JOIN temp.part USING (labels) "
+    "INSERT INTO open_total SELECT #, zone, 0, 0, " COUNTS " FROM visit_# GROUP BY zone",
+    "INSERT INTO open_total SELECT #, zone, 0, outcome, " COUNTS " FROM visit_# GROUP BY zone, outcome",
+    "INSERT INTO open_total SELECT #, zone, label, 0, " COUNTS
+    " FROM visit_# JOIN temp.part USING (labels) GROUP BY zone, label",
+    "INSERT INTO open_total SELECT #, zone, label, outcome, " COUNTS " FROM visit_# JOIN temp.part USING (labels) "
     "GROUP BY zone, label, outcome",
 
-    "INSERT INTO set_total SELECT #, zone, labels, 0, " COUNTS " FROM visit_# GROUP BY zone, labels",
-    "INSERT INTO set_total SELECT #, zone, labels, outcome, " COUNTS " FROM visit_# GROUP BY zone, labels, outcome",
+    "INSERT INTO open_set_total SELECT #, zone, labels, 0, " COUNTS " FROM visit_# GROUP BY zone, labels",
+    "INSERT INTO open_set_total SELECT #, zone, labels, outcome, " COUNTS " FROM visit_# GROUP BY zone, labels, outcome",
 
-    "INSERT INTO step_total SELECT #, zone, 0, outcome, reached, error, sum(n) FROM visit_# GROUP BY zone, outcome, reached, "
+    "INSERT INTO open_step_total SELECT #, zone, 0, outcome, reached, error, sum(n) FROM visit_# GROUP BY zone, outcome, "
+    "reached, "
     "error",
-    "INSERT INTO step_total SELECT #, zone, label, outcome, reached, error, sum(n) FROM visit_# JOIN temp.part USING (labels) "
+    "INSERT INTO open_step_total SELECT #, zone, label, outcome, reached, error, sum(n) FROM visit_# JOIN temp.part USING "
+    "(labels) "
     "GROUP BY zone, label, outcome, reached, error",
 };
 
@@ -36,7 +39,8 @@ static const char *const steps[] = {
  * what is left after rounding down goes to those that lost most by it. */
 static const char fit_hours[] =
     "WITH had AS (SELECT zone, sum(requests) AS had FROM hour_total WHERE day = # GROUP BY zone), "
-    "has AS (SELECT zone, had, coalesce((SELECT requests FROM total AS t WHERE t.day = # AND t.zone = had.zone AND t.label = 0 "
+    "has AS (SELECT zone, had, coalesce((SELECT requests FROM open_total AS t WHERE t.day = # AND t.zone = had.zone AND "
+    "t.label = 0 "
     "AND t.outcome = 0), 0) AS has FROM had), "
     "share AS (SELECT h.zone, h.hour, has, h.requests * has / had AS base, h.requests * has % had AS rest "
     "FROM hour_total AS h JOIN has ON has.zone = h.zone WHERE h.day = # AND has < had), "

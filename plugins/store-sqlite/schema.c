@@ -28,6 +28,8 @@ static const char *const state_steps[] = {
 static const char *const visits_steps[] = {
     ""
 #include "visits.sql.h"
+    , ""
+#include "visits-2.sql.h"
 };
 
 /* The application ids are set by the SQL: they tell file(1) and us that the database is Countersign's, and which one.

@@ -125,21 +125,27 @@ int day_tables_list(struct conn *c, struct days *days, struct cs_error *err); /*
 int day_table_rebuild(struct conn *c, int64_t day, const char *insert, struct numbers values, struct cs_error *err);
 int day_table_drop(struct conn *c, int64_t day, struct cs_error *err);
 
-/* ---- recount.c, reorder.c, fold.c, sweep.c: what closing, erasing and purging have in common */
+/* ---- recount.c, fold.c, settle.c, sweep.c: what closing, erasing and purging have in common. Totals are counted and folded in
+ * the tables of open days: those of a closed day are taken back before, and settled after. */
 
 /* Totals of a day once more from its table, exactly; sets are as they came. Hours, which no visit has, shrink in proportion. */
 int recount_day(struct conn *c, int64_t day, struct cs_error *err);
 /* Is what was counted from the day's table exact? Not with visits whose source nobody knows. */
 int recount_is_exact(struct conn *c, int64_t day, bool *exact, struct cs_error *err);
 
-/* The places of rows in the file tell no longer in which order the day's totals, and words, came. */
-int reorder_day(struct conn *c, int64_t day, struct cs_error *err);
-
 /* Label sets of the day with less than k sources become "other": counted from the day's table if it is there, otherwise added
  * up. */
 int fold_sets(struct conn *c, int64_t day, int64_t k, bool table, struct cs_error *err);
 /* Labels likewise, of a day whose table is gone. */
 int fold_labels(struct conn *c, int64_t day, int64_t k, struct cs_error *err);
+
+/* From the tables of open days to those of closed ones, in the order of the keys, if the day is closed; and back. */
+int settle_day(struct conn *c, int64_t day, struct cs_error *err);
+int settle_take_back(struct conn *c, int64_t day, struct cs_error *err);
+/* After it: the open tables keep no byte of rows that left them, and no order in which others came. */
+int settle_tidy(struct conn *c, struct cs_error *err);
+/* Nor do words, labels and sets tell in which order they came. */
+int settle_words(struct conn *c, struct cs_error *err);
 
 /* Words, labels and sets that no row has any more go, to the last byte. */
 int sweep_words(struct conn *c, struct cs_error *err);

@@ -29,12 +29,12 @@ const struct statement_sql visits_statements[] = {
     WRITE(set_labels, "SELECT labels FROM label_set WHERE id = ?"),
 
     WRITE(total_add,
-          "INSERT INTO total (day, zone, label, outcome, requests, uniques, uniques_most) VALUES (?, ?, ?, ?, ?, ?, ?) "
+          "INSERT INTO open_total (day, zone, label, outcome, requests, uniques, uniques_most) VALUES (?, ?, ?, ?, ?, ?, ?) "
           "ON CONFLICT DO UPDATE SET " ADD_UP_UNIQUES),
-    WRITE(set_total_add, "INSERT INTO set_total (day, zone, labels, outcome, requests, uniques, uniques_most) "
+    WRITE(set_total_add, "INSERT INTO open_set_total (day, zone, labels, outcome, requests, uniques, uniques_most) "
                          "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET " ADD_UP_UNIQUES),
     WRITE(step_total_add,
-          "INSERT INTO step_total (day, zone, label, outcome, reached, error, requests) VALUES (?, ?, ?, ?, ?, ?, ?) "
+          "INSERT INTO open_step_total (day, zone, label, outcome, reached, error, requests) VALUES (?, ?, ?, ?, ?, ?, ?) "
           "ON CONFLICT DO UPDATE SET " ADD_UP),
     WRITE(hour_total_add, "INSERT INTO hour_total (day, zone, hour, requests) VALUES (?, ?, ?, ?) "
                           "ON CONFLICT DO UPDATE SET " ADD_UP),

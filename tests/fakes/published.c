@@ -69,6 +69,8 @@ void note_day(int64_t day, int64_t keys, int64_t received, int64_t flags)
 
     assert_int_equal(p.ops->begin(p.w, &p.err), 0);
     assert_int_equal(p.ops->day_put(p.w, &note, &p.err), 0);
+    if (flags & CS_DAY_CLOSED)
+        assert_int_equal(p.ops->day_close(p.w, day, 0, &p.err), 0);
     assert_int_equal(p.ops->commit(p.w, &p.err), 0);
 }
 

@@ -24,7 +24,7 @@ int published_tear_down(void **state);
 /* What is not said of a visit: issued, in lab.example, with a source. */
 void add_visit(struct cs_visit visit);
 void add_random_visits(int64_t day, int n, uint64_t seed);
-void note_day(int64_t day, int64_t keys, int64_t received, int64_t flags);
+void note_day(int64_t day, int64_t keys, int64_t received, int64_t flags); /* and closes it, without folding */
 void publish(void);
 
 /* The rows of a query on analytics.db, columns separated by "|", rows by a newline; good until the next one. */

@@ -101,7 +101,7 @@ def order_of_rows(path, day):
 def order_of_totals(path, day):
     """Of the sets of labels (zone, labels) of the day, by ids, as far as the places of their totals tell."""
     return places_in([(row[1], row[2]) for row in rows if row[0] == day and row[3] == 0]
-                     for rows in pages_of(path, "set_total"))
+                     for table in ("open_set_total", "closed_set_total") for rows in pages_of(path, table))
 
 
 def order_of_words(path, before):

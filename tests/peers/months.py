@@ -86,11 +86,11 @@ def write(connection, zones, k=10):
     for zone in zones:
         for (day, label, outcome), (requests, sources) in zone.totals.items():
             days.add(day)
-            connection.execute("INSERT INTO total VALUES (?, ?, ?, ?, ?, ?, ?)",
+            connection.execute("INSERT INTO closed_total VALUES (?, ?, ?, ?, ?, ?, ?)",
                                (day, identity("word", zone.name), identity("label", *label), identity("word", outcome),
                                 requests, sources, sources))
             if outcome:
-                connection.execute("INSERT INTO step_total VALUES (?, ?, ?, ?, ?, 0, ?)",
+                connection.execute("INSERT INTO closed_step_total VALUES (?, ?, ?, ?, ?, 0, ?)",
                                    (day, identity("word", zone.name), identity("label", *label), identity("word", outcome),
                                     identity("word", "issued" if outcome in ("issued", "stored") else "csr"), requests))
     for day in days:

@@ -214,7 +214,8 @@ def test_a_release_stays_as_it_is_when_the_totals_are_gone(server):
     before = [release(server, "middle.example", MONDAY, "--format", f).stdout for f in formats]
     assert f"middle.example  {name_of(MONDAY)}" in report(server, "--public", "--list").stdout.splitlines()
     with sqlite3.connect(server.folder / "state/store.main/visits.db") as connection:
-        connection.execute("DELETE FROM total WHERE zone = (SELECT id FROM word WHERE word = 'middle.example') AND label <> 0")
+        connection.execute("DELETE FROM closed_total WHERE label <> 0 "
+                           "AND zone = (SELECT id FROM word WHERE word = 'middle.example')")
     connection.close()
     (server.folder / "state/store.main/analytics.db").rename(server.folder / "away.db")
     try:

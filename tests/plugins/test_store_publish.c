@@ -151,8 +151,9 @@ static void flags_of_a_day_widen_what_is_known_of_its_sources(void **state)
     note_day(DAY, 1, 9, CS_DAY_CLOSED);
     note_day(DAY + 1, 2, 7, CS_DAY_CLOSED | CS_DAY_TWO_KEYS);
     note_day(DAY + 2, 1, 7, CS_DAY_CLOSED | CS_DAY_PROXIES | CS_DAY_CLOCK | CS_DAY_ERASED);
+    note_day(DAY + 3, 0, 0, CS_DAY_CLOSED);
     store_file_sql_on(p.f.visits,
-                      "UPDATE day_note SET flags = flags | 33, key_destroyed_ms = 1795824300000, k = 10 WHERE day = 20781");
+                      "UPDATE day_note SET flags = flags | 1, key_destroyed_ms = 1795824300000, k = 10 WHERE day = 20781");
     publish();
     assert_rows("SELECT day, requests, at_least, at_most FROM sources",
                 "2026-11-21|7|5|5\n2026-11-22|7|3|5\n2026-11-23|7|3|5\n2026-11-24|7|5|7\n");
@@ -206,9 +207,9 @@ static void sets_of_labels_are_json_whatever_their_values(void **state)
     (void)state;
     add_visit((struct cs_visit){ .day = DAY, .src = 1, .labels = labels, .n_labels = 2 });
     add_visit((struct cs_visit){ .day = DAY, .src = 1 });
-    store_file_sql_on(p.f.visits,
-                      "INSERT INTO set_total SELECT day, zone, 1, outcome, 3, 2, 2 FROM set_total WHERE labels = 0");
     note_day(DAY, 1, 2, CS_DAY_CLOSED);
+    store_file_sql_on(p.f.visits, "INSERT INTO closed_set_total SELECT day, zone, 1, outcome, 3, 2, 2 FROM closed_set_total "
+                                  "WHERE labels = 0");
     publish();
     assert_rows(
         "SELECT labels, labels ->> 'a', labels ->> 'b', requests FROM set_sources ORDER BY requests, labels",
@@ -261,13 +262,13 @@ static void a_failure_leaves_the_last_one(void **state)
     add_visit((struct cs_visit){ .day = DAY, .src = 1 });
     publish();
     assert_int_equal(stat(p.f.analytics, &before), 0);
-    store_file_sql_on(p.f.visits, "ALTER TABLE total RENAME TO elsewhere");
+    store_file_sql_on(p.f.visits, "ALTER TABLE closed_total RENAME TO elsewhere");
     assert_int_equal(p.ops->publish(p.r, &p.err), -1);
     assert_non_null(strstr(p.err.text, p.f.visits));
     assert_int_equal(stat(p.f.analytics, &after), 0);
     assert_int_equal(before.st_ino, after.st_ino);
     assert_false(is_there(".new"));
-    store_file_sql_on(p.f.visits, "ALTER TABLE elsewhere RENAME TO total");
+    store_file_sql_on(p.f.visits, "ALTER TABLE elsewhere RENAME TO closed_total");
     publish();
     assert_int_equal(number_of("SELECT sum(requests) FROM requests"), 1);
 }

@@ -141,9 +141,10 @@ static void words_that_somebody_else_took_away_come_back(void **state)
     visits_file_begin(&v);
     assert_int_equal(ops->visit_add(w, &visit, &err), 0);
     visits_file_commit(&v);
-    store_file_sql_on(v.f.visits, "DROP VIEW visit; DROP TABLE visit_20778; DELETE FROM total; DELETE FROM set_total;"
-                                "DELETE FROM step_total; DELETE FROM hour_total; DELETE FROM word WHERE id > 100;"
-                                "DELETE FROM label WHERE id > 0; DELETE FROM label_set WHERE id > 1");
+    store_file_sql_on(v.f.visits,
+                      "DROP VIEW visit; DROP TABLE visit_20778; DELETE FROM open_total; DELETE FROM open_set_total;"
+                      "DELETE FROM open_step_total; DELETE FROM hour_total; DELETE FROM word WHERE id > 100;"
+                      "DELETE FROM label WHERE id > 0; DELETE FROM label_set WHERE id > 1");
     visits_file_begin(&v);
     assert_int_equal(ops->visit_add(w, &visit, &err), 0);
     visits_file_commit(&v);
@@ -338,6 +339,10 @@ static void nothing_is_added_to_a_closed_day(void **state)
     (void)state;
     visits_file_begin(&v);
     assert_int_equal(ops->day_put(w, &day, &err), 0);
+    visits_file_commit(&v);
+    assert_int_equal(number("SELECT flags FROM day_note"), 0);
+    visits_file_begin(&v);
+    assert_int_equal(ops->day_close(w, DAY, 5, &err), 0);
     visits_file_commit(&v);
     visits_file_begin(&v);
     refuse(a_visit(), CS_ECONFLICT, "the day 20778 is closed");

@@ -53,8 +53,8 @@ def test_every_column_has_a_purpose_a_treatment_and_a_time(name):
 def test_a_column_that_nobody_described_would_be_noticed(tmp_path, monkeypatch):
     for script in STORE.glob("*.sql"):
         (tmp_path / script.name).write_text(script.read_text())
-    with open(tmp_path / "visits.sql", "a") as file:
-        file.write("\nALTER TABLE total ADD COLUMN address TEXT;\n")
+    with open(tmp_path / "visits-2.sql", "a") as file:
+        file.write("\nALTER TABLE open_total ADD COLUMN address TEXT;\n")
     monkeypatch.setitem(globals(), "STORE", tmp_path)
-    with pytest.raises(AssertionError, match="total.address"):
+    with pytest.raises(AssertionError, match="open_total.address"):
         test_every_stored_column_is_listed_once_and_nothing_that_is_gone("visits.db")

@@ -231,7 +231,8 @@ struct cs_store_ops {
     int (*visit_add)(void *conn, const struct cs_visit *visit, struct cs_error *err); /* with all totals of it */
     int (*latency_add)(void *conn, const struct cs_latency *latency, struct cs_error *err);
 
-    /* `recorded` and CS_DAY_AT_LEAST are the store's own: put ignores the one and never takes back the other. */
+    /* `recorded` and CS_DAY_AT_LEAST are the store's own: put ignores the one and never takes back the other. CS_DAY_CLOSED is
+     * day_close()'s alone. */
     int (*day_put)(void *conn, const struct cs_day *day, struct cs_error *err);
     int (*day_list)(void *conn, cs_day_fn *fn, void *arg, struct cs_error *err); /* oldest first; a reader will do */
     /* Label sets with less than `k` sources become "other", and the day is CS_DAY_CLOSED. Repeating it is harmless. */
