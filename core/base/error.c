@@ -74,6 +74,7 @@ static const struct error_kind kinds[] = {
     [CS_ECONFIG]   = { "CS_ECONFIG",   "misconfigured",      "The server's set-up needs its operator",   500, false },
     [CS_EINTERNAL] = { "CS_EINTERNAL", "internal",           "The server has a fault",                   500, true  },
     [CS_ERESTART]  = { "CS_ERESTART",  "restart",            "The order must start anew",                503, true  },
+    [CS_ECREDENTIAL] = { "CS_ECREDENTIAL", "credential",     "A credential is needed",                   401, false },
 };
 
 const struct error_kind *error_kind(enum cs_code code)

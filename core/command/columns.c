@@ -28,17 +28,29 @@ int columns_add(struct columns *columns, json_t *row)
     return row && json_array_append_new(columns->rows, row) == 0 ? 0 : 1;
 }
 
-/* What cannot be shown on a terminal becomes "?", an empty text "-". */
+/* What cannot be shown on a terminal becomes "?". */
+static void add_text(const char *s, struct text *out)
+{
+    for (; s && *s; s++)
+        text_add_char(out, (unsigned char)*s < 0x20 || *s == 0x7f ? '?' : *s);
+}
+
+/* An empty text becomes "-"; a list its texts. */
 static void cell_text(const json_t *value, struct text *out)
 {
-    const char *s = json_is_string(value) ? json_string_value(value) : "";
+    const json_t *part;
+    size_t i;
+    const char *s = json_string_value(value);
 
     if (json_is_integer(value))
         text_addf(out, "%" PRId64, (int64_t)json_integer_value(value));
     else if (json_is_boolean(value))
         text_add(out, json_is_true(value) ? "yes" : "no");
-    for (; *s; s++)
-        text_add_char(out, (unsigned char)*s < 0x20 || *s == 0x7f ? '?' : *s);
+    json_array_foreach(value, i, part) {
+        text_add(out, i ? "; " : "");
+        add_text(json_string_value(part), out);
+    }
+    add_text(s, out);
     if (!out->len)
         text_add_char(out, '-');
 }

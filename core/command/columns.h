@@ -17,7 +17,8 @@ struct columns {
 
 /* NULL-terminated `names` live as long as the columns. */
 void columns_open(struct columns *columns, const char *const *names);
-/* Takes over `row`, an object with a text, number or boolean for each name. Returns 0; 1 without memory, as a row function. */
+/* Takes over `row`, an object with a text, number, boolean or list of texts for each name. Returns 0; 1 without memory, as a
+ * row function. */
 int columns_add(struct columns *columns, json_t *row);
 
 void columns_print(const struct columns *columns, bool json, FILE *to);

@@ -20,6 +20,8 @@ const struct command commands[] = {
     { "label", command_label, &usage_label, "add | list | remove", "the labels that clients of a zone may give" },
     { "subject", command_subject, &usage_subject, "add | list | show | remove",
       "who may ask for certificates, for which names" },
+    { "client", command_client, &usage_client, "add | change | rotate | …",
+      "who has a token or a certificate, for which subjects" },
     { "privacy", command_privacy, &usage_privacy, "report | erase | export | …",
       "what is stored about people, and their rights" },
     { "zone", command_zone, &usage_zone, "add | list | show | remove", "the zones that certificates are issued in" },

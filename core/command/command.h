@@ -15,14 +15,15 @@ struct command_line {
     char **argv;
 };
 
-extern const struct usage usage_sign, usage_zone, usage_label, usage_subject, usage_plugin, usage_privacy, usage_report,
-    usage_backup, usage_restore;
+extern const struct usage usage_sign, usage_zone, usage_label, usage_subject, usage_client, usage_plugin, usage_privacy,
+    usage_report, usage_backup, usage_restore;
 
 int command_serve(const struct command_line *line);
 int command_check(const struct command_line *line);
 int command_sign(const struct command_line *line);
 int command_zone(const struct command_line *line);
 int command_label(const struct command_line *line);
+int command_client(const struct command_line *line);
 int command_subject(const struct command_line *line);
 int command_plugin(const struct command_line *line);
 int command_privacy(const struct command_line *line);

@@ -232,7 +232,7 @@ static void on_answer(void *arg, const struct answer *answer)
 static void post(struct server *s, struct posted *posted, int64_t wait_ms)
 {
     struct submission submission = {
-        .front = "check", .identity = "", .content_type = "", .deadline_ms = cs_now_ms() + wait_ms
+        .front = "check", .content_type = "", .deadline_ms = cs_now_ms() + wait_ms
     };
     struct text name = TEXT_MAX(300);
     char *at = NULL;

@@ -18,6 +18,8 @@ static const struct usage_option add_options[] = {
       "what it may ask for: names, wildcards, .x for any name below x; default: exactly its CN" },
     { "profile", "PROFILE", 'p', "the CA's profile for its certificates" },
     { "ca", "INSTANCE", 'c', "the ca instance that signs; again for those that come next" },
+    { "access", "open|token|certificate", 'a',
+      "what who asks must show, see `countersign client`; default: as it was, open for a new subject" },
     { "disabled", NULL, 'x', "nobody gets a certificate with it" },
     USAGE_END,
 };
@@ -45,7 +47,16 @@ const struct usage usage_subject = {
 
 /* ---- rows -------------------------------------------------------------------------------------------------------- */
 
-static const char *const names[] = { "subject", "zone", "names", "cas", "profile", "enabled", NULL };
+static const char *const names[] = { "subject", "zone", "names", "cas", "profile", "access", "enabled", NULL };
+static const char *const access_words[] = {
+    [CS_ACCESS_OPEN] = "open", [CS_ACCESS_TOKEN] = "token", [CS_ACCESS_CERTIFICATE] = "certificate"
+};
+
+/* A store that knows nothing of access hands over shorter rows. */
+static enum cs_access access_of(const struct cs_subject *s)
+{
+    return s->size > offsetof(struct cs_subject, access) ? s->access : CS_ACCESS_OPEN;
+}
 
 /* What list, show and remove were asked. */
 struct question {
@@ -61,8 +72,9 @@ static int on_subject(void *arg, const struct cs_subject *s)
 
     if (q->zone[0] && strcmp(q->zone, s->zone) != 0)
         return 0;
-    return columns_add(&q->columns, json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "subject", s->subject, "zone", s->zone, "names",
-                                              s->names, "cas", s->cas, "profile", s->profile, "enabled", s->enabled));
+    return columns_add(&q->columns, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "subject", s->subject, "zone", s->zone,
+                                              "names", s->names, "cas", s->cas, "profile", s->profile, "access",
+                                              access_words[access_of(s)], "enabled", s->enabled));
 }
 
 static int find(const struct store_conn *c, void *arg, struct cs_error *err)
@@ -156,7 +168,7 @@ struct addition {
     char zone[NAME_MAX_LEN + 1]; /* "": that of the CN */
     char cn[NAME_MAX_LEN + 1];   /* "": none that is a name */
     struct text names, cas;
-    bool replaced;
+    bool replaced, sets_access;
 };
 
 /* "a.x", "*.x" or ".x". */
@@ -185,6 +197,17 @@ static int read_names(struct addition *a, const char *typed, struct cs_error *er
     return rc < 0 ? cs_fail_in(err, "--names") : 0;
 }
 
+static int read_access(struct addition *a, const char *typed, struct cs_error *err)
+{
+    a->sets_access = true;
+    for (size_t i = 0; i < sizeof access_words / sizeof *access_words; i++)
+        if (strcmp(access_words[i], typed) == 0) {
+            a->row.access = (enum cs_access)i;
+            return 0;
+        }
+    return cs_fail(err, CS_EINPUT, "--access is open, token or certificate, not `%s`", typed);
+}
+
 static int read_option(struct addition *a, int option, const char *value, struct cs_error *err)
 {
     switch (option) {
@@ -198,6 +221,8 @@ static int read_option(struct addition *a, int option, const char *value, struct
     case 'c':
         text_addf(&a->cas, "%s%s", a->cas.len ? " " : "", value);
         return strchr(value, ' ') ? cs_fail(err, CS_EINPUT, "--ca takes one instance; say it again for the next") : 0;
+    case 'a':
+        return read_access(a, value, err);
     case 'x':
         a->row.enabled = false;
         return 0;
@@ -313,10 +338,14 @@ static int check_names(const struct addition *a, struct cs_error *err)
     return rc;
 }
 
+/* Who replaces a row to change its names does not mean to open it to everybody. */
 static int note_old(void *arg, const struct cs_subject *old)
 {
-    (void)old;
-    ((struct addition *)arg)->replaced = true;
+    struct addition *a = arg;
+
+    a->replaced = true;
+    if (!a->sets_access)
+        a->row.access = access_of(old);
     return 0;
 }
 
@@ -327,6 +356,8 @@ static int put(const struct store_conn *c, void *arg, struct cs_error *err)
     if (find_zone(c, a, err) < 0 || check_names(a, err) < 0 ||
         c->ops->subject_find(c->conn, a->subject, note_old, a, err) < 0)
         return -1;
+    if (a->row.access != CS_ACCESS_OPEN && !c->ops->client_put)
+        return cs_fail(err, CS_ECONFIG, "this store has no table of clients: its subjects are open");
     return c->ops->subject_put(c->conn, &a->row, err);
 }
 
@@ -342,8 +373,9 @@ static int add(const struct command_line *line, int argc, char **argv)
     if (code < 0) {
         code = table_work(line, check_cas, CS_STATE_WRITER, put, &a);
         if (code == 0)
-            printf("subject %s %s in zone %s: may ask for %s%s\n", a.subject, a.replaced ? "replaced" : "added", a.zone,
-                   a.names.len ? a.row.names : a.cn, a.row.enabled ? "" : "; it is disabled");
+            printf("subject %s %s in zone %s: may ask for %s%s%s%s\n", a.subject, a.replaced ? "replaced" : "added", a.zone,
+                   a.names.len ? a.row.names : a.cn, a.row.access ? "; it needs a " : "",
+                   a.row.access ? access_words[a.row.access] : "", a.row.enabled ? "" : "; it is disabled");
     }
     free(a.subject);
     text_free(&a.names);

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "engine/log.h"
 #include "http/arrival.h"
+#include "http/authorization.h"
 #include "http/connection.h"
 #include "http/json_request.h"
 #include "http/preferences.h"
@@ -214,6 +215,7 @@ static void answer_failure(const struct pending *p, const struct answer *answer,
     const struct cs_error *err = answer->err;
     struct problem problem = problem_of_error(err, answer->job, answer->problem, answer->running);
     struct reply reply = { .route = p->route,
+                           .www_authenticate = authorization_challenge(err),
                            .location = answer->running ? location : NULL,
                            .preference_applied = p->wait[0] ? p->wait : NULL,
                            .retry_after_s = problem_retry_after_s(err, answer->running) };
@@ -291,6 +293,7 @@ struct asked {
     struct preferences wishes;
     struct labels labels;
     struct text csr; /* out of a JSON body */
+    struct credential credential;
 };
 
 static void submit(struct api *api, struct connection *c, const struct asked *asked, const char *body, size_t body_len,
@@ -299,10 +302,10 @@ static void submit(struct api *api, struct connection *c, const struct asked *as
     const struct preferences *wishes = &asked->wishes;
     const bool is_json = asked->csr.len > 0;
     const struct submission submission = { .front = "http",
-                                           .identity = "",
                                            .body = is_json ? asked->csr.at : body,
                                            .body_len = is_json ? asked->csr.len : body_len,
                                            .content_type = is_json ? "" : wishes->content_type,
+                                           .credential = asked->credential,
                                            .visit = visit,
                                            .deadline_ms = cs_now_ms() + wait_of(api, wishes),
                                            .detach = wishes->respond_async && wishes->wait_s <= 0,
@@ -329,6 +332,7 @@ static int read_asked(struct asked *asked, const struct message *m, const char *
 {
     if (read_wishes(&asked->wishes, &asked->labels, m, err) < 0)
         return -1;
+    authorization_read(&asked->credential, m);
     if (strcmp(asked->wishes.content_type, JSON_REQUEST_TYPE) != 0)
         return 0;
     return json_request_read(&asked->csr, &asked->labels, body, body_len, err);

@@ -127,6 +127,7 @@ static int64_t usual_retry_after_s(enum cs_code code)
     case CS_ENOTFOUND:
     case CS_EREFUSED:
     case CS_ECONFIG:
+    case CS_ECREDENTIAL:
         return 0;
     }
     return 60;

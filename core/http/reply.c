@@ -22,6 +22,7 @@ static const struct {
     { 202, "Accepted" },
     { 204, "No Content" },
     { 400, "Bad Request" },
+    { 401, "Unauthorized" },
     { 403, "Forbidden" },
     { 404, "Not Found" },
     { 405, "Method Not Allowed" },
@@ -81,6 +82,7 @@ static void add_head(struct text *head, const struct reply *reply, const struct 
         text_addf(head, "Content-Length: %zu\r\n", reply->body_len);
     add_field(head, "Allow", reply->allow);
     add_field(head, "Location", reply->location);
+    add_field(head, "WWW-Authenticate", reply->www_authenticate);
     add_field(head, "Preference-Applied", reply->preference_applied);
     if (reply->retry_after_s > 0)
         text_addf(head, "Retry-After: %" PRId64 "\r\n", reply->retry_after_s);

@@ -16,7 +16,7 @@ struct reply {
     const char *content_type; /* NULL: there is no body */
     const char *body;
     size_t body_len;
-    const char *allow, *location, *preference_applied; /* NULL: not there */
+    const char *allow, *location, *preference_applied, *www_authenticate; /* NULL: not there */
     int64_t retry_after_s;                             /* 0: not there */
     bool close;                                        /* the connection ends with this answer */
 };

@@ -92,6 +92,7 @@ static enum word word_of(const struct cs_error *err)
     case CS_EREFUSED:
     case CS_ECONFIG:
     case CS_ERESTART:
+    case CS_ECREDENTIAL:
         break;
     }
     return WORD_ANSWERED;

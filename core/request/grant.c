@@ -15,6 +15,134 @@ int grant_subject(const struct asker *asker, const struct subject_row *row, stru
     return 0;
 }
 
+void asker_clear(struct asker *asker)
+{
+    standing_clear(&asker->standing);
+    client_certificate_release(asker->credential.certificate);
+    *asker = (struct asker){ .front = "", .client = "" };
+}
+
+/* ---- Credentials ---- */
+
+static int check_field(enum client_token token, struct cs_error *err)
+{
+    switch (token) {
+    case CLIENT_NO_TOKEN:
+    case CLIENT_TOKEN:
+        break;
+    case CLIENT_MALFORMED_TOKEN:
+        return cs_fail_as(err, CS_ECREDENTIAL, "bad-token",
+                          "what stands behind Bearer is no token: send it as it was given out");
+    case CLIENT_BAD_FIELD:
+        return cs_fail_as(err, CS_ECREDENTIAL, "bad-authorization",
+                          "one field `Authorization: Bearer TOKEN` is needed, no more and nothing else");
+    case CLIENT_OTHER_SCHEME:
+        return cs_fail_as(err, CS_ECREDENTIAL, "bad-scheme",
+                          "Authorization has another scheme than Bearer: send `Authorization: Bearer TOKEN`, or no such field");
+    }
+    return 0;
+}
+
+static int check_token(const struct standing *standing, int64_t now_ms, struct cs_error *err)
+{
+    const struct client_row *client = standing->by_token;
+
+    if (!client || client->kind != CS_CLIENT_TOKEN)
+        return cs_fail_as(err, CS_ECREDENTIAL, "bad-token",
+                          "nobody has this token here: it is mistyped, removed or replaced; ask the operator for another one");
+    if (!client->enabled)
+        return cs_fail_as(err, CS_ECREDENTIAL, "token-disabled", "the operator has disabled this token's client");
+    if (standing->is_old_token && now_ms >= client->old_token_until_ms)
+        return cs_fail_as(err, CS_ECREDENTIAL, "token-expired",
+                          "this token was replaced by a new one, and its time is over: use the new one");
+    if (client->expires_ms && now_ms >= client->expires_ms)
+        return cs_fail_as(err, CS_ECREDENTIAL, "token-expired",
+                          "the time of this token is over: ask the operator for another one");
+    return 0;
+}
+
+static int check_certificate(const struct asker *asker, int64_t now_ms, struct cs_error *err)
+{
+    const struct client_certificate *certificate = asker->credential.certificate;
+    const struct client_row *client = asker->standing.by_certificate;
+
+    if (asker->credential.bad_certificate)
+        return cs_fail_as(err, CS_ECREDENTIAL, "bad-certificate",
+                          "the client certificate was not issued by a CA that is accepted here, is revoked, or is not for "
+                          "clients");
+    if (!certificate)
+        return 0;
+    if (now_ms < certificate->not_before_ms || now_ms >= certificate->not_after_ms)
+        return cs_fail_as(err, CS_ECREDENTIAL, "certificate-expired",
+                          "the client certificate is not valid now: get another one, and connect anew");
+    if (!client)
+        return 0;
+    if (!client->enabled)
+        return cs_fail_as(err, CS_ECREDENTIAL, "certificate-disabled", "the operator has disabled this certificate's client");
+    if (client->expires_ms && now_ms >= client->expires_ms)
+        return cs_fail_as(err, CS_ECREDENTIAL, "certificate-expired",
+                          "the time of this certificate's client is over: ask the operator");
+    return 0;
+}
+
+static int want_token(const struct standing *standing, struct cs_error *err)
+{
+    if (!standing->by_token)
+        return cs_fail_as(err, CS_ECREDENTIAL, "token-needed",
+                          "this subject needs a token: send `Authorization: Bearer TOKEN`; the operator gives one out with "
+                          "`countersign client add`");
+    if (standing->token_may)
+        return 0;
+    return cs_fail_as(err, CS_EDENIED, "wrong-subject", "the token is good, but not for this subject");
+}
+
+static int want_certificate(const struct asker *asker, struct cs_error *err)
+{
+    if (!asker->credential.certificate)
+        return cs_fail_as(err, CS_ECREDENTIAL, "certificate-needed",
+                          "this subject needs a client certificate in the TLS handshake");
+    if (!asker->standing.by_certificate)
+        return cs_fail_as(err, CS_ECREDENTIAL, "unknown-certificate",
+                          "the client certificate is valid, but nobody with it is known here: the operator adds one with "
+                          "`countersign client add`");
+    if (asker->standing.certificate_may)
+        return 0;
+    return cs_fail_as(err, CS_EDENIED, "wrong-subject", "the client certificate is good, but not for this subject");
+}
+
+static const char *name_of(const struct client_row *row)
+{
+    return row ? row->client : "";
+}
+
+int grant_access(struct asker *asker, const struct subject_row *row, struct cs_error *err)
+{
+    const struct standing *standing = &asker->standing;
+    const int64_t now_ms = cs_wall_ms();
+
+    asker->client = "";
+    if (check_field(asker->credential.token, err) < 0)
+        return -1;
+    if (asker->credential.token == CLIENT_TOKEN && check_token(standing, now_ms, err) < 0)
+        return -1;
+    if (check_certificate(asker, now_ms, err) < 0)
+        return -1;
+    switch (row->access) {
+    case CS_ACCESS_OPEN:
+        asker->client = name_of(standing->by_token ? standing->by_token : standing->by_certificate);
+        return 0;
+    case CS_ACCESS_TOKEN:
+        asker->client = name_of(standing->by_token);
+        return want_token(standing, err);
+    case CS_ACCESS_CERTIFICATE:
+        asker->client = name_of(standing->by_certificate);
+        return want_certificate(asker, err);
+    }
+    return cs_fail(err, CS_EINTERNAL, "a subject has an access that is none");
+}
+
+/* ---- Names ---- */
+
 /* The next word of a list that is separated by spaces; NULL behind the last. */
 static const char *next_word(const char **list, char *word, size_t room)
 {
@@ -97,7 +225,6 @@ static int refuse_cn_only(const struct csr *csr, struct cs_error *err)
 int grant_names(struct heart *heart, const struct asker *asker, const struct subject_row *row, const struct csr *csr,
                 struct grant *out, struct cs_error *err)
 {
-    (void)asker;
     for (size_t i = 0; i < csr->n_names; i++)
         if (check_name(row, csr, csr->names[i], err) < 0)
             return -1;
@@ -111,5 +238,6 @@ int grant_names(struct heart *heart, const struct asker *asker, const struct sub
                        "the row of zone %s names the DNS instance \"%s\", which the configuration does not have", row->zone,
                        row->dns);
     out->profile = row->profile;
+    out->client = asker->client;
     return 0;
 }

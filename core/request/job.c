@@ -271,6 +271,7 @@ int job_join(struct heart *heart, struct subject_row *row, const struct grant *g
         return -1;
     }
     made->fresh = fresh;
+    memcpy(made->client, grant->client, strnlen(grant->client, sizeof made->client - 1));
     job_attach(made, waiter);
     if (job_look(made, err) < 0) {
         job_leave(waiter);

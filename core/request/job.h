@@ -50,6 +50,7 @@ struct job {
     struct heart *heart;
     char id[JOB_ID_LEN + 1];
     uint8_t key[32];
+    char client[CLIENT_NAME_SIZE]; /* with whose credential it was ordered; "": nobody's */
     uint64_t number; /* in the order in which they came */
     int64_t version; /* that the stored row has, or will have once the writes on their way are done */
     struct subject_row *row;

@@ -69,6 +69,7 @@ static void fill_row(struct save *save, const struct job *job)
         .updated_ms = cs_wall_ms(),
         .deadline_ms = job->deadline_ms,
         .keep_until_ms = job->keep_until_ms,
+        .client = job->client,
     };
     memcpy(save->row.key, job->key, sizeof save->row.key);
     memcpy(save->row.spki_sha256, job->csr.spki_sha256, sizeof save->row.spki_sha256);

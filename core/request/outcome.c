@@ -28,6 +28,7 @@ static enum visit_outcome outcome_of(enum cs_code code)
     case CS_EINPUT:
     case CS_EDENIED:
     case CS_ENOTFOUND:
+    case CS_ECREDENTIAL:
         return VISIT_REFUSED;
     case CS_ESHUTDOWN:
         return VISIT_UNFINISHED;

@@ -17,7 +17,8 @@ struct look;
 struct request {
     struct heart *heart;
     struct job_waiter waiter;
-    char *front, *identity;
+    char *front;
+    struct asker asker;
     uint8_t *der;
     size_t der_len;
     bool detach, respond_async, fresh;
@@ -39,7 +40,7 @@ static void free_request(struct request *r)
     free_look(r->look);
     visit_end(r->waiter.visit, VISIT_UNFINISHED, "");
     free(r->front);
-    free(r->identity);
+    asker_clear(&r->asker);
     free(r->der);
     r->heart->in_flight--;
     free(r);
@@ -141,11 +142,10 @@ static void on_deadline(void *arg)
 
 static void join(struct request *r, struct subject_row *row, struct csr *csr)
 {
-    const struct asker asker = { .front = r->front, .identity = r->identity };
     struct cs_error err;
     struct grant grant;
 
-    if (grant_names(r->heart, &asker, row, csr, &grant, &err) < 0) {
+    if (grant_names(r->heart, &r->asker, row, csr, &grant, &err) < 0) {
         csr_free(csr);
         refuse(r, &err);
         return;
@@ -159,10 +159,12 @@ static void join(struct request *r, struct subject_row *row, struct csr *csr)
         refuse(r, &err);
 }
 
-/* Its subject may ask: from here on it is the zone's visit. */
+/* Its subject is known: from here on it is the zone's visit. */
 static int read_csr(struct request *r, const struct subject_row *row, struct csr *csr, struct cs_error *err)
 {
     visit_zone(r->waiter.visit, row->zone);
+    if (grant_access(&r->asker, row, err) < 0)
+        return -1;
     visit_reached(r->waiter.visit, VISIT_SUBJECT);
     if (csr_read(csr, r->der, r->der_len, err) < 0)
         return -1;
@@ -179,7 +181,6 @@ static int read_csr(struct request *r, const struct subject_row *row, struct csr
 static void on_subject(void *arg, struct subject_row *row, const struct cs_error *err)
 {
     struct request *r = arg;
-    const struct asker asker = { .front = r->front, .identity = r->identity };
     struct csr csr = { 0 };
     struct cs_error refused;
 
@@ -192,7 +193,7 @@ static void on_subject(void *arg, struct subject_row *row, const struct cs_error
         cs_fail(&refused, CS_ESHUTDOWN, "the server is stopping; try again in a moment");
     else if (err)
         refused = *err;
-    else if (grant_subject(&asker, row, &refused) == 0 && read_csr(r, row, &csr, &refused) == 0) {
+    else if (grant_subject(&r->asker, row, &refused) == 0 && read_csr(r, row, &csr, &refused) == 0) {
         join(r, row, &csr);
         return;
     }
@@ -215,8 +216,9 @@ static struct request *make(struct heart *heart, const struct submission *s, ans
     r->respond_async = s->respond_async;
     r->fresh = s->fresh;
     r->front = text_copy(s->front);
-    r->identity = text_copy(s->identity);
-    if (r->front && r->identity)
+    r->asker = (struct asker){ .front = r->front, .credential = s->credential, .client = "" };
+    client_certificate_keep(s->credential.certificate);
+    if (r->front)
         return r;
     free_request(r);
     return NULL;
@@ -251,7 +253,7 @@ static int start(struct request *r, const struct submission *s, struct cs_error 
     subject = csr_outline(r->der, r->der_len, err);
     if (!subject)
         return -1;
-    rc = subjects_find(r->heart->subjects, subject, on_subject, r, err);
+    rc = subjects_find(r->heart->subjects, subject, &r->asker.credential, &r->asker.standing, on_subject, r, err);
     free(subject);
     return rc;
 }
@@ -382,7 +384,7 @@ static void answer_running(struct mail *mail)
 
 struct request *request_look(struct heart *heart, const char *job, answer_fn *fn, void *arg)
 {
-    const struct submission none = { .front = "", .identity = "" };
+    const struct submission none = { .front = "" };
     struct request *r = make(heart, &none, fn, arg);
 
     if (!r)

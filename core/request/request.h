@@ -8,13 +8,14 @@
 #include <countersign/plugin.h>
 
 #include "records/visit.h"
+#include "request/client.h"
 
 struct heart;   /* everything in request/ that lives as long as the server; heart.h */
 struct request;
 
 struct submission {
     const char *front;        /* "http" */
-    const char *identity;     /* who asks, "" for nobody in particular (later: token, certificate) */
+    struct credential credential; /* what it shows to say who asks; request.c takes a reference of the certificate */
     const void *body;         /* as posted */
     size_t body_len;
     const char *content_type; /* lower case, without parameters, or "" */

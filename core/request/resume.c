@@ -20,7 +20,7 @@
 struct old_job {
     struct old_job *next;
     struct cs_job stored; /* its strings are in `texts` */
-    char *texts[7];
+    char *texts[8];
     uint8_t *csr, *data;
     struct subject_row *row;
     bool revived;
@@ -69,7 +69,7 @@ static int copy_job(void *arg, const struct cs_job *from)
         r->no_memory = true;
         return 1;
     }
-    job->stored = *from;
+    memcpy(&job->stored, from, from->size < sizeof *from ? from->size : sizeof *from);
     job->stored.id = copy_into(&job->texts[0], from->id, &r->no_memory);
     job->stored.subject = copy_into(&job->texts[1], from->subject, &r->no_memory);
     job->stored.zone = copy_into(&job->texts[2], from->zone, &r->no_memory);
@@ -77,6 +77,8 @@ static int copy_job(void *arg, const struct cs_job *from)
     job->stored.names = copy_into(&job->texts[4], from->names, &r->no_memory);
     job->stored.profile = copy_into(&job->texts[5], from->profile, &r->no_memory);
     job->stored.step = copy_into(&job->texts[6], from->step, &r->no_memory);
+    job->stored.client = copy_into(&job->texts[7], job->stored.client ? job->stored.client : "", &r->no_memory);
+    job->stored.size = sizeof job->stored;
     job->stored.problem = "";
     job->stored.csr = job->csr = copy_bytes(from->csr, from->csr_len, &r->no_memory);
     job->stored.data = job->data = copy_bytes(from->data, from->data_len, &r->no_memory);

@@ -20,6 +20,8 @@
 struct look_up {
     struct look_up *next;
     char *subject;
+    const struct credential *credential; /* the caller's; NULL: none */
+    struct standing *standing;           /* the caller's */
     subject_fn *fn;
     void *arg;
     struct subject_row *row; /* the answer */
@@ -46,6 +48,7 @@ struct subjects {
     struct timer later;
     void *cache;
     size_t n_cached;
+    struct client_cache *clients;
     struct seen seen[MAX_SEEN];
     size_t n_seen;
 };
@@ -94,6 +97,7 @@ static int copy_subject(void *arg, const struct cs_subject *from)
     row->profile = text_copy(from->profile);
     row->cas = text_copy(from->cas);
     row->enabled = from->enabled;
+    row->access = from->size > offsetof(struct cs_subject, access) ? from->access : CS_ACCESS_OPEN;
     return 1;
 }
 
@@ -162,6 +166,7 @@ static void forget_all(struct subjects *s)
     tdestroy(s->cache, free_cached);
     s->cache = NULL;
     s->n_cached = 0;
+    client_cache_clear(s->clients);
 }
 
 static struct cached *find_cached(const struct subjects *s, char *subject)
@@ -216,12 +221,27 @@ static int forget_what_is_stale(struct subjects *s, const struct store_conn *c, 
 
     if (c->ops->version(c->conn, &version, err) < 0)
         return -1;
-    if (!before || before->version != version || s->n_cached >= MAX_CACHED)
+    if (!before || before->version != version || s->n_cached + client_cache_count(s->clients) >= MAX_CACHED)
         forget_all(s);
     note_version(s, c->conn, version);
     return 0;
 }
 
+static int read_row(struct subjects *s, const struct store_conn *c, struct look_up *l, struct cs_error *err)
+{
+    const struct cached *cached = find_cached(s, l->subject);
+
+    if (cached) {
+        l->row = cached->row ? subject_row_keep(cached->row) : NULL;
+        return 0;
+    }
+    if (subject_row_read(c, l->subject, &l->row, err) < 0)
+        return -1;
+    add_cached(s, l->subject, l->row);
+    return 0;
+}
+
+/* Whoever asks for a subject that is not there is not looked for. */
 static int read_batch(const struct store_conn *c, void *arg, struct cs_error *err)
 {
     struct subjects *s = arg;
@@ -229,15 +249,10 @@ static int read_batch(const struct store_conn *c, void *arg, struct cs_error *er
     if (forget_what_is_stale(s, c, err) < 0)
         return -1;
     for (struct look_up *l = s->out; l; l = l->next) {
-        const struct cached *cached = find_cached(s, l->subject);
-
-        if (cached) {
-            l->row = cached->row ? subject_row_keep(cached->row) : NULL;
-            continue;
-        }
-        if (subject_row_read(c, l->subject, &l->row, err) < 0)
+        if (read_row(s, c, l, err) < 0)
             return -1;
-        add_cached(s, l->subject, l->row);
+        if (l->row && l->credential && client_read(s->clients, c, l->credential, l->subject, l->standing, err) < 0)
+            return -1;
     }
     return 0;
 }
@@ -287,7 +302,8 @@ static void send_batch(struct subjects *s)
     s->sending = false;
 }
 
-int subjects_find(struct subjects *s, const char *subject, subject_fn *fn, void *arg, struct cs_error *err)
+int subjects_find(struct subjects *s, const char *subject, const struct credential *credential, struct standing *standing,
+                  subject_fn *fn, void *arg, struct cs_error *err)
 {
     struct look_up *l;
 
@@ -301,6 +317,8 @@ int subjects_find(struct subjects *s, const char *subject, subject_fn *fn, void 
         free(l);
         return cs_fail(err, CS_EBUSY, "out of memory");
     }
+    l->credential = credential;
+    l->standing = standing;
     l->fn = fn;
     l->arg = arg;
     *s->last = l;
@@ -315,11 +333,15 @@ struct subjects *subjects_new(struct heart *heart)
 {
     struct subjects *s = calloc(1, sizeof *s);
 
-    if (s) {
-        s->heart = heart;
-        s->last = &s->waiting;
-    }
-    return s;
+    if (!s)
+        return NULL;
+    s->heart = heart;
+    s->last = &s->waiting;
+    s->clients = client_cache_new();
+    if (s->clients)
+        return s;
+    free(s);
+    return NULL;
 }
 
 static void drop(struct look_up *l)
@@ -342,5 +364,6 @@ void subjects_free(struct subjects *s)
     drop(s->out);
     drop(s->waiting);
     forget_all(s);
+    client_cache_free(s->clients);
     free(s);
 }

@@ -5,12 +5,14 @@
 #ifndef REQUEST_SUBJECT_H
 #define REQUEST_SUBJECT_H
 
+#include "request/client.h"
 #include "request/heart.h"
 
 /* Immutable and counted: a job keeps the row that it was granted by. */
 struct subject_row {
     char *subject, *zone, *names, *profile, *cas;
     bool enabled;
+    enum cs_access access;
     char *dns, *challenge_zone, *servers; /* of the zone */
     int64_t parallel;
     enum cs_visible visible;
@@ -24,8 +26,10 @@ void subjects_free(struct subjects *subjects); /* NULL is allowed */
 /* On the loop, later. `row` is NULL when the subject is unknown, or *err says why nobody knows. Valid inside the call; take a
  * reference with subject_row_keep(). */
 typedef void subject_fn(void *arg, struct subject_row *row, const struct cs_error *err);
-/* -1: no memory, or too many wait (CS_EBUSY); `fn` is then not called. */
-int subjects_find(struct subjects *subjects, const char *subject, subject_fn *fn, void *arg, struct cs_error *err);
+/* When there is such a subject, *standing says before that whose the credential is: both stay the caller's, untouched, until
+ * `fn` is called. NULL: nobody asks. -1: no memory, or too many wait (CS_EBUSY); `fn` is then not called. */
+int subjects_find(struct subjects *subjects, const char *subject, const struct credential *credential,
+                  struct standing *standing, subject_fn *fn, void *arg, struct cs_error *err);
 
 /* In a reader's thread: *out is NULL when there is no such subject, or its zone is gone. */
 int subject_row_read(const struct store_conn *c, const char *subject, struct subject_row **out, struct cs_error *err);

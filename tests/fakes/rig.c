@@ -350,9 +350,9 @@ struct request *rig_submit(struct rig *rig, const char *csr, int64_t wait_ms, bo
 {
     const struct submission submission = {
         .front = "test",
-        .identity = "",
         .body = csr,
         .body_len = strlen(csr),
+        .credential = rig->credential,
         .content_type = "",
         .deadline_ms = cs_now_ms() + wait_ms,
         .detach = detach,

@@ -26,6 +26,7 @@ struct rig {
     const char *ca; /* the CA plugin, a file in tests/fakes, which is then the DNS instance "both", too; NULL: fake-ca */
     struct visit *visit; /* of the next request; it is handed over */
     bool respond_async;  /* of all requests */
+    struct credential credential; /* of all requests */
     const char *resolver; /* who is asked for name servers; NULL: nobody who answers */
     struct sqlite3 *lock;
 };

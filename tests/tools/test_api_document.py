@@ -5,7 +5,7 @@ import re
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 STATUS = {"CS_EINPUT": 400, "CS_EDENIED": 403, "CS_ENOTFOUND": 404, "CS_ECONFLICT": 409, "CS_ELIMIT": 429, "CS_EBUSY": 503,
           "CS_ETIMEDOUT": 504, "CS_ESHUTDOWN": 503, "CS_EUPSTREAM": 502, "CS_EREFUSED": 502, "CS_ECONFIG": 500,
-          "CS_EINTERNAL": 500, "CS_ERESTART": 503}
+          "CS_EINTERNAL": 500, "CS_ERESTART": 503, "CS_ECREDENTIAL": 401}
 
 
 def documented():

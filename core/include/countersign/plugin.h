@@ -49,7 +49,8 @@ enum cs_code {
     CS_EREFUSED,  /* a CA or DNS server understood and said no: trying again will not help     502 */
     CS_ECONFIG,   /* the configuration or the set-up of a server is wrong: the operator acts   500 */
     CS_EINTERNAL, /* a bug                                                                      500 */
-    CS_ERESTART   /* `resume` does not know this step: the core starts the order anew              */
+    CS_ERESTART,  /* `resume` does not know this step: the core starts the order anew              */
+    CS_ECREDENTIAL /* who asks must show a token or a certificate, or another one               401 */
 };
 
 /* Frozen for a major version. Lives in the caller's frame; nothing to free. Start with {0}. */

@@ -74,6 +74,7 @@ static const char *const code_names[] = {
     [CS_EBUSY] = "CS_EBUSY",     [CS_ETIMEDOUT] = "CS_ETIMEDOUT", [CS_ESHUTDOWN] = "CS_ESHUTDOWN",
     [CS_EUPSTREAM] = "CS_EUPSTREAM", [CS_EREFUSED] = "CS_EREFUSED", [CS_ECONFIG] = "CS_ECONFIG",
     [CS_EINTERNAL] = "CS_EINTERNAL", [CS_ERESTART] = "CS_ERESTART",
+    [CS_ECREDENTIAL] = "CS_ECREDENTIAL",
 };
 
 enum cs_code code_of(const char *name)

@@ -37,7 +37,7 @@ static char *names[3];
 static struct heart heart;
 static struct grant grant;
 static struct cs_error err;
-static const struct asker asker = { .front = "http", .identity = "" };
+static struct asker asker = { .front = "http", .client = "" };
 
 static int set_up(void **state)
 {

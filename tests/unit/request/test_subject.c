@@ -74,7 +74,7 @@ static void ask(struct found *found, const char *subject)
     struct cs_error err;
 
     *found = (struct found){ 0 };
-    assert_int_equal(subjects_find(rig.heart->subjects, subject, on_found, found, &err), 0);
+    assert_int_equal(subjects_find(rig.heart->subjects, subject, NULL, NULL, on_found, found, &err), 0);
     assert_false(found->came);
 }
 
@@ -223,7 +223,7 @@ static void too_many_at_once_are_refused(void **state)
     int came = 0, asked = 0;
 
     (void)state;
-    while (asked < 20000 && subjects_find(rig.heart->subjects, "CN=a.x.example", ignore, &came, &err) == 0)
+    while (asked < 20000 && subjects_find(rig.heart->subjects, "CN=a.x.example", NULL, NULL, ignore, &came, &err) == 0)
         asked++;
     assert_int_equal(err.code, CS_EBUSY);
     assert_int_equal(asked, 10001); /* one is being read */
