@@ -17,14 +17,14 @@ class Failed(Exception):
 
 
 class Child:
-    def __init__(self, name, command, log, env=None, cwd=None):
+    def __init__(self, name, command, log, env=None, cwd=None, fds=()):
         self.name = name
         self.log_path = pathlib.Path(log)
         self.log_start = self.log_path.stat().st_size if self.log_path.exists() else 0
         self._log = open(self.log_path, "ab")
         self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=self._log,
                                         stderr=subprocess.STDOUT, cwd=cwd, env={**os.environ, **(env or {})},
-                                        start_new_session=True)
+                                        start_new_session=True, pass_fds=fds)
         self.pid = self.process.pid
 
     def log(self):

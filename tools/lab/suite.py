@@ -277,7 +277,8 @@ WITHOUT_FAULTS = [f"--ignore={file}" for file in FAULTS]
 WITHOUT_VALGRIND = ["--deselect=tests/peers/test_memory.py"]
 # A sanitizer's own terabytes of memory cannot be searched, nothing is preloaded before it, what days or a kill do to files is
 # the same in every build, and a process that is killed reports nothing. What proxies make of bad requests, what good CSRs get,
-# and when a slow client's time is over are the same in every build, too, and a shell has no sanitizer.
+# and when a slow client's time is over are the same in every build, too, a shell has no sanitizer, and a server with one no
+# sandbox.
 WITH_ASAN = [*WITHOUT_VALGRIND, "--deselect=tests/peers/test_lab_dns.py", "--deselect=tests/peers/test_months.py",
              "--deselect=tests/peers/test_broken_disk.py", "--deselect=tests/peers/test_kill.py",
              "--deselect=tests/peers/test_scarce.py", "--deselect=tests/peers/test_descriptors.py",
