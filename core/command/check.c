@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "command/check_self.h"
 #include "command/check_tls.h"
 #include "command/command.h"
 #include "command/setup.h"
@@ -101,7 +102,7 @@ static bool has_folder(const struct setup *setup, const struct instance *store)
 
 static void check_files(const struct setup *setup, struct instances *instances)
 {
-    const struct instance *store = instances ? instances_at(instances, ROLE_STORE, 0) : NULL;
+    struct instance *store = instances ? instances_at(instances, ROLE_STORE, 0) : NULL;
     struct cs_error err = { 0 };
 
     if (config_complaint_count(setup->config) || !store || !store->plugin.store.inspect || !has_folder(setup, store))
@@ -110,6 +111,8 @@ static void check_files(const struct setup *setup, struct instances *instances)
     if (instances_open(instances, ROLE_STORE, &err) < 0 ||
         store->plugin.store.inspect(store->self, complain, setup->config, &err) < 0)
         config_complain(setup->config, NULL, "%s", err.text);
+    else if (config_complaint_count(setup->config) == 0)
+        check_self(setup, store);
 }
 
 /* ---- The summary ---- */

@@ -56,6 +56,8 @@ void check_tls(struct config *config, const struct listen_settings *listen)
 {
     SSL_CTX *tls;
 
+    if (listen->self_name && access(listen->certificate, F_OK) < 0 && errno == ENOENT)
+        return; /* made at the first start */
     if (!listen->certificate || !listen->key || check_readable(config, listen, listen->certificate) < 0 ||
         check_readable(config, listen, listen->key) < 0)
         return;

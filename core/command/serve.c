@@ -68,7 +68,8 @@ static int make_parts(struct server *s, struct cs_error *err)
 /* Before any order is taken up: a key that cannot be read stops the start. */
 static int read_keys(struct server *s, struct cs_error *err)
 {
-    if (serve_listeners_read_keys(s->listeners, err) < 0)
+    s->self = serve_self_open(s->loop, &s->setup.settings, err);
+    if (!s->self || serve_listeners_read_keys(s->listeners, err) < 0)
         return -1;
     s->blocked_keys = serve_keys_open(s->loop, &s->setup.settings, err);
     return s->blocked_keys ? 0 : -1;
@@ -115,12 +116,14 @@ static int open_heart(struct server *s, struct cs_error *err)
 static void tell_ready(void *arg, struct admin_ready *ready)
 {
     const struct server *s = arg;
-    const char *trouble = store_trouble(s->records.store);
+    const char *trouble = store_trouble(s->records.store), *certificate = serve_self_trouble(s->self);
 
     if (s->phase != SERVE_SERVING)
         admin_not_ready(ready, "server", "it is stopping");
     if (trouble)
         admin_not_ready(ready, "store", trouble);
+    if (certificate)
+        admin_not_ready(ready, "certificate", certificate);
 }
 
 static struct gauges gauges_of(const struct server *s)
@@ -137,6 +140,7 @@ static void refresh_metrics(void *arg)
     const struct gauges gauges = gauges_of(arg);
 
     gauges_refresh(&gauges);
+    serve_self_measure(((struct server *)arg)->self, gauges.metrics);
 }
 
 static void begin_metrics(struct server *s)
@@ -199,6 +203,7 @@ static void on_resumed(void *arg, const struct cs_error *err)
         return;
     if (!err && open_http(s, &failure) == 0) {
         s->phase = SERVE_SERVING;
+        serve_self_begin(s->self, s->heart, s->listeners);
         tell_sinks(s, "started");
         log_line(CS_LOG_INFO, LOG_WHO, "", "ready version=%s", CS_VERSION);
         notify_ready(&s->notify, s->loop, "serving");
@@ -259,6 +264,7 @@ static void close_all(struct server *s)
     http_client_free(s->client);
     if (s->instances)
         instances_free(s->instances);
+    serve_self_free(s->self);
     heart_free(s->heart);
     serve_keys_free(s->blocked_keys);
     records_free(&s->records);

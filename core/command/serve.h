@@ -8,6 +8,7 @@
 #include "command/serve_keys.h"
 #include "command/serve_listeners.h"
 #include "command/serve_records.h"
+#include "command/serve_self.h"
 #include "command/setup.h"
 #include "engine/http_client.h"
 #include "engine/notify.h"
@@ -27,6 +28,7 @@ struct server {
     struct records records;
     struct metrics *metrics;
     struct serve_keys *blocked_keys;
+    struct serve_self *self;
     struct heart *heart;
     struct http_server *http;
     struct serve_listeners *listeners;

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "engine/log.h"
@@ -110,6 +111,26 @@ void serve_listeners_set_tls(struct serve_listeners *all, size_t index, SSL_CTX 
     one->tls = tls;
     if (one->at)
         listener_set_tls(one->at, tls);
+}
+
+int serve_listeners_renew(struct serve_listeners *all, const char *self_name, struct cs_error *err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < all->n; i++) {
+        const struct listen_settings *settings = all->all[i].settings;
+        SSL_CTX *tls;
+
+        if (!settings->self_name || strcmp(settings->self_name, self_name) != 0)
+            continue;
+        tls = tls_context_new(settings->certificate, settings->key, err);
+        if (tls)
+            serve_listeners_set_tls(all, i, tls);
+        else
+            rc = -1;
+        SSL_CTX_free(tls);
+    }
+    return rc;
 }
 
 void serve_listeners_gone(struct serve_listeners *all)

@@ -26,6 +26,9 @@ int serve_listeners_accept(struct serve_listeners *all, struct http_server *http
  * connections that are there keep theirs. Takes a reference of its own. For a listener that has TLS already. */
 void serve_listeners_set_tls(struct serve_listeners *all, size_t index, SSL_CTX *tls);
 
+/* Read the certificate that the server has got for itself anew, for all listeners with that name. -1: some keep the old one. */
+int serve_listeners_renew(struct serve_listeners *all, const char *self_name, struct cs_error *err);
+
 /* The HTTP server is about to close them all. */
 void serve_listeners_gone(struct serve_listeners *all);
 

@@ -55,6 +55,7 @@ void serve_stop_now(struct server *s)
     if (s->phase == SERVE_STARTING)
         drain_connections(s, SERVE_CLOSING_MS / 2);
     s->phase = SERVE_CLOSING;
+    serve_self_stop(s->self);
     heart_stop(s->heart);
     instances_stop(s->instances);
     timer_set_in(s->loop, &s->limit, SERVE_CLOSING_MS, give_up, s);

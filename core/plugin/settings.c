@@ -6,11 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/name.h"
 #include "base/network.h"
 #include "engine/log.h"
 #include "plugin/settings_blocks.h"
 #include "plugin/settings_table.h"
 #include "plugin/settings_visits.h"
+
+#define SELF "self:"
 
 enum { HTTPS_PORT = 8443, ADMIN_PORT = 9180 };
 
@@ -98,18 +101,54 @@ static void put_brackets(struct config *config, struct listen_settings *listen)
         config_complain(config, listen->at, "the address is too long");
 }
 
+/* "self:NAME": certificate and key are one file, which the server itself writes. */
+static void read_self(struct config *config, const char *state, const char *what, struct listen_settings *out)
+{
+    const char *name = out->certificate + strlen(SELF);
+    char checked[NAME_MAX_LEN + 1];
+    struct text path = TEXT_MAX(4000);
+    struct cs_error err = { 0 };
+
+    if (name_check(checked, name, strlen(name), 0, &err) < 0 || strcmp(checked, name) != 0) {
+        config_complain(config, out->at, "%s: `self:` is followed by a host name in lower case, such as "
+                        "\"self:countersign.example.com\"; \"%s\" is none", what, name);
+        return;
+    }
+    if (out->key)
+        config_complain(config, out->at, "%s has a `key`, and a certificate that the server gets for itself, with a key of its "
+                        "own: leave `key` out", what);
+    out->self_name = name;
+    config_string(config, out->at, "ca", &out->self_ca);
+    text_addf(&path, "%s/" SETTINGS_SELF_FOLDER "/%s.pem", state, name);
+    out->self_file = text_take(&path);
+    if (!out->self_file)
+        config_complain(config, out->at, "the path of `state` is too long");
+    out->certificate = out->key = out->self_file;
+}
+
+static void read_tls(struct config *config, const char *state, const char *what, struct listen_settings *out)
+{
+    config_string(config, out->at, "certificate", &out->certificate);
+    config_string(config, out->at, "key", &out->key);
+    if (out->certificate && strncmp(out->certificate, SELF, strlen(SELF)) == 0) {
+        read_self(config, state, what, out);
+        return;
+    }
+    if (!out->certificate != !out->key)
+        config_complain(config, out->at, "%s has a `%s` but no `%s`: TLS needs both, plain HTTP none", what,
+                        out->key ? "key" : "certificate", out->key ? "certificate" : "key");
+    if (config_string(config, out->at, "ca", &out->self_ca) == CONFIG_FOUND)
+        config_complain(config, out->at, "%s has a `ca`, which belongs to certificate = \"self:NAME\" only", what);
+}
+
 static void read_listen_block(struct config *config, const struct config_node *at, const char *what, bool is_admin,
-                              struct listen_settings *out)
+                              const char *state, struct listen_settings *out)
 {
     *out = (struct listen_settings){ .port = is_admin ? ADMIN_PORT : HTTPS_PORT, .at = at };
     if (config_string(config, at, "address", &out->address) == CONFIG_MISSING || (out->address && !*out->address))
         config_complain(config, at, "%s has no `address`: write address = \"0.0.0.0\", \"::\" or \"unix:/path\"", what);
     config_int(config, at, "port", 1, 65535, &out->port);
-    config_string(config, at, "certificate", &out->certificate);
-    config_string(config, at, "key", &out->key);
-    if (!out->certificate != !out->key)
-        config_complain(config, at, "%s has a `%s` but no `%s`: TLS needs both, plain HTTP none", what,
-                        out->key ? "key" : "certificate", out->key ? "certificate" : "key");
+    read_tls(config, state, what, out);
     if (out->address && strncmp(out->address, "unix:", 5) == 0) {
         out->unix_path = out->address + 5;
         if (*out->unix_path != '/')
@@ -141,10 +180,10 @@ static void read_listen(struct config *config, struct settings *out)
         return;
     }
     if (config_is_group(listen))
-        read_listen_block(config, listen, "`listen`", false, &out->listen[out->n_listen++]);
+        read_listen_block(config, listen, "`listen`", false, out->state, &out->listen[out->n_listen++]);
     for (size_t i = 0; config_is_list(listen) && (at = config_at(listen, i)) != NULL; i++) {
         if (config_is_group(at))
-            read_listen_block(config, at, "a listener", false, &out->listen[out->n_listen++]);
+            read_listen_block(config, at, "a listener", false, out->state, &out->listen[out->n_listen++]);
         else
             config_complain(config, at, "entry %zu of `listen` must be { address = \"…\"; port = …; … }", i + 1);
     }
@@ -155,7 +194,7 @@ static void read_admin(struct config *config, struct settings *out)
     const struct config_node *admin = config_group(config, config_root(config), "admin");
 
     if (admin)
-        read_listen_block(config, admin, "`admin`", true, &out->admin);
+        read_listen_block(config, admin, "`admin`", true, out->state, &out->admin);
 }
 
 static void read_proxies(struct config *config, struct settings *out)
@@ -195,17 +234,45 @@ int settings_read(struct config *config, struct settings *out)
     return config_complaint_count(config) ? -1 : 0;
 }
 
+static void free_listen(struct listen_settings *listen)
+{
+    free(listen->bracketed);
+    free(listen->self_file);
+}
+
 void settings_free(struct settings *settings)
 {
     settings_blocks_free(settings);
     for (size_t i = 0; i < settings->n_listen; i++)
-        free(settings->listen[i].bracketed);
-    free(settings->admin.bracketed);
+        free_listen(&settings->listen[i]);
+    free_listen(&settings->admin);
     free(settings->listen);
     free(settings->blocked_keys);
     free(settings->resolvers);
     free(settings->proxies);
     *settings = (struct settings){ 0 };
+}
+
+static void check_self(struct config *config, const struct settings *settings, const struct listen_settings *listen)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < settings->n_blocks; i++)
+        n += settings->blocks[i].role == ROLE_CA;
+    if (listen->self_ca && listen->self_name && !settings_block(settings, ROLE_CA, listen->self_ca))
+        config_complain(config, listen->at, "there is no CA \"%s\" to ask for a certificate for %s", listen->self_ca,
+                        listen->self_name);
+    else if (listen->self_name && !listen->self_ca && n > 1)
+        config_complain(config, listen->at, "there are %zu CAs: say which is asked for a certificate for %s, ca = \"NAME\"", n,
+                        listen->self_name);
+}
+
+const char *settings_self_ca(const struct settings *settings, const char *name)
+{
+    for (size_t i = 0; i < settings->n_listen; i++)
+        if (settings->listen[i].self_name && strcmp(settings->listen[i].self_name, name) == 0)
+            return settings->listen[i].self_ca;
+    return settings->admin.self_name && strcmp(settings->admin.self_name, name) == 0 ? settings->admin.self_ca : NULL;
 }
 
 static bool has_role(const struct settings *settings, enum role role)
@@ -226,6 +293,9 @@ int settings_check_complete(struct config *config, const struct settings *settin
         config_complain(config, NULL, "there is no store: write store = { main = { plugin = \"store-sqlite\"; }; };");
     if (!has_role(settings, ROLE_CA))
         config_complain(config, NULL, "there is no CA: write ca = { NAME = { plugin = \"…\"; … }; };");
+    for (size_t i = 0; i < settings->n_listen; i++)
+        check_self(config, settings, &settings->listen[i]);
+    check_self(config, settings, &settings->admin);
     return config_complaint_count(config) > before ? -1 : 0;
 }
 

@@ -12,8 +12,12 @@ struct listen_settings {
     int64_t port;
     const char *unix_path; /* of an address "unix:/path"; NULL for any other */
     const char *certificate, *key; /* NULL: plain HTTP */
+    /* Of certificate = "self:NAME", which the server gets for itself: NAME, and the CA that is asked, NULL where there is only
+     * one; then certificate and key are one file in the state folder. NULL: of any other. */
+    const char *self_name, *self_ca;
     bool proxy_protocol;           /* clients begin with a PROXY header, version 2 */
     char *bracketed;               /* what `address` points to, if it had to be made */
+    char *self_file;               /* what certificate and key point to */
     const struct config_node *at;
 };
 
@@ -78,6 +82,8 @@ struct settings {
     size_t n_blocks;
 };
 
+#define SETTINGS_SELF_FOLDER "self" /* of the state folder: certificates that the server gets for itself */
+
 /* Fills *out; complaints go to the config. -1 when there was any. Defaults as `docs/deadlines.md` lists them. */
 int settings_read(struct config *config, struct settings *out);
 void settings_free(struct settings *settings);
@@ -87,6 +93,9 @@ void settings_free(struct settings *settings);
 int settings_check_complete(struct config *config, const struct settings *settings);
 
 const char *settings_ledger_name(enum ledger_kind ledger); /* as it is written: "issuance", "visits" */
+
+/* The CA that is to be asked for the server's own certificate for `name`; NULL: the only one. */
+const char *settings_self_ca(const struct settings *settings, const char *name);
 
 /* The block of that role and name, or NULL. */
 const struct block_settings *settings_block(const struct settings *settings, enum role role, const char *name);

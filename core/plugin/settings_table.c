@@ -62,15 +62,19 @@ const struct setting settings_table[] = {
 
     { "listen", "address", SETTING_STRING, "mandatory", .help = "An IPv4 or IPv6 address, or \"unix:/path\"." },
     { "listen", "port", SETTING_COUNT, RANGE(8443, 1, 65535), .help = "The TCP port." },
-    { "listen", "certificate", SETTING_STRING, "none: plain HTTP", .help = "A PEM file with the chain, leaf first." },
+    { "listen", "certificate", SETTING_STRING, "none: plain HTTP",
+      .help = "A PEM file with the chain, leaf first; or \"self:NAME\": the server gets one for that name by itself." },
     { "listen", "key", SETTING_STRING, "none: plain HTTP", .help = "A PEM file with the private key." },
+    { "listen", "ca", SETTING_STRING, "the only one", .help = "Of \"self:NAME\": the CA that is asked." },
     { "listen", "proxy_protocol", SETTING_BOOL, "false",
       .help = "Every connection begins with a PROXY header, version 2: whoever reaches this listener is believed." },
 
     { "admin", "address", SETTING_STRING, "mandatory", .help = "An IPv4 or IPv6 address, or \"unix:/path\"." },
     { "admin", "port", SETTING_COUNT, RANGE(9180, 1, 65535), .help = "The TCP port." },
-    { "admin", "certificate", SETTING_STRING, "none: plain HTTP", .help = "A PEM file with the chain, leaf first." },
+    { "admin", "certificate", SETTING_STRING, "none: plain HTTP",
+      .help = "A PEM file with the chain, leaf first; or \"self:NAME\": the server gets one for that name by itself." },
     { "admin", "key", SETTING_STRING, "none: plain HTTP", .help = "A PEM file with the private key." },
+    { "admin", "ca", SETTING_STRING, "the only one", .help = "Of \"self:NAME\": the CA that is asked." },
 
     { "visits", "enabled", SETTING_BOOL, "true", .help = "false records nothing, and forgets what there is in its time." },
     { "visits", "keep", SETTING_SECONDS, RANGE(7 * DAY, 0, 30 * DAY), .help = "A day's visits, after the day was closed." },

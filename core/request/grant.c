@@ -188,9 +188,19 @@ static int check_name(const struct subject_row *row, const struct csr *csr, cons
     return 0;
 }
 
+/* The row's, or what the configuration says of the server's own certificate. */
+static const char *list_of_cas(const struct heart *heart, const struct subject_row *row)
+{
+    const size_t len = strlen(SUBJECT_SELF);
+    const char *ca =
+        strncmp(row->subject, SUBJECT_SELF, len) == 0 ? settings_self_ca(heart->settings, row->subject + len) : NULL;
+
+    return ca ? ca : row->cas;
+}
+
 struct instance *grant_ca(struct heart *heart, const struct subject_row *row, struct cs_error *err)
 {
-    const char *list = row->cas;
+    const char *list = list_of_cas(heart, row);
     char word[128];
     struct instance *ca;
 

@@ -250,7 +250,7 @@ static int start(struct request *r, const struct submission *s, struct cs_error 
         return cs_fail(err, CS_EBUSY, "too many requests are waiting; try again in a moment");
     if (decode(r, s, err) < 0)
         return -1;
-    subject = csr_outline(r->der, r->der_len, err);
+    subject = s->subject ? text_copy(s->subject) : csr_outline(r->der, r->der_len, err);
     if (!subject)
         return -1;
     rc = subjects_find(r->heart->subjects, subject, &r->asker.credential, &r->asker.standing, on_subject, r, err);

@@ -14,7 +14,8 @@ struct heart;   /* everything in request/ that lives as long as the server; hear
 struct request;
 
 struct submission {
-    const char *front;        /* "http" */
+    const char *front;        /* "http", "self" */
+    const char *subject;      /* of "self": SUBJECT_SELF and a name; NULL: that of the CSR */
     struct credential credential; /* what it shows to say who asks; request.c takes a reference of the certificate */
     const void *body;         /* as posted */
     size_t body_len;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "engine/timer.h"
+#include "request/zone_row.h"
 
 #define MAX_WAITING 10000 /* look-ups */
 #define MAX_CACHED  10000 /* rows, absent ones too */
@@ -116,11 +117,32 @@ static int copy_zone(void *arg, const struct cs_zone *from)
     return 1;
 }
 
+/* The server's own, for a name: it has no row, but its zone must. */
+static int imply_row(const struct store_conn *c, const char *subject, struct found *found, struct cs_error *err)
+{
+    const char *name = subject + strlen(SUBJECT_SELF);
+    struct cs_subject own = { .size = sizeof own, .subject = subject, .names = name, .enabled = true };
+    struct zone_row *zone = NULL;
+
+    if (zone_row_read(c, name, &zone, err) < 0)
+        return -1;
+    if (zone) {
+        own.zone = zone->zone;
+        own.profile = own.cas = "";
+        copy_subject(found, &own);
+    }
+    zone_row_free(zone);
+    return 0;
+}
+
 static int read_rows(const struct store_conn *c, const char *subject, struct found *found, struct cs_error *err)
 {
     const struct subject_row *row;
 
-    if (c->ops->subject_find(c->conn, subject, copy_subject, found, err) < 0)
+    if (strncmp(subject, SUBJECT_SELF, strlen(SUBJECT_SELF)) == 0) {
+        if (imply_row(c, subject, found, err) < 0)
+            return -1;
+    } else if (c->ops->subject_find(c->conn, subject, copy_subject, found, err) < 0)
         return -1;
     if (!found->subject)
         return 0;

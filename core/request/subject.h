@@ -8,6 +8,10 @@
 #include "request/client.h"
 #include "request/heart.h"
 
+/* In front of a name: the subject of a certificate that the server gets for itself (command/serve_self.c). No CSR can have it.
+ * The configuration says that it may, so it needs no row of its own, only its zone's. */
+#define SUBJECT_SELF "self:"
+
 /* Immutable and counted: a job keeps the row that it was granted by. */
 struct subject_row {
     char *subject, *zone, *names, *profile, *cas;

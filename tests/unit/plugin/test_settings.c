@@ -112,6 +112,33 @@ static void one_listener_or_a_list(void **state)
     forget();
 }
 
+static void a_certificate_of_its_own_is_one_file_in_the_state_folder(void **state)
+{
+    (void)state;
+    read_settings("listen = ( { address = \"::\"; certificate = \"self:c.example.org\"; ca = \"a\"; },\n"
+                  "{ address = \"::1\"; } );\n"
+                  "admin = { address = \"::1\"; certificate = \"self:d.example.org\"; }; state = \"/s\";\n"
+                  "ca = { a = { plugin = \"x\"; }; b = { plugin = \"y\"; }; }; store = { s = { plugin = \"z\"; }; };");
+    assert_string_equal(config_complaints(config), "");
+    assert_string_equal(settings.listen[0].self_name, "c.example.org");
+    assert_string_equal(settings.listen[0].certificate, "/s/self/c.example.org.pem");
+    assert_string_equal(settings.listen[0].key, "/s/self/c.example.org.pem");
+    assert_string_equal(settings_self_ca(&settings, "c.example.org"), "a");
+    assert_null(settings_self_ca(&settings, "d.example.org"));
+    assert_null(settings.listen[1].self_name);
+    assert_int_equal(settings_check_complete(config, &settings), -1);
+    assert_has(config_complaints(config), "there are 2 CAs: say which is asked for a certificate for d.example.org");
+    forget();
+    read_settings("listen = ( { address = \"::\"; certificate = \"self:C.example.org\"; },\n"
+                  "{ address = \"::\"; certificate = \"self:c.example.org\"; key = \"k\"; },\n"
+                  "{ address = \"::\"; certificate = \"c\"; key = \"k\"; ca = \"a\"; } );");
+    assert_has(config_complaints(config), "is followed by a host name in lower case");
+    assert_has(config_complaints(config), "leave `key` out");
+    assert_has(config_complaints(config), "belongs to certificate = \"self:NAME\" only");
+    assert_int_equal(config_complaint_count(config), 3);
+    forget();
+}
+
 static void proxies_are_networks(void **state)
 {
     (void)state;
@@ -250,6 +277,7 @@ int main(void)
         cmocka_unit_test(an_empty_file_gives_the_defaults),
         cmocka_unit_test(what_the_file_says_is_taken),
         cmocka_unit_test(one_listener_or_a_list),
+        cmocka_unit_test(a_certificate_of_its_own_is_one_file_in_the_state_folder),
         cmocka_unit_test(proxies_are_networks),
         cmocka_unit_test(an_ipv6_address_needs_no_brackets),
         cmocka_unit_test(the_sample_is_right_and_shows_the_defaults),

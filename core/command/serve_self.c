@@ -1,0 +1,386 @@
+/*
+ * Gets and renews the certificates of the server's own listeners; see serve_self.h.
+ *
+ * One round: on_time() finds it due; a worker makes or reads the key and signs a CSR; request_submit() has it ordered; a worker
+ * stores the chain with the key; the listeners take it. Whatever fails ends in failed(), which sets the time of the next round.
+ */
+#include "command/serve_self.h"
+
+#include <inttypes.h>
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command/self_certificate.h"
+#include "engine/log.h"
+#include "engine/timer.h"
+#include "engine/workers.h"
+#include "request/subject.h"
+
+#define LOG_WHO "self"
+
+enum {
+    SECOND = 1000,
+    MINUTE = 60 * SECOND,
+    HOUR = 60 * MINUTE,
+    NO_ZONE_MS = 10 * SECOND, /* nobody was asked */
+    FIRST_MS = 5 * MINUTE,    /* at most four failed orders an hour */
+    MOST_MS = 6 * HOUR,
+    DOUBLINGS_MOST = 12,
+};
+
+struct own {
+    struct serve_self *self;
+    const char *name;
+    struct self_times times;
+    int64_t due_ms;   /* wall clock */
+    int64_t failures; /* in a row */
+    struct timer timer;
+    struct request *request;
+    /* the worker's, until its mail has come */
+    struct mail mail;
+    bool working;
+    unsigned char *csr;
+    size_t csr_len;
+    char *chain;
+    size_t chain_len;
+    struct self_times fresh;
+    struct cs_error err;
+    int rc;
+};
+
+struct serve_self {
+    struct loop *loop;
+    const struct settings *settings;
+    struct heart *heart;
+    struct serve_listeners *listeners;
+    struct workers *workers;
+    char *folder;
+    struct own *own;
+    size_t n;
+    bool stopped;
+};
+
+static void on_time(void *arg);
+
+/* ---- When ---- */
+
+/* Up to a thirtieth of its life behind two thirds of it, drawn anew each time. */
+static int64_t due(const struct self_times *times)
+{
+    const int64_t life = times->not_after_ms - times->not_before_ms;
+    uint32_t lot = 0;
+
+    if (RAND_bytes((unsigned char *)&lot, sizeof lot) != 1)
+        lot = 0;
+    return times->not_before_ms + life / 3 * 2 + (int64_t)((double)lot / UINT32_MAX * (double)life / 30);
+}
+
+/* The wall clock may be set: nothing is waited for longer than an hour. */
+static void wait_for_time(struct own *own)
+{
+    const int64_t left = own->due_ms - cs_wall_ms();
+
+    timer_set_in(own->self->loop, &own->timer, left < 0 ? 0 : left < HOUR ? left : HOUR, on_time, own);
+}
+
+static void take(struct own *own, const struct self_times *times)
+{
+    own->times = *times;
+    own->due_ms = times->not_after_ms ? due(times) : 0;
+}
+
+/* ---- What went wrong ---- */
+
+static int64_t pause_ms(const struct own *own, const struct cs_error *err)
+{
+    const int64_t doublings = own->failures < DOUBLINGS_MOST ? own->failures - 1 : DOUBLINGS_MOST;
+    int64_t ms = (int64_t)FIRST_MS << doublings;
+
+    if (strcmp(err->reason, "unknown-subject") == 0)
+        return NO_ZONE_MS;
+    ms = ms < MOST_MS ? ms : MOST_MS;
+    return err->retry_after_ms > ms ? err->retry_after_ms : ms;
+}
+
+static void tell(const struct own *own, const struct cs_error *err, int64_t ms)
+{
+    const int64_t life = own->times.not_after_ms - own->times.not_before_ms, left = own->times.not_after_ms - cs_wall_ms();
+    const bool no_zone = strcmp(err->reason, "unknown-subject") == 0;
+
+    log_line(own->times.not_after_ms && left > life / 10 ? CS_LOG_WARN : CS_LOG_ERROR, LOG_WHO, "",
+             "own certificate not %s name=%s left=%" PRId64 "s again_in=%" PRId64 "s: %s",
+             own->times.not_after_ms ? "renewed" : "there yet", own->name, own->times.not_after_ms ? left / SECOND : 0,
+             ms / SECOND,
+             no_zone ? "no zone of the table has that name: add one, `countersign zone add ZONE --dns INSTANCE`" : err->text);
+}
+
+static void failed(struct own *own, const struct cs_error *err)
+{
+    int64_t ms;
+
+    if (own->self->stopped)
+        return;
+    own->failures++;
+    ms = pause_ms(own, err);
+    if (strcmp(err->reason, "unknown-subject") != 0 || strcmp(own->err.reason, err->reason) != 0)
+        tell(own, err, ms);
+    own->err = *err;
+    timer_set_in(own->self->loop, &own->timer, ms, on_time, own);
+}
+
+/* ---- The worker ---- */
+
+static struct own *own_of(struct mail *mail)
+{
+    return (struct own *)((char *)mail - offsetof(struct own, mail));
+}
+
+static void work(struct own *own, void (*fn)(void *arg), void (*done)(struct mail *mail))
+{
+    struct cs_error err = { 0 };
+
+    own->mail.fn = done;
+    own->working = workers_run(own->self->workers, fn, own, &err) == 0;
+    if (!own->working)
+        failed(own, &err);
+}
+
+/* ---- The end: chain and key are stored, listeners take them ---- */
+
+static void on_stored(struct mail *mail)
+{
+    struct own *own = own_of(mail);
+    struct cs_error err = { 0 };
+
+    own->working = false;
+    free(own->chain);
+    own->chain = NULL;
+    if (own->rc < 0) {
+        err = own->err;
+        failed(own, &err);
+        return;
+    }
+    take(own, &own->fresh);
+    own->failures = 0;
+    own->err = (struct cs_error){ 0 };
+    if (own->self->stopped)
+        return;
+    if (serve_listeners_renew(own->self->listeners, own->name, &err) < 0)
+        log_line(CS_LOG_ERROR, LOG_WHO, "", "own certificate is stored, and served after a restart only name=%s: %s", own->name,
+                 err.text);
+    else
+        log_line(CS_LOG_INFO, LOG_WHO, "", "own certificate in use name=%s days=%" PRId64, own->name,
+                 (own->times.not_after_ms - cs_wall_ms()) / (24 * HOUR));
+    wait_for_time(own);
+}
+
+static void store_in_worker(void *arg)
+{
+    struct own *own = arg;
+
+    own->rc = self_certificate_store_wait(own->self->folder, own->name, own->chain, own->chain_len, &own->fresh, &own->err);
+    loop_post(own->self->loop, &own->mail);
+}
+
+/* ---- The order ---- */
+
+static void on_answer(void *arg, const struct answer *answer)
+{
+    struct own *own = arg;
+    struct cs_error err = { 0 };
+
+    own->request = NULL;
+    if (own->self->stopped)
+        return;
+    if (answer->chain && (own->chain = text_copy_n(answer->chain, answer->chain_len))) {
+        own->chain_len = answer->chain_len;
+        work(own, store_in_worker, on_stored);
+        return;
+    }
+    if (answer->err)
+        err = *answer->err;
+    else
+        cs_fail(&err, CS_EBUSY, "out of memory");
+    failed(own, &err);
+}
+
+static void submit(struct own *own)
+{
+    struct serve_self *self = own->self;
+    struct text subject = TEXT_MAX(300);
+    struct submission submission = {
+        .front = "self",
+        .body = own->csr,
+        .body_len = own->csr_len,
+        .content_type = "application/pkcs10",
+        .deadline_ms = cs_now_ms() + self->settings->job_deadline_ms + MINUTE,
+    };
+    struct cs_error err = { 0 };
+
+    text_addf(&subject, "%s%s", SUBJECT_SELF, own->name);
+    submission.subject = text_of(&subject);
+    own->request = request_submit(self->heart, &submission, on_answer, own);
+    text_free(&subject);
+    if (own->request)
+        return;
+    cs_fail(&err, CS_EBUSY, "out of memory");
+    failed(own, &err);
+}
+
+static void on_request_made(struct mail *mail)
+{
+    struct own *own = own_of(mail);
+    struct cs_error err = own->err;
+
+    own->working = false;
+    if (own->self->stopped)
+        return;
+    if (own->rc < 0)
+        failed(own, &err);
+    else
+        submit(own);
+}
+
+static void make_request_in_worker(void *arg)
+{
+    struct own *own = arg;
+
+    OPENSSL_free(own->csr);
+    own->rc = self_certificate_request_wait(own->self->folder, own->name, &own->csr, &own->csr_len, &own->err);
+    loop_post(own->self->loop, &own->mail);
+}
+
+static void on_time(void *arg)
+{
+    struct own *own = arg;
+
+    if (own->self->stopped || own->working || own->request)
+        return;
+    if (cs_wall_ms() < own->due_ms)
+        wait_for_time(own);
+    else
+        work(own, make_request_in_worker, on_request_made);
+}
+
+/* ---- Its life ---- */
+
+static int add(struct serve_self *self, const struct listen_settings *listen, struct cs_error *err)
+{
+    struct own *own = &self->own[self->n];
+    struct self_times times;
+
+    if (!listen->self_name)
+        return 0;
+    for (size_t i = 0; i < self->n; i++)
+        if (strcmp(self->own[i].name, listen->self_name) == 0)
+            return 0;
+    if (self_certificate_prepare_wait(self->folder, listen->self_name, &times, err) < 0)
+        return -1;
+    *own = (struct own){ .self = self, .name = listen->self_name };
+    take(own, &times);
+    self->n++;
+    return 0;
+}
+
+static int add_all(struct serve_self *self, struct cs_error *err)
+{
+    const struct settings *settings = self->settings;
+
+    for (size_t i = 0; i < settings->n_listen; i++)
+        if (add(self, &settings->listen[i], err) < 0)
+            return -1;
+    return add(self, &settings->admin, err);
+}
+
+struct serve_self *serve_self_open(struct loop *loop, const struct settings *settings, struct cs_error *err)
+{
+    struct serve_self *self = calloc(1, sizeof *self);
+    struct text folder = TEXT_MAX(4000);
+
+    if (!self) {
+        cs_fail(err, CS_EINTERNAL, "out of memory");
+        return NULL;
+    }
+    self->loop = loop;
+    self->settings = settings;
+    text_addf(&folder, "%s/" SETTINGS_SELF_FOLDER, settings->state);
+    self->folder = text_take(&folder);
+    self->own = calloc(settings->n_listen + 1, sizeof *self->own);
+    if (!self->folder || !self->own)
+        cs_fail(err, CS_EINTERNAL, "out of memory");
+    else if (add_all(self, err) == 0 && (self->n == 0 || (self->workers = workers_new("self", 1, err))))
+        return self;
+    serve_self_free(self);
+    return NULL;
+}
+
+void serve_self_begin(struct serve_self *self, struct heart *heart, struct serve_listeners *listeners)
+{
+    self->heart = heart;
+    self->listeners = listeners;
+    for (size_t i = 0; i < self->n; i++)
+        wait_for_time(&self->own[i]);
+}
+
+void serve_self_stop(struct serve_self *self)
+{
+    if (!self)
+        return;
+    self->stopped = true;
+    for (size_t i = 0; i < self->n; i++)
+        timer_clear(&self->own[i].timer);
+}
+
+void serve_self_free(struct serve_self *self)
+{
+    if (!self)
+        return;
+    serve_self_stop(self);
+    workers_free(self->workers);
+    for (size_t i = 0; i < self->n; i++) {
+        if (self->own[i].request)
+            request_detach(self->own[i].request);
+        OPENSSL_free(self->own[i].csr);
+        free(self->own[i].chain);
+    }
+    free(self->own);
+    free(self->folder);
+    free(self);
+}
+
+/* ---- What tells about it ---- */
+
+const char *serve_self_trouble(const struct serve_self *self)
+{
+    for (size_t i = 0; i < self->n; i++) {
+        const struct own *own = &self->own[i];
+
+        if (!own->times.not_after_ms)
+            return "there is no certificate for a listener yet: the log says why";
+        if (own->times.not_after_ms <= cs_wall_ms())
+            return "the certificate of a listener has expired: the log says why it is not renewed";
+    }
+    return NULL;
+}
+
+void serve_self_measure(const struct serve_self *self, struct metrics *metrics)
+{
+    static const char expiry[] = "countersign_own_certificate_expiry_seconds";
+    static const char expiry_help[] = "When the server's own certificate ends, since 1970; 0: there is none yet.";
+    static const char failures[] = "countersign_own_certificate_failures";
+    static const char failures_help[] = "Attempts to get the server's own certificate that failed, since one that did not.";
+
+    metrics_declare(metrics, expiry, expiry_help, METRIC_GAUGE);
+    metrics_declare(metrics, failures, failures_help, METRIC_GAUGE);
+    for (size_t i = 0; i < self->n; i++) {
+        const struct own *own = &self->own[i];
+        struct text labels = TEXT_MAX(300);
+
+        metrics_add_label(&labels, "name", own->name);
+        metrics_gauge(metrics, expiry, expiry_help, text_of(&labels), own->times.not_after_ms / SECOND);
+        metrics_gauge(metrics, failures, failures_help, text_of(&labels), own->failures);
+        text_free(&labels);
+    }
+}

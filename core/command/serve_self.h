@@ -1,0 +1,31 @@
+/*
+ * Certificates that the server gets for its own listeners, `certificate = "self:NAME"`: docs/self.md. Kept by serve.c; one for
+ * each name, however many listeners have it. Orders go through request_submit(), as everybody's. Loop thread only.
+ */
+#ifndef COMMAND_SERVE_SELF_H
+#define COMMAND_SERVE_SELF_H
+
+#include "command/serve_listeners.h"
+#include "request/heart.h"
+
+struct serve_self;
+
+/* As the server's user, before the listeners read their certificates: what is stored is looked at, or something put there that
+ * stands in. NULL: CS_ECONFIG with the file and what to do. The settings outlive it. */
+struct serve_self *serve_self_open(struct loop *loop, const struct settings *settings, struct cs_error *err);
+
+/* The server takes requests: order what is due, now and later. New certificates go to the listeners that have that name. */
+void serve_self_begin(struct serve_self *self, struct heart *heart, struct serve_listeners *listeners);
+
+/* No new orders: the heart is about to stop. */
+void serve_self_stop(struct serve_self *self);
+
+/* Why a listener has nothing that clients could believe; NULL: each has. For /readyz. */
+const char *serve_self_trouble(const struct serve_self *self);
+
+/* Before /metrics is written. */
+void serve_self_measure(const struct serve_self *self, struct metrics *metrics);
+
+void serve_self_free(struct serve_self *self); /* before the heart; NULL is allowed */
+
+#endif
