@@ -185,8 +185,9 @@ static json_int_t bytes_of(const json_t *files)
     json_int_t sum = 0;
     size_t i;
 
-    json_array_foreach(files, i, entry)
+    json_array_foreach(files, i, entry) {
         sum += json_integer_value(json_object_get(entry, "bytes"));
+    }
     return sum;
 }
 
@@ -211,12 +212,14 @@ static void print(const struct backup *b)
     size_t i;
 
     printf("%s\n", b->place.name);
-    json_array_foreach(json_object_get(b->manifest, "files"), i, entry)
+    json_array_foreach(json_object_get(b->manifest, "files"), i, entry) {
         printf("  %-32s %10lld bytes\n", manifest_text(entry, "path"),
                (long long)json_integer_value(json_object_get(entry, "bytes")));
+    }
     printf("not in it, back them up by other means:\n");
-    json_array_foreach(json_object_get(b->manifest, "left_out"), i, entry)
+    json_array_foreach(json_object_get(b->manifest, "left_out"), i, entry) {
         printf("  %s\n", json_string_value(entry));
+    }
     if (*forget)
         printf("delete it by %s: then the server has forgotten what stands in it\n", forget);
 }

@@ -72,8 +72,9 @@ int backup_place_begin(struct backup_place *place, const char *folder, const cha
     if (mkdir(folder, 0700) < 0 && errno != EEXIST)
         return no_place(folder, user, err);
     place->folder = realpath(folder, NULL);
-    if (place->folder)
-        place->lock = open(place->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (!place->folder)
+        return no_place(folder, user, err);
+    place->lock = open(place->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (place->lock < 0 || access(place->folder, W_OK | X_OK) < 0)
         return no_place(folder, user, err);
     if (lock_folder(place, err) < 0)

@@ -371,8 +371,9 @@ static void print(const struct restore *r)
     }
     printf("restored to %s: %zu files; open orders that go on with the next start: %" PRId64 "\n", r->setup.settings.state,
            json_array_size(json_object_get(r->manifest, "files")), r->orders);
-    json_array_foreach(r->notes, i, entry)
+    json_array_foreach(r->notes, i, entry) {
         printf("%s\n", json_string_value(entry));
+    }
     printf("certificates that were ordered since, and changes of the tables, are not known: docs/backup.md has the list\n");
 }
 
