@@ -3,6 +3,7 @@
  */
 #include "base/day.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define FIRST_DAY INT64_C(-354285) /* 1000-01-01 */
@@ -111,4 +112,13 @@ int64_t day_months_before(int64_t day, int64_t months)
     then = day_of(c);
     next = day_of((struct civil){ c.year + c.month / 12, c.month % 12 + 1, 1 });
     return then < next ? then : next - 1;
+}
+
+void day_moment(char out[DAY_MOMENT], int64_t wall_ms)
+{
+    const int64_t day = day_of_ms(wall_ms), second = (wall_ms - day_start_ms(day)) / 1000;
+
+    day_text(out, day);
+    snprintf(out + DAY_TEXT - 1, DAY_MOMENT - DAY_TEXT + 1, "T%02u:%02u:%02uZ", (unsigned)(second / 3600) % 24,
+             (unsigned)(second / 60) % 60, (unsigned)second % 60);
 }

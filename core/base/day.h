@@ -19,6 +19,10 @@ void day_text(char out[DAY_TEXT], int64_t day);
 /* Exactly that form, and a day that there is. */
 bool day_parse(const char *text, int64_t *day);
 
+/* "2026-11-21T15:04:05Z" (RFC 3339). */
+#define DAY_MOMENT sizeof "2026-11-21T15:04:05Z"
+void day_moment(char out[DAY_MOMENT], int64_t wall_ms);
+
 /* The same day of the month so many months before; the month's last day where it has no such day. */
 int64_t day_months_before(int64_t day, int64_t months);
 

@@ -17,6 +17,7 @@ const struct command commands[] = {
     { "plugin", command_plugin, &usage_plugin, "list | help | check | test", "plugins, their settings, faults, one at work" },
     { "sign", command_sign, &usage_sign, "--server URL --name HOST", "get a certificate: key, CSR, post, chain" },
     { "report", command_report, &usage_report, "[TABLE] [--format html]", "who asked, how many, with which labels; releases" },
+    { "revoke", command_revoke, &usage_revoke, "SERIAL | FILE", "end a certificate before its time" },
     { "label", command_label, &usage_label, "add | list | remove", "the labels that clients of a zone may give" },
     { "subject", command_subject, &usage_subject, "add | list | show | remove",
       "who may ask for certificates, for which names" },

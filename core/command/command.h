@@ -16,7 +16,7 @@ struct command_line {
 };
 
 extern const struct usage usage_sign, usage_zone, usage_label, usage_subject, usage_client, usage_plugin, usage_privacy,
-    usage_report, usage_backup, usage_restore;
+    usage_report, usage_backup, usage_restore, usage_revoke;
 
 int command_serve(const struct command_line *line);
 int command_check(const struct command_line *line);
@@ -30,6 +30,7 @@ int command_privacy(const struct command_line *line);
 int command_backup(const struct command_line *line);
 int command_restore(const struct command_line *line);
 int command_report(const struct command_line *line);
+int command_revoke(const struct command_line *line);
 
 struct command {
     const char *name;

@@ -9,6 +9,8 @@
 #include "base/dns_word.h"
 #include "engine/process.h"
 #include "request/job.h"
+#include "request/revocation.h"
+#include "request/revoked_keys.h"
 
 #define STRING_OF_(x) #x
 #define STRING_OF(x)  STRING_OF_(x)
@@ -102,6 +104,10 @@ static void look_at_orders(const struct heart *heart)
                   (int64_t)heart_orders(heart));
     metrics_gauge(heart->metrics, "countersign_orders_queued", "Orders that wait for their turn in their zone.", "", queued);
     ca_gates_measure(heart->gates, heart->metrics);
+    metrics_gauge(heart->metrics, "countersign_revocations_open", "Revocations that no CA has confirmed or refused yet.", "",
+                  (int64_t)revocations_open(heart->revocations));
+    metrics_gauge(heart->metrics, "countersign_revoked_keys", "Keys that are refused: a certificate with them was revoked.", "",
+                  (int64_t)revoked_keys_count(heart->revoked_keys));
 }
 
 /* ---- DNS servers of our own ---- */

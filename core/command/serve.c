@@ -169,7 +169,7 @@ static int open_http(struct server *s, struct cs_error *err)
         return -1;
     http_server_on_ready(s->http, tell_ready, s);
     begin_metrics(s);
-    if (serve_control_open(s->http, settings, s->records.visits, err) < 0)
+    if (serve_control_open(s->http, settings, s->heart, s->records.visits, err) < 0)
         return -1;
     s->controlled = true;
     return serve_listeners_accept(s->listeners, s->http, err);

@@ -17,19 +17,18 @@ static struct text path_of(const struct settings *settings)
     return path;
 }
 
-int serve_control_open(struct http_server *http, const struct settings *settings, struct visits *visits, struct cs_error *err)
+int serve_control_open(struct http_server *http, const struct settings *settings, struct heart *heart, struct visits *visits,
+                       struct cs_error *err)
 {
-    const struct control control = { .ops = &privacy_ops, .arg = visits };
+    const struct control control = { .ops = visits ? &privacy_ops : NULL, .arg = visits, .heart = heart };
     struct text path = path_of(settings);
     int fd = -1;
 
-    if (visits && text_failed(&path))
+    if (text_failed(&path))
         cs_fail(err, CS_ECONFIG, "the path of `runtime` is too long");
-    else if (visits)
+    else
         fd = socket_listen_private(text_of(&path), err);
     text_free(&path);
-    if (!visits)
-        return 0;
     return fd < 0 ? -1 : http_server_control(http, fd, &control, err);
 }
 

@@ -8,9 +8,10 @@
 #include "plugin/settings.h"
 #include "records/visits.h"
 
-/* Listen on RUNTIME/control.sock, as the server's user; that of a server which is gone is replaced. Without visits there is
- * nothing to ask, so nothing is done. -1: CS_ECONFIG with what to do. */
-int serve_control_open(struct http_server *http, const struct settings *settings, struct visits *visits, struct cs_error *err);
+/* Listen on RUNTIME/control.sock, as the server's user; that of a server which is gone is replaced. `visits` NULL: none
+ * are recorded. -1: CS_ECONFIG with what to do. */
+int serve_control_open(struct http_server *http, const struct settings *settings, struct heart *heart, struct visits *visits,
+                       struct cs_error *err);
 
 /* Remove the socket's file, if that is ours: serve_control_open() worked. */
 void serve_control_remove(const struct settings *settings);

@@ -1,6 +1,6 @@
 /*
  * The table of the core's steps, and the log lines that tell them; see step.h. In the order in which an order takes them, and
- * then those of an order that fails, of a challenge value that goes, and of a restart.
+ * then those of an order that fails, of a challenge value that goes, of a restart, and of a revocation.
  */
 #include "engine/step.h"
 
@@ -32,6 +32,10 @@ const struct step_row step_table[STEP_IDS] = {
     [STEP_SAVED_WITHDRAWAL] = { "saved-withdrawal", true, "that a challenge value is gone" },
     [STEP_RESUMING] = { "resuming", false, "after a restart: a job that was found open goes on" },
     [STEP_REVIVING] = { "reviving", false, "after a restart: a challenge value that was found is set again, or taken away" },
+    [STEP_RECORDING_REVOCATION] = { "recording-revocation", false, "a revocation goes to the store before the CA hears of it" },
+    [STEP_SAVED_REVOCATION] = { "saved-revocation", true, "which certificate shall be revoked, and that its key is refused" },
+    [STEP_REVOKING] = { "revoking", false, "the CA's plugin is asked to revoke the certificate" },
+    [STEP_SAVED_REVOKED] = { "saved-revoked", true, "end of the revocation and audit event, together" },
 };
 
 static void tell(const char *who, const char *about, const char *name)

@@ -1,7 +1,7 @@
 /*
- * The steps that an order takes in the core, in one table, and the places where they are told: each is a line of the log at
- * debug. Called where a step is about to be taken (step_reached), or inside the transaction that writes one down
- * (step_written). Plugins have names of their own, which come by cs_op_step(), cs_op_save() and cs_keep_put().
+ * The steps that an order, or a revocation, takes in the core, in one table, and the places where they are told: each is a
+ * line of the log at debug. Called where a step is about to be taken (step_reached), or inside the transaction that writes
+ * one down (step_written). Plugins have names of their own, which come by cs_op_step(), cs_op_save() and cs_keep_put().
  *
  * tests/moved/kill.c ends the program at any of them; docs/recovery.md shows all, and what a restart makes of each.
  */
@@ -34,6 +34,10 @@ enum step_id {
     STEP_SAVED_WITHDRAWAL,
     STEP_RESUMING,
     STEP_REVIVING,
+    STEP_RECORDING_REVOCATION,
+    STEP_SAVED_REVOCATION,
+    STEP_REVOKING,
+    STEP_SAVED_REVOKED,
     STEP_IDS
 };
 

@@ -16,6 +16,7 @@
 #include "http/connection.h"
 #include "http/json_request.h"
 #include "http/preferences.h"
+#include "http/revoke.h"
 
 #define REQUESTS_PATH  "/v1/requests/"
 #define JOB_LEN        26 /* characters of a job's id, RFC 4648 6 in lower case */
@@ -36,7 +37,7 @@ struct pending {
 
 /* ---- What the head alone decides --------------------------------------------------------------------------------------- */
 
-enum route { ROUTE_NONE = 0, ROUTE_SIGN, ROUTE_REQUEST, ROUTE_SERVER };
+enum route { ROUTE_NONE = 0, ROUTE_SIGN, ROUTE_REQUEST, ROUTE_REVOKE, ROUTE_SERVER };
 
 static const struct {
     const char *name, *allow;
@@ -44,6 +45,7 @@ static const struct {
     [ROUTE_NONE] = { "other", NULL },
     [ROUTE_SIGN] = { "sign", "POST" },
     [ROUTE_REQUEST] = { "request", "GET, HEAD" },
+    [ROUTE_REVOKE] = { "revoke", "POST" },
     [ROUTE_SERVER] = { "server", ALLOW_ANY },
 };
 
@@ -69,6 +71,8 @@ static enum route route_of(const struct message *m)
 
     if (syntax_same(path, "/v1/sign") || syntax_same(path, "/v1/sign/"))
         return ROUTE_SIGN;
+    if (syntax_same(path, "/v1/revoke"))
+        return ROUTE_REVOKE;
     if (path.len > strlen(REQUESTS_PATH) && memcmp(path.at, REQUESTS_PATH, strlen(REQUESTS_PATH)) == 0 && is_job(job_of(m)))
         return ROUTE_REQUEST;
     return syntax_same(path, "*") || m->method == METHOD_CONNECT ? ROUTE_SERVER : ROUTE_NONE;
@@ -78,6 +82,7 @@ static bool method_fits(enum route route, enum method method)
 {
     switch (route) {
     case ROUTE_SIGN:
+    case ROUTE_REVOKE:
         return method == METHOD_POST;
     case ROUTE_REQUEST:
         return method == METHOD_GET || method == METHOD_HEAD;
@@ -381,6 +386,9 @@ void api_handle(void *arg, struct connection *c, const struct message *m, const 
         break;
     case ROUTE_REQUEST:
         look(api, c, m);
+        break;
+    case ROUTE_REVOKE:
+        revoke_post(api->heart, c, routes[route].name, body, body_len, api->wait_ms);
         break;
     case ROUTE_SERVER:
         connection_answer(c, &(struct reply){ .status = 204, .route = routes[route].name, .allow = ALLOW_ANY });

@@ -11,6 +11,7 @@
 #include "base/day.h"
 #include "base/name.h"
 #include "http/connection.h"
+#include "http/control_revoke.h"
 
 #define PATIENCE_MS    (5 * 60 * 1000) /* to rebuild the largest days */
 #define MAX_LABEL_NAME 32
@@ -227,6 +228,14 @@ static void export(const struct control *control, struct connection *c, const ch
     act_on(control, c, route, json, WORD_EXPORT, control->ops->export);
 }
 
+static void revoke_it(const struct control *control, struct connection *c, const char *route, json_t *json)
+{
+    struct control_call *call = call_new(c, route);
+
+    if (call)
+        control_revoke(control->heart, json, call);
+}
+
 static const struct {
     const char *path, *name;
     enum method method;
@@ -236,7 +245,16 @@ static const struct {
     { "/v1/privacy/confirm", "confirm", METHOD_POST, confirm },
     { "/v1/privacy/erase",   "erase",   METHOD_POST, erase   },
     { "/v1/privacy/export",  "export",  METHOD_POST, export  },
+    { "/v1/revoke",          "revoke",  METHOD_POST, revoke_it },
 };
+
+static void answer_no_visits(struct connection *c, const char *route)
+{
+    struct cs_error err = { 0 };
+
+    cs_fail_as(&err, CS_ENOTFOUND, CONTROL_NO_VISITS, "this server records no visits");
+    answer_error(c, route, &err);
+}
 
 static void refuse(struct connection *c, const char *route, int status_code, const char *allow, const char *detail)
 {
@@ -269,12 +287,17 @@ bool control_check(void *arg, struct connection *c, const struct message *m)
 
 void control_handle(void *arg, struct connection *c, const struct message *m, const char *body, size_t body_len)
 {
+    const struct control *control = arg;
     int route = find_route(c, m);
     json_t *json;
 
     if (route < 0)
         return;
+    if (!control->ops && routes[route].answer != revoke_it) {
+        answer_no_visits(c, routes[route].name);
+        return;
+    }
     json = json_loadb(body, body_len, JSON_REJECT_DUPLICATES, NULL);
-    routes[route].answer(arg, c, routes[route].name, json);
+    routes[route].answer(control, c, routes[route].name, json);
     json_decref(json);
 }

@@ -1,12 +1,13 @@
 /*
- * The control socket, RUNTIME/control.sock: what the commands of `countersign privacy` ask of the server that runs. JSON over
- * HTTP, for root and the server's own user only. What is asked is done by somebody else (struct control_ops), so that this file
- * knows no records. server.c joins it to its socket.
+ * The control socket, RUNTIME/control.sock: what `countersign privacy` and `countersign revoke` ask of the server that runs.
+ * JSON over HTTP, for root and the server's own user only. What is asked is done by somebody else (struct control_ops), so that
+ * this file knows no records. server.c joins it to its socket.
  *
  *     GET  /v1/privacy/status    how it stands, as command/privacy_report.c shows it
  *     POST /v1/privacy/confirm   the clock is right: purge
  *     POST /v1/privacy/erase     {"address", "zone", "label", "value", "before"}: those that are said
  *     POST /v1/privacy/export    {"address"}
+ *     POST /v1/revoke            as control_revoke.h has it
  *
  * An address that comes in here is in memory until the answer leaves, and is told to nobody: no log line, metric or answer has
  * it.
@@ -19,6 +20,8 @@
 
 #include "base/source.h"
 #include "http/service.h"
+
+#define CONTROL_NO_VISITS "no-visits" /* the reason of the answer where nothing is recorded that could be asked about */
 
 /* Whose records. Strings are valid inside the call only. */
 struct control_what {
@@ -40,8 +43,9 @@ struct control_ops {
 };
 
 struct control {
-    const struct control_ops *ops;
+    const struct control_ops *ops; /* NULL: no visits are recorded, so that nothing of them can be asked */
     void *arg;
+    struct heart *heart; /* for control_revoke.h */
 };
 
 /* The service's admit(): has the process at the other end our user id, or root's? */

@@ -77,6 +77,17 @@ struct sign_call {
 /* The op, for op_cancel(); NULL without memory (`done` is then not called, *err says so). */
 struct cs_op *instance_sign(struct instance *instance, const struct sign_call *call, struct cs_error *err);
 
+struct revoke_call {
+    const char *pem; /* copied; begins with the certificate */
+    int reason;
+    const char *about; /* for the log */
+    int64_t deadline_ms;
+    op_done_fn *done;
+    void *arg;
+};
+/* Ask a CA to revoke a certificate; its plugin has `revoke`. -1 without memory: `done` is then not called. */
+int instance_revoke(struct instance *instance, const struct revoke_call *call, struct cs_error *err);
+
 /* Ask a CA whether it takes orders; its plugin has `status`. -1 without memory: `done` is then not called. */
 int instance_status(struct instance *instance, int64_t deadline_ms, op_done_fn *done, void *arg, struct cs_error *err);
 

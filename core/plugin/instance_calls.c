@@ -201,6 +201,44 @@ int instance_status(struct instance *instance, int64_t deadline_ms, op_done_fn *
     return 0;
 }
 
+struct revoke_inputs {
+    void *self;
+    const struct cs_ca_ops *ops;
+    int reason;
+    size_t len;
+    char pem[];
+};
+
+static void call_revoke(struct cs_op *op, void *arg)
+{
+    const struct revoke_inputs *in = arg;
+
+    in->ops->revoke(in->self, in->pem, in->len, in->reason, op);
+}
+
+int instance_revoke(struct instance *instance, const struct revoke_call *call, struct cs_error *err)
+{
+    const size_t len = strlen(call->pem);
+    struct revoke_inputs *inputs = calloc(1, sizeof *inputs + len + 1);
+    struct op_setup setup = { .about = call->about, .inputs = inputs, .free_inputs = free, .deadline_ms = call->deadline_ms,
+                              .done = call->done, .arg = call->arg };
+    struct cs_op *op;
+
+    assert(instance->plugin.about.ca && instance->plugin.ca.revoke);
+    if (!inputs)
+        return cs_fail(err, CS_EBUSY, "no memory for a revocation");
+    *inputs = (struct revoke_inputs){ .self = instance->self, .ops = &instance->plugin.ca, .reason = call->reason, .len = len };
+    memcpy(inputs->pem, call->pem, len + 1);
+    op = start(instance, &setup, err);
+    if (!op)
+        return -1;
+    if (instance->closing)
+        fail(op, CS_ESHUTDOWN, "the server is stopping");
+    else
+        op_run(op, instance->plugin.ca.blocking ? instance->ca_workers : NULL, call_revoke);
+    return 0;
+}
+
 /* ---- audit ---- */
 
 int instance_append(struct instance *instance, const struct cs_event *events, size_t n, struct cs_error *err)

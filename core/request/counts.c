@@ -26,6 +26,8 @@
 #define WAITING_HELP    "Orders that wait because their CA is out, or was a moment ago."
 #define PROBES          "countersign_ca_probes_total"
 #define PROBES_HELP     "How often a CA that was out was asked whether it is back, by result."
+#define REVOKED         "countersign_revocations_total"
+#define REVOKED_HELP    "Revocations that ended, by CA and result."
 #define CHANGES         "countersign_dns_changes_total"
 #define CHANGES_HELP    "Changes of TXT records that a DNS back end was asked for, by result."
 #define CHANGE_SECONDS  "countersign_dns_change_seconds"
@@ -44,6 +46,7 @@ void counts_declare(struct metrics *metrics)
     metrics_declare(metrics, ISSUED, ISSUED_HELP, METRIC_COUNTER);
     metrics_declare(metrics, LAST, LAST_HELP, METRIC_GAUGE);
     metrics_declare(metrics, PROBES, PROBES_HELP, METRIC_COUNTER);
+    metrics_declare(metrics, REVOKED, REVOKED_HELP, METRIC_COUNTER);
     metrics_declare(metrics, CHANGES, CHANGES_HELP, METRIC_COUNTER);
     metrics_declare(metrics, CHANGE_SECONDS, CHANGE_HELP, METRIC_HISTOGRAM);
     metrics_declare(metrics, VISIBLE_SECONDS, VISIBLE_HELP, METRIC_HISTOGRAM);
@@ -107,6 +110,14 @@ void counts_step(struct job *job, const char *step)
         return;
     snprintf(labels, sizeof labels, "ca=\"%s\",step=\"%s\"", job->ca->in.name, is_word(step) ? step : "other");
     metrics_time(job->heart->metrics, STEP_SECONDS, STEP_HELP, labels, &histogram_order, (now_ms - began_ms) * 1000);
+}
+
+void counts_revocation(struct metrics *metrics, const char *ca, const struct cs_error *err)
+{
+    char labels[LABELS];
+
+    snprintf(labels, sizeof labels, "ca=\"%s\",result=\"%s\"", ca, err ? reason_word(err) : "revoked");
+    metrics_count(metrics, REVOKED, REVOKED_HELP, labels, 1);
 }
 
 void counts_dns_change(struct metrics *metrics, const char *dns, int64_t began_ms, const struct cs_error *err)

@@ -25,6 +25,9 @@ void counts_step(struct job *job, const char *step);
 void counts_ca_probe(struct metrics *metrics, const char *ca, bool worked);
 void counts_ca(struct metrics *metrics, const char *ca, bool is_out, size_t orders_waiting);
 
+/* A revocation has ended; `err` NULL: the CA has confirmed it. */
+void counts_revocation(struct metrics *metrics, const char *ca, const struct cs_error *err);
+
 /* A set_txt has ended; `err` NULL: well. */
 void counts_dns_change(struct metrics *metrics, const char *dns, int64_t began_ms, const struct cs_error *err);
 /* A value that its back end has was looked for at the zone's servers; `err` NULL: they have it. */

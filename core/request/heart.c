@@ -15,6 +15,8 @@
 #include "request/issuers.h"
 #include "request/job.h"
 #include "request/resume.h"
+#include "request/revocation.h"
+#include "request/revoked_keys.h"
 #include "request/subject.h"
 #include "request/visible.h"
 #include "request/turn.h"
@@ -28,6 +30,8 @@ struct whole_heart {
     struct timer purge;
     int64_t purged;
     bool purging;
+    cs_done_fn *resumed; /* of heart_resume() */
+    void *resumed_arg;
 };
 
 static int purge_rows(const struct store_conn *c, void *arg, struct cs_error *err)
@@ -87,8 +91,10 @@ struct heart *heart_new(const struct heart *with, struct cs_error *err)
     heart->challenges = challenges_new(heart);
     heart->jobs = jobs_new(heart);
     heart->issuers = issuers_new();
+    heart->revocations = revocations_new(heart);
+    heart->revoked_keys = revoked_keys_new();
     if (heart->visible && heart->subjects && heart->gates && heart->name_turns && heart->zone_turns && heart->places &&
-        heart->challenges && heart->jobs && heart->issuers)
+        heart->challenges && heart->jobs && heart->issuers && heart->revocations && heart->revoked_keys)
         return heart;
     if (heart->visible)
         cs_fail(err, CS_EBUSY, "out of memory");
@@ -96,12 +102,25 @@ struct heart *heart_new(const struct heart *with, struct cs_error *err)
     return NULL;
 }
 
+/* A job of an earlier run must not go on with a key that is refused. */
+static void on_revocations_resumed(void *arg, const struct cs_error *err)
+{
+    struct whole_heart *whole = arg;
+
+    if (err)
+        whole->resumed(whole->resumed_arg, err);
+    else
+        resume_all(&whole->heart, whole->resumed, whole->resumed_arg);
+}
+
 void heart_resume(struct heart *heart, cs_done_fn *done, void *arg)
 {
     struct whole_heart *whole = (struct whole_heart *)heart;
 
     timer_set_in(heart->loop, &whole->purge, PURGE_EVERY_MS / 60, purge, whole);
-    resume_all(heart, done, arg);
+    whole->resumed = done;
+    whole->resumed_arg = arg;
+    revocations_resume(heart->revocations, on_revocations_resumed, whole);
 }
 
 static void suspend(struct job *job, void *arg)
@@ -119,6 +138,7 @@ void heart_stop(struct heart *heart)
     timer_clear(&whole->purge);
     store_hurry(heart->store);
     ca_gates_stop(heart->gates);
+    revocations_stop(heart->revocations);
     jobs_each(heart->jobs, suspend, NULL);
 }
 
@@ -132,7 +152,7 @@ size_t heart_busy(const struct heart *heart)
     const struct whole_heart *whole = (const struct whole_heart *)heart;
 
     return jobs_count(heart->jobs) + heart->in_flight + challenges_busy(heart->challenges) +
-           challenge_places_busy(heart->places) + whole->purging;
+           challenge_places_busy(heart->places) + revocations_busy(heart->revocations) + whole->purging;
 }
 
 void heart_free(struct heart *heart)
@@ -142,6 +162,8 @@ void heart_free(struct heart *heart)
     timer_clear(&((struct whole_heart *)heart)->purge);
     jobs_free(heart->jobs);
     issuers_free(heart->issuers);
+    revocations_free(heart->revocations);
+    revoked_keys_free(heart->revoked_keys);
     challenges_free(heart->challenges);
     challenge_places_free(heart->places);
     turns_free(heart->zone_turns);

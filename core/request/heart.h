@@ -28,6 +28,8 @@ struct heart {
     struct challenges *challenges;
     struct jobs *jobs;
     struct issuers *issuers;
+    struct revocations *revocations;
+    struct revoked_keys *revoked_keys; /* that no certificate is asked for with */
     size_t in_flight; /* requests that are not over: they wait for an answer, or what they asked for is on its way back */
     bool stopping;    /* no new requests, no new orders */
 };

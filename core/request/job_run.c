@@ -13,6 +13,7 @@
 #include "request/challenge_place.h"
 #include "request/counts.h"
 #include "request/job.h"
+#include "request/revoked_keys.h"
 
 #define LOG_WHO         "job"
 #define STORE_AGAIN_MS  1000
@@ -417,6 +418,7 @@ static void sign(struct job *job)
 void job_turn(void *arg)
 {
     struct job *job = arg;
+    struct cs_error err;
 
     timer_clear(&job->timer);
     if (job->heart->stopping) {
@@ -429,6 +431,10 @@ void job_turn(void *arg)
     }
     job->phase = JOB_SIGNING;
     counts_step(job, "queued");
+    if (!finalize_was_sent(job) && revoked_keys_check(job->heart->revoked_keys, job->csr.spki_sha256, &err) < 0) {
+        job_fail(job, &err);
+        return;
+    }
     log_line(CS_LOG_INFO, LOG_WHO, job->id, "order started zone=%s ca=%s names=%zu", job->row->zone, job->ca->in.name,
              job->csr.n_names);
     sign(job);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "request/outcome.h"
+#include "request/revoked_keys.h"
 
 enum { VISITS_KEPT = 1000 }; /* of one job: nothing else limits how many may ask for a place in it */
 
@@ -87,7 +88,11 @@ void job_tell(struct job *job, const struct job_news *news)
 {
     struct job_news full = *news;
     struct job_waiter *waiter;
+    struct cs_error revoked;
 
+    /* The chain is recorded, but a certificate with its key was revoked meanwhile. */
+    if (full.chain && revoked_keys_check(job->heart->revoked_keys, job->csr.spki_sha256, &revoked) < 0)
+        full = (struct job_news){ .job = full.job, .err = &revoked };
     if (!full.job)
         full.job = job->phase > JOB_STORING ? job->id : "";
     while ((waiter = job->first)) {

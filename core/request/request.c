@@ -11,6 +11,7 @@
 #include "request/blocked_keys.h"
 #include "request/counts.h"
 #include "request/outcome.h"
+#include "request/revoked_keys.h"
 
 struct look;
 
@@ -168,7 +169,8 @@ static int read_csr(struct request *r, const struct subject_row *row, struct csr
     visit_reached(r->waiter.visit, VISIT_SUBJECT);
     if (csr_read(csr, r->der, r->der_len, err) < 0)
         return -1;
-    if (r->heart->blocked_keys && blocked_keys_check(*r->heart->blocked_keys, csr, err) < 0) {
+    if ((r->heart->blocked_keys && blocked_keys_check(*r->heart->blocked_keys, csr, err) < 0) ||
+        revoked_keys_check(r->heart->revoked_keys, csr->spki_sha256, err) < 0) {
         csr_free(csr);
         return -1;
     }
@@ -297,6 +299,7 @@ struct look {
     enum cs_job_state state;
     int64_t updated_ms;
     char *chain, *problem;
+    uint8_t spki_sha256[32];
 };
 
 static void free_look(struct look *look)
@@ -324,6 +327,7 @@ static int keep_chain(void *arg, const struct cs_certificate *row)
     struct look *look = arg;
 
     look->chain = text_copy_n(row->pem, row->pem_len);
+    memcpy(look->spki_sha256, row->spki_sha256, sizeof look->spki_sha256);
     return 1;
 }
 
@@ -348,6 +352,15 @@ static void answer_failed(struct request *r)
     free(upstream);
 }
 
+static void answer_revoked(struct request *r)
+{
+    struct cs_error err;
+
+    cs_fail_as(&err, CS_ENOTFOUND, "certificate-revoked",
+               "the certificate was revoked, or another one with its key; make a new key and a new CSR");
+    answer(r, &(struct answer){ .err = &err, .job = r->look->job, .step = "" });
+}
+
 static void on_job_read(void *arg, const struct cs_error *err)
 {
     struct request *r = arg;
@@ -362,6 +375,8 @@ static void on_job_read(void *arg, const struct cs_error *err)
         answer(r, &(struct answer){ .job = look->job, .step = "suspended", .running = true });
     else if (look->found && look->state == CS_JOB_FAILED)
         answer_failed(r);
+    else if (look->chain && revoked_keys_have(r->heart->revoked_keys, look->spki_sha256))
+        answer_revoked(r);
     else if (look->chain)
         answer(r, &(struct answer){ .chain = look->chain, .chain_len = strlen(look->chain), .job = look->job, .step = "" });
     else

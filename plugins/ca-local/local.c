@@ -1,5 +1,5 @@
 /*
- * ca-local: a private CA in one file. Its key and certificate are made on first start; whoever trusts that certificate trusts
+ * ca-local: a private CA. Its key and certificate are made on first start; whoever trusts that certificate trusts
  * what it signs. For trying Countersign without any CA, for tests, and as an example of a CA plugin that waits.
  *
  * To read as an example, from the end: the descriptor says which settings there are and which functions the core may call;
@@ -7,8 +7,6 @@
  * local_sign() in a thread where it may wait; the functions that end in _wait are for such threads. There may be several
  * instances, and several threads in one, so no variable stands outside of a function, and an open instance does not change.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -17,12 +15,13 @@
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <countersign/ca.h>
 
 #include "base/base64url.h"
 #include "base/text.h"
+#include "crl.h"
+#include "file.h"
 
 #define SERIAL_BYTES 16
 #define BACKDATED_S 60 /* clocks of clients differ */
@@ -34,6 +33,8 @@ struct local_settings {
     const char *name;
     int64_t days, ca_days;
     bool challenge;
+    int64_t crl_days;
+    const char *crl_url;
 };
 
 struct local {
@@ -41,6 +42,7 @@ struct local {
     const struct local_settings *conf;
     EVP_PKEY *key;
     X509 *certificate;
+    struct crl *crl;
 };
 
 /* Every setting with its type, its place, its default and a line of help. The core fills the struct and checks the types. */
@@ -49,80 +51,10 @@ static const struct cs_option settings[] = {
     CS_SETTING_RANGE(INT, struct local_settings, days, "90", 1, 825, "days that a certificate is valid"),
     CS_SETTING_RANGE(INT, struct local_settings, ca_days, "3650", 1, 36500, "days that a CA that is made is valid"),
     CS_SETTING(BOOL, struct local_settings, challenge, "false", "first have a TXT record published for each name"),
+    CS_SETTING_RANGE(INT, struct local_settings, crl_days, "30", 1, 365, "days that a crl.pem is good; the next comes earlier"),
+    CS_SETTING(STRING, struct local_settings, crl_url, "", "where clients find crl.pem: written into each certificate"),
     CS_SETTINGS_END
 };
-
-/* ---- files ------------------------------------------------------------------------------------------------------- */
-
-static int write_all(int fd, const char *text, size_t len)
-{
-    while (len > 0) {
-        ssize_t put = write(fd, text, len);
-
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put <= 0)
-            return -1;
-        text += put;
-        len -= (size_t)put;
-    }
-    return fsync(fd);
-}
-
-static int sync_folder(const char *folder)
-{
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = fd < 0 ? -1 : fsync(fd);
-
-    if (fd >= 0)
-        close(fd);
-    return rc;
-}
-
-/* Beside it first and then renamed, so that the file is never there in half; on the disk when this returns. */
-static int write_file(const char *folder, const char *name, BIO *content, struct cs_error *err)
-{
-    struct text path = TEXT_MAX(4096), temporary = TEXT_MAX(4096);
-    char *at = NULL;
-    long len = BIO_get_mem_data(content, &at);
-    int fd = -1, rc = 0;
-
-    text_addf(&path, "%s/%s", folder, name);
-    text_addf(&temporary, "%s/%s.new", folder, name);
-    unlink(text_of(&temporary));
-    if (!text_failed(&temporary))
-        fd = open(text_of(&temporary), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0 || write_all(fd, at, (size_t)len) < 0 || rename(text_of(&temporary), text_of(&path)) < 0 ||
-        sync_folder(folder) < 0)
-        rc = cs_fail(err, CS_ECONFIG, "cannot write %s: %s", text_of(&path), strerror(errno));
-    if (fd >= 0)
-        close(fd);
-    text_free(&path);
-    text_free(&temporary);
-    return rc;
-}
-
-/* NULL with *err clear: there is no such file. */
-static BIO *open_file(const char *folder, const char *name, struct cs_error *err)
-{
-    struct text path = TEXT_MAX(4096);
-    BIO *bio;
-
-    text_addf(&path, "%s/%s", folder, name);
-    bio = BIO_new_file(text_of(&path), "r");
-    *err = (struct cs_error){ 0 };
-    if (!bio && errno != ENOENT)
-        cs_fail(err, CS_ECONFIG, "cannot read %s: %s", text_of(&path), strerror(errno));
-    ERR_clear_error();
-    text_free(&path);
-    return bio;
-}
-
-/* OpenSSL would ask the terminal for one. */
-static int no_passphrase(char *buf, int size, int writing, void *arg)
-{
-    (void)buf, (void)size, (void)writing, (void)arg;
-    return -1;
-}
 
 /* ---- certificates ------------------------------------------------------------------------------------------------ */
 
@@ -229,11 +161,11 @@ static X509 *make_ca_certificate(EVP_PKEY *key, const struct local_settings *con
 
 static int read_key(struct local *local, const char *folder, struct cs_error *err)
 {
-    BIO *bio = open_file(folder, "ca.key", err);
+    BIO *bio = file_read(folder, "ca.key", err);
 
     if (!bio)
         return err->code ? -1 : 0;
-    local->key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+    local->key = PEM_read_bio_PrivateKey(bio, NULL, file_no_passphrase, NULL);
     BIO_free(bio);
     ERR_clear_error();
     return local->key ? 0 : cs_fail(err, CS_ECONFIG, "there is no private key in %s/ca.key", folder);
@@ -241,11 +173,11 @@ static int read_key(struct local *local, const char *folder, struct cs_error *er
 
 static int read_certificate(struct local *local, const char *folder, struct cs_error *err)
 {
-    BIO *bio = open_file(folder, "ca.pem", err);
+    BIO *bio = file_read(folder, "ca.pem", err);
 
     if (!bio)
         return err->code ? -1 : 0;
-    local->certificate = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL);
+    local->certificate = PEM_read_bio_X509(bio, NULL, file_no_passphrase, NULL);
     BIO_free(bio);
     ERR_clear_error();
     if (!local->certificate)
@@ -263,7 +195,7 @@ static int make_key(struct local *local, const char *folder, struct cs_error *er
 
     local->key = EVP_EC_gen("P-256");
     if (content && local->key && PEM_write_bio_PKCS8PrivateKey(content, local->key, NULL, NULL, 0, NULL, NULL) == 1)
-        rc = write_file(folder, "ca.key", content, err);
+        rc = file_write(folder, "ca.key", content, 0600, err);
     else
         openssl_failed(err, "make a key");
     BIO_free(content);
@@ -279,7 +211,7 @@ static int make_certificate(struct local *local, const char *folder, struct cs_e
     if (local->certificate && (!content || PEM_write_bio_X509(content, local->certificate) != 1))
         openssl_failed(err, "write the CA's certificate");
     else if (local->certificate)
-        rc = write_file(folder, "ca.pem", content, err);
+        rc = file_write(folder, "ca.pem", content, 0600, err);
     if (rc == 0)
         cs_log(local->in, CS_LOG_INFO, "a new CA was made; clients must trust its certificate file=%s/ca.pem", folder);
     BIO_free(content);
@@ -301,6 +233,7 @@ static void local_close(void *self)
 {
     struct local *local = self;
 
+    crl_close(local->crl);
     X509_free(local->certificate);
     EVP_PKEY_free(local->key);
     free(local);
@@ -312,9 +245,11 @@ static int local_check(const void *conf, const struct cs_strings *listen, struct
     const struct local_settings *s = conf;
 
     (void)listen;
-    if (s->name[0] && strlen(s->name) <= COMMON_NAME_MOST)
-        return 0;
-    return cs_fail(err, CS_ECONFIG, "`name` has 1 to %d bytes", COMMON_NAME_MOST);
+    if (!s->name[0] || strlen(s->name) > COMMON_NAME_MOST)
+        return cs_fail(err, CS_ECONFIG, "`name` has 1 to %d bytes", COMMON_NAME_MOST);
+    if (s->crl_url[0] && (strncmp(s->crl_url, "http://", strlen("http://")) != 0 || strpbrk(s->crl_url, ", ;\t\n")))
+        return cs_fail(err, CS_ECONFIG, "`crl_url` begins with http:// and has neither spaces nor commas");
+    return 0;
 }
 
 /* Runs once for each block of the configuration that names this plugin. The settings stay where they are until the close. */
@@ -329,7 +264,9 @@ static int local_open(struct cs_instance *in, const void *conf, void **self, str
     if (!local)
         return cs_fail(err, CS_EBUSY, "out of memory");
     *local = (struct local){ .in = in, .conf = conf };
-    if (open_files(local, folder, err) < 0) {
+    if (open_files(local, folder, err) == 0)
+        local->crl = crl_open(in, folder, local->certificate, local->key, local->conf->crl_days, err);
+    if (!local->crl) {
         local_close(local);
         return -1;
     }
@@ -383,6 +320,20 @@ static int limit_end(X509 *leaf, const X509 *ca_certificate)
     return ASN1_TIME_compare(X509_get0_notAfter(leaf), end) > 0 ? X509_set1_notAfter(leaf, end) : 1;
 }
 
+/* RFC 5280 4.2.1.13 */
+static int add_list(X509 *leaf, const struct local *local)
+{
+    struct text words = TEXT_MAX(2000);
+    int rc = 0;
+
+    if (local->conf->crl_url[0]) {
+        text_addf(&words, "URI:%s", local->conf->crl_url);
+        rc = text_failed(&words) ? -1 : add_extension(leaf, local->certificate, NID_crl_distribution_points, text_of(&words));
+    }
+    text_free(&words);
+    return rc;
+}
+
 static X509 *make_leaf(const struct local *local, const struct cs_order *order, const uint8_t serial[SERIAL_BYTES],
                        EVP_PKEY *key)
 {
@@ -397,7 +348,7 @@ static X509 *make_leaf(const struct local *local, const struct cs_order *order, 
         add_extension(leaf, local->certificate, NID_ext_key_usage, "serverAuth") == 0 &&
         add_extension(leaf, local->certificate, NID_subject_key_identifier, "hash") == 0 &&
         add_extension(leaf, local->certificate, NID_authority_key_identifier, "keyid:always") == 0 &&
-        add_names(leaf, order) == 0 && X509_sign(leaf, local->key, EVP_sha256()) > 0)
+        add_list(leaf, local) == 0 && add_names(leaf, order) == 0 && X509_sign(leaf, local->key, EVP_sha256()) > 0)
         return leaf;
     X509_free(leaf);
     return NULL;
@@ -493,7 +444,32 @@ static void local_resume(void *self, const struct cs_order *order, const char *s
     cs_op_err(op, &err);
 }
 
-static const struct cs_ca_ops ca = { .size = sizeof ca, .blocking = true, .sign = local_sign, .resume = local_resume };
+/* In the list when this ends well, and on the disk. A second time changes nothing. */
+static void local_revoke(void *self, const char *pem, size_t len, int reason, struct cs_op *op)
+{
+    const struct local *local = self;
+    BIO *bio = len <= INT32_MAX ? BIO_new_mem_buf(pem, (int)len) : NULL;
+    X509 *leaf = bio ? PEM_read_bio_X509(bio, NULL, file_no_passphrase, NULL) : NULL;
+    struct cs_error err = { 0 };
+
+    if (!leaf)
+        cs_fail(&err, CS_EINPUT, "that is not a certificate in PEM");
+    else if (X509_NAME_cmp(X509_get_issuer_name(leaf), X509_get_subject_name(local->certificate)) != 0)
+        cs_fail_as(&err, CS_EREFUSED, "ca-refused", "another CA issued that certificate, or this one before it was made anew");
+    else
+        crl_revoke(local->crl, X509_get0_serialNumber(leaf), reason, &err);
+    X509_free(leaf);
+    BIO_free(bio);
+    ERR_clear_error();
+    if (err.code)
+        cs_op_err(op, &err);
+    else
+        cs_op_ok(op);
+}
+
+static const struct cs_ca_ops ca = {
+    .size = sizeof ca, .blocking = true, .sign = local_sign, .resume = local_resume, .revoke = local_revoke
+};
 
 CS_PLUGIN("ca-local", "0.1.0", "a private CA: its key is made on first start", .settings = settings,
           .settings_size = sizeof(struct local_settings), .open = local_open, .close = local_close, .ca = &ca,

@@ -77,6 +77,15 @@ int db_certificate_newest(void *conn, const uint8_t key[32], cs_certificate_fn *
     return each(&q, fn, arg, err);
 }
 
+int db_certificate_by_serial(void *conn, const char *serial, cs_certificate_fn *fn, void *arg, struct cs_error *err)
+{
+    struct conn *c = conn;
+    struct query q = query_on(c, c->s.certificate_by_serial);
+
+    query_text(&q, serial);
+    return each(&q, fn, arg, err);
+}
+
 int db_certificate_purge(void *conn, int64_t now_ms, int64_t most, int64_t *n, struct cs_error *err)
 {
     struct conn *c = conn;

@@ -62,7 +62,8 @@ struct statements {
     sqlite3_stmt *client_subject_put, *client_subject_remove, *client_subject_list, *client_subject_find;
     sqlite3_stmt *job_insert, *job_save, *job_update, *job_find, *job_find_open, *job_list_open, *job_purge;
     sqlite3_stmt *challenge_put, *challenge_remove, *challenge_list;
-    sqlite3_stmt *certificate_put, *certificate_find, *certificate_newest, *certificate_purge;
+    sqlite3_stmt *certificate_put, *certificate_find, *certificate_newest, *certificate_by_serial, *certificate_purge;
+    sqlite3_stmt *revocation_put, *revocation_find, *revocation_list_open, *revoked_key_put, *revoked_key_list;
     sqlite3_stmt *keep_put, *keep_remove, *keep_get;
     sqlite3_stmt *outbox_put, *outbox_read, *outbox_trim, *outbox_first, *outbox_last, *cursor_put, *cursor_get;
     sqlite3_stmt *spki_erase_events, *spki_erase_certificates, *spki_erase_jobs;
@@ -278,7 +279,14 @@ int db_challenge_list(void *conn, cs_job_challenge_fn *fn, void *arg, struct cs_
 int db_certificate_put(void *conn, const struct cs_certificate *certificate, struct cs_error *err);
 int db_certificate_find(void *conn, const char *job, cs_certificate_fn *fn, void *arg, struct cs_error *err);
 int db_certificate_newest(void *conn, const uint8_t key[32], cs_certificate_fn *fn, void *arg, struct cs_error *err);
+int db_certificate_by_serial(void *conn, const char *serial, cs_certificate_fn *fn, void *arg, struct cs_error *err);
 int db_certificate_purge(void *conn, int64_t now_ms, int64_t most, int64_t *n, struct cs_error *err);
+
+int db_revocation_put(void *conn, const struct cs_revocation *revocation, struct cs_error *err);
+int db_revocation_find(void *conn, const char *job, cs_revocation_fn *fn, void *arg, struct cs_error *err);
+int db_revocation_list_open(void *conn, cs_revocation_fn *fn, void *arg, struct cs_error *err);
+int db_revoked_key_put(void *conn, const uint8_t spki_sha256[32], struct cs_error *err);
+int db_revoked_key_list(void *conn, cs_blob_fn *fn, void *arg, struct cs_error *err);
 
 int db_keep_put(void *conn, const char *role, const char *instance, const char *key, const void *data, size_t len,
              struct cs_error *err);

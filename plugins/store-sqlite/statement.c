@@ -13,6 +13,9 @@
 #define CHALLENGE_COLUMNS "job, name, dns, owner, zone, value, expires_ms"
 #define CERTIFICATE_COLUMNS                                                                                              \
     "job, key, zone, subject, names, ca, profile, serial, not_before_ms, not_after_ms, issued_ms, pem, url, spki_sha256"
+#define REVOCATION_COLUMNS "job, reason, asker, state, asked_ms, ended_ms, problem"
+#define NOT_BEING_REVOKED                                                                                                \
+    "NOT EXISTS (SELECT 1 FROM revocation WHERE revocation.job = certificate.job AND revocation.state = 'open')"
 
 #define SELECT_SUBJECT                                                                                              \
     "SELECT subject, zone, names, profile, enabled, access, coalesce((SELECT group_concat(ca, ' ') FROM "              \
@@ -115,8 +118,18 @@ static const struct statement_sql state[] = {
     ASK(certificate_find, "SELECT " CERTIFICATE_COLUMNS " FROM certificate WHERE job = ?"),
     ASK(certificate_newest,
         "SELECT " CERTIFICATE_COLUMNS " FROM certificate WHERE key = ? ORDER BY issued_ms DESC, rowid DESC LIMIT 1"),
+    ASK(certificate_by_serial, "SELECT " CERTIFICATE_COLUMNS " FROM certificate WHERE serial = ? ORDER BY issued_ms, job"),
     WRITE(certificate_purge, "DELETE FROM certificate WHERE job IN "
-                             "(SELECT job FROM certificate WHERE not_after_ms <= ? LIMIT ?)"),
+                             "(SELECT job FROM certificate WHERE not_after_ms <= ? AND " NOT_BEING_REVOKED " LIMIT ?)"),
+
+    WRITE(revocation_put, "INSERT INTO revocation (" REVOCATION_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?) "
+                          "ON CONFLICT (job) DO UPDATE SET reason = excluded.reason, asker = excluded.asker, "
+                          "state = excluded.state, asked_ms = excluded.asked_ms, ended_ms = excluded.ended_ms, "
+                          "problem = excluded.problem"),
+    ASK(revocation_find, "SELECT " REVOCATION_COLUMNS " FROM revocation WHERE job = ?"),
+    ASK(revocation_list_open, "SELECT " REVOCATION_COLUMNS " FROM revocation WHERE state = 'open' ORDER BY asked_ms, job"),
+    WRITE(revoked_key_put, "INSERT INTO revoked_key (spki_sha256) VALUES (?) ON CONFLICT DO NOTHING"),
+    ASK(revoked_key_list, "SELECT spki_sha256 FROM revoked_key"),
 
     WRITE(keep_put, "INSERT INTO keep (role, instance, key, value) VALUES (?, ?, ?, ?) "
                     "ON CONFLICT DO UPDATE SET value = excluded.value"),
@@ -134,7 +147,7 @@ static const struct statement_sql state[] = {
     WRITE(spki_erase_events, "DELETE FROM outbox WHERE CASE WHEN json_valid(json) THEN json ->> 'job' END IN "
                              "(SELECT id FROM job WHERE spki_sha256 = ?1 AND state <> 'open' "
                              "UNION SELECT job FROM certificate WHERE spki_sha256 = ?1)"),
-    WRITE(spki_erase_certificates, "DELETE FROM certificate WHERE spki_sha256 = ?"),
+    WRITE(spki_erase_certificates, "DELETE FROM certificate WHERE spki_sha256 = ? AND " NOT_BEING_REVOKED),
     WRITE(spki_erase_jobs, "DELETE FROM job WHERE spki_sha256 = ? AND state <> 'open' "
                            "AND NOT EXISTS (SELECT 1 FROM job_challenge WHERE job_challenge.job = job.id)"),
 };

@@ -93,8 +93,61 @@ void heart_answer(struct heart *heart, const struct answer *answer)
     finish(heart->waiting, answer);
 }
 
+/* ---- Revocations ---- */
+
+static struct revocation_ask *ask(struct heart *heart, int64_t deadline_ms, revocation_fn *fn, void *arg, struct cs_error *err)
+{
+    if (heart->refusal) {
+        *err = *heart->refusal;
+        return NULL;
+    }
+    assert(!heart->asking);
+    heart->asking = calloc(1, sizeof *heart->asking);
+    assert(heart->asking);
+    *heart->asking = (struct revocation_ask){ .heart = heart, .fn = fn, .arg = arg };
+    heart->deadline_ms = deadline_ms;
+    return heart->asking;
+}
+
+struct revocation_ask *revocation_by_holder(struct heart *heart, const void *body, size_t len, int64_t deadline_ms,
+                                            revocation_fn *fn, void *arg, struct cs_error *err)
+{
+    assert(len < sizeof heart->body);
+    memcpy(heart->body, body, len);
+    heart->body[len] = '\0';
+    return ask(heart, deadline_ms, fn, arg, err);
+}
+
+struct revocation_ask *revocation_by_operator(struct heart *heart, const struct revocation_wish *wish, int64_t deadline_ms,
+                                              revocation_fn *fn, void *arg, struct cs_error *err)
+{
+    heart->wish = *wish;
+    snprintf(heart->serial, sizeof heart->serial, "%s", wish->serial);
+    snprintf(heart->ca, sizeof heart->ca, "%s", wish->ca);
+    if (wish->sha256)
+        memcpy(heart->sha256, wish->sha256, sizeof heart->sha256);
+    return ask(heart, deadline_ms, fn, arg, err);
+}
+
+void revocation_detach(struct revocation_ask *asking)
+{
+    asking->heart->n_detached++;
+    asking->heart->asking = NULL;
+    free(asking);
+}
+
+void heart_answer_revocation(struct heart *heart, const struct revocation_answer *answer)
+{
+    struct revocation_ask *asking = heart->asking;
+
+    assert(asking);
+    heart->asking = NULL;
+    asking->fn(asking->arg, answer);
+    free(asking);
+}
+
 void heart_end(struct heart *heart)
 {
-    assert(!heart->waiting);
+    assert(!heart->waiting && !heart->asking);
     memset(heart, 0, sizeof *heart);
 }

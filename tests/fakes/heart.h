@@ -1,12 +1,13 @@
 /*
- * A heart that answers as a test tells it to: request_submit(), request_look() and request_detach() without CSRs, jobs or a
- * store. For the tests of http/.
+ * A heart that answers as a test tells it to: request_submit(), request_look(), request_detach() and revocations without
+ * CSRs, jobs or a store. For the tests of http/.
  */
 #ifndef FAKES_HEART_H
 #define FAKES_HEART_H
 
 #include "engine/loop.h"
 #include "request/request.h"
+#include "request/revocation.h"
 
 struct request {
     struct heart *heart;
@@ -33,10 +34,24 @@ struct heart {
     int64_t deadline_ms;
     bool detach, fresh;
     char looked_for[100];
+
+    /* Revocations: the body of a holder's stands in `body`. */
+    const struct cs_error *refusal; /* at once; NULL: it waits for heart_answer_revocation() */
+    struct revocation_ask *asking;  /* the last one */
+    struct revocation_wish wish;
+    char serial[70], ca[20];
+    uint8_t sha256[32];
+};
+
+struct revocation_ask {
+    struct heart *heart;
+    revocation_fn *fn;
+    void *arg;
 };
 
 /* Answer the request that has waited longest. */
 void heart_answer(struct heart *heart, const struct answer *answer);
+void heart_answer_revocation(struct heart *heart, const struct revocation_answer *answer);
 /* Requests that nobody answered or detached are a fault of the test. */
 void heart_end(struct heart *heart);
 

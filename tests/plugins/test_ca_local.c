@@ -21,6 +21,8 @@ struct settings { /* as the plugin has them */
     const char *name;
     int64_t days, ca_days;
     bool challenge;
+    int64_t crl_days;
+    const char *crl_url;
 };
 
 struct chain {
@@ -71,7 +73,7 @@ static int begin(void **state)
     struct cs_error err;
 
     (void)state;
-    settings = (struct settings){ "Test CA", 90, 3650, false };
+    settings = (struct settings){ "Test CA", 90, 3650, false, 30, "" };
     snprintf(folder, sizeof folder, "/tmp/ca-local-XXXXXX");
     if (!mkdtemp(folder) || make_csr(NULL) < 0)
         return -1;
@@ -82,14 +84,14 @@ static int begin(void **state)
 
 static int end(void **state)
 {
-    static const char *const files[] = { "ca.key", "ca.pem" };
+    static const char *const files[] = { "ca.key", "ca.pem", "crl.pem" };
     char path[100];
 
     (void)state;
     if (self)
         cs_plugin.close(self);
     self = NULL;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         snprintf(path, sizeof path, "%s/%s", folder, files[i]);
         unlink(path);
     }
@@ -382,6 +384,13 @@ static void check_says_what_open_would_and_makes_nothing(void **state)
     assert_int_equal(err.code, CS_ECONFIG);
     assert_non_null(strstr(err.text, "`name` has 1 to 64 bytes"));
     long_name[64] = '\0';
+    assert_int_equal(cs_plugin.check(&settings, &none, &err), 0);
+    settings.crl_url = "http://crl.example/a,b";
+    assert_int_equal(cs_plugin.check(&settings, &none, &err), -1);
+    settings.crl_url = "https://crl.example/";
+    assert_int_equal(cs_plugin.check(&settings, &none, &err), -1);
+    assert_non_null(strstr(err.text, "`crl_url` begins with http://"));
+    settings.crl_url = "http://crl.example/crl.pem";
     assert_int_equal(cs_plugin.check(&settings, &none, &err), 0);
 }
 

@@ -218,9 +218,9 @@ static void a_file_of_schema_1_is_brought_up_to_date(void **state)
     store_file_sql(&old, "INSERT INTO zone (zone, dns, parallel) VALUES ('lab.example', 'builtin', 3);"
                          "INSERT INTO subject (subject, zone) VALUES ('CN=a.lab.example', 'lab.example')");
     assert_int_equal(old.ops->migrate(old.self, false, &err), -1);
-    assert_non_null(strstr(err.text, "has schema 1, this version needs 3"));
+    assert_non_null(strstr(err.text, "has schema 1, this version needs 4"));
     store_file_migrate(&old);
-    assert_non_null(strstr(store_host.lines, "from=1 to=3"));
+    assert_non_null(strstr(store_host.lines, "from=1 to=4"));
     assert_int_equal(old.ops->migrate(old.self, false, &err), 0);
 
     assert_int_equal(old.ops->connect(old.self, CS_STATE_WRITER, &conn, &err), 0);
@@ -256,6 +256,7 @@ static void a_file_of_schema_1_is_brought_up_to_date(void **state)
 #define CERTIFICATE(job, key)                                                                                            \
     "INSERT INTO certificate VALUES ('" job "', randomblob(32), 'lab.example', 'CN=a', 'a', 'le', '', '0a', 1, 2, 3, "   \
     "'PEM-" job "', '', " key ");"
+#define REVOCATION(job, state) "INSERT INTO revocation VALUES ('" job "', 1, 'operator', '" state "', 1, 0, '');"
 #define EVENT(json) "INSERT INTO outbox (time_ms, kind, json) VALUES (1, 'issued', '" json "');"
 
 static void what_is_over_about_a_key_is_erased_and_nothing_else(void **state)
@@ -269,6 +270,8 @@ static void what_is_over_about_a_key_is_erased_and_nothing_else(void **state)
                                CERTIFICATE("older", KEY) CERTIFICATE("other", OTHER_KEY) EVENT("{\"job\":\"done\"}")
                                    EVENT("{\"job\":\"older\"}") EVENT("{\"job\":\"other\"}") EVENT("{\"job\":\"open\"}")
                                        EVENT("{}") EVENT("no JSON"));
+    store_file_sql(&f, CERTIFICATE("revoking", KEY) REVOCATION("done", "done") REVOCATION("revoking", "open")
+                           "INSERT INTO revoked_key VALUES (" KEY ")");
     store_file_sql(&f, "INSERT INTO job_challenge VALUES ('cleaning', 'a', 'builtin', 'o.', 'z.', 'v', 1)");
     assert_int_equal(ops->begin(w, &err), 0);
     assert_int_equal(ops->spki_erase(w, key, &n, &err), 0);
@@ -276,11 +279,16 @@ static void what_is_over_about_a_key_is_erased_and_nothing_else(void **state)
     assert_int_equal(n, 4);
     assert_int_equal(store_file_number(&f, "SELECT group_concat(id, ' ') = 'cleaning open other' FROM "
                                            "(SELECT id FROM job ORDER BY id)"), 1);
-    assert_int_equal(store_file_number(&f, "SELECT group_concat(job) = 'other' FROM certificate"), 1);
+    assert_int_equal(store_file_number(&f, "SELECT group_concat(job) = 'other,revoking' FROM "
+                                           "(SELECT job FROM certificate ORDER BY job)"), 1);
+    assert_int_equal(store_file_number(&f, "SELECT group_concat(job) = 'revoking' FROM revocation"), 1);
+    assert_int_equal(store_file_number(&f, "SELECT count(*) FROM revoked_key"), 1);
     assert_int_equal(store_file_number(&f, "SELECT group_concat(number) = '3,4,5,6' FROM outbox"), 1);
-    store_file_sql(&f, "DELETE FROM job_challenge");
+    store_file_sql(&f, "DELETE FROM job_challenge; UPDATE revocation SET state = 'failed'");
     assert_int_equal(ops->spki_erase(w, key, &n, &err), 0);
-    assert_int_equal(n, 1);
+    assert_int_equal(n, 2);
+    assert_int_equal(store_file_number(&f, "SELECT count(*) FROM revocation"), 0);
+    assert_int_equal(store_file_number(&f, "SELECT count(*) FROM revoked_key"), 1);
     assert_int_equal(ops->spki_erase(w, key, &n, &err), 0);
     assert_int_equal(n, 0);
 }

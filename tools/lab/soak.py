@@ -41,9 +41,10 @@ FIRST_KILLS = (("visible", "at"), ("answer", "at"), ("poll-authz", "at"), ("save
 ONCE = ("saved-account", *AFTER_A_RESTART)
 
 
-def page_steps():
-    """(name, told or written) of each step that docs/recovery.md has."""
-    return re.findall(r"^\| `([a-z-]+)` \| (told|written) \|", PAGE.read_text(), re.M)
+def page_steps(of="order"):
+    """(name, told or written) of each step that docs/recovery.md has, `of` an order or a revocation."""
+    orders, _, revocations = PAGE.read_text().partition("\n## A revocation")
+    return re.findall(r"^\| `([a-z-]+)` \| (told|written) \|", orders if of == "order" else revocations, re.M)
 
 
 def core_steps(build):

@@ -125,6 +125,19 @@ struct cs_certificate {
     uint8_t spki_sha256[32];
 };
 
+enum cs_revocation_state { CS_REVOCATION_OPEN = 1, CS_REVOCATION_DONE, CS_REVOCATION_FAILED };
+
+/* That a certificate shall be revoked, and what became of that. Written before the CA is asked. */
+struct cs_revocation {
+    uint32_t size;
+    const char *job; /* the certificate's */
+    int64_t reason;  /* RFC 5280 5.3.1 */
+    const char *asker; /* "key-holder" or "operator" */
+    enum cs_revocation_state state;
+    int64_t asked_ms, ended_ms; /* wall clock; ended_ms 0: it is open */
+    const char *problem;        /* JSON of how it failed, "" otherwise */
+};
+
 struct cs_report_value {
     const char *name, *text; /* text NULL: null */
 };
@@ -138,6 +151,7 @@ typedef int cs_job_fn(void *arg, const struct cs_job *row);
 typedef int cs_job_challenge_fn(void *arg, const struct cs_job_challenge *row);
 typedef int cs_certificate_fn(void *arg, const struct cs_certificate *row);
 typedef void cs_backup_fn(void *arg, const char *name, int64_t schema);
+typedef int cs_revocation_fn(void *arg, const struct cs_revocation *row);
 typedef int cs_blob_fn(void *arg, const void *data, size_t len);
 typedef int cs_event_fn(void *arg, const struct cs_event *row);
 typedef void cs_finding_fn(void *arg, const char *text);
@@ -297,6 +311,16 @@ struct cs_store_ops {
      * otherwise CS_ECONFLICT; visits that are there stay. Calls fn for what the operator should know. The schema may be an
      * older one: migrate() comes next. Numbers of the outbox go on far above those that may have been used since. */
     int (*restore)(void *self, const char *folder, bool replace, cs_finding_fn *fn, void *arg, struct cs_error *err);
+
+    /* Revocation, on a state connection; all of them or none: then nothing can be revoked. A revocation goes when its
+     * certificate does, which purge() and spki_erase() leave while one is open. */
+    int (*certificate_by_serial)(void *conn, const char *serial, cs_certificate_fn *fn, void *arg, struct cs_error *err);
+    int (*revocation_put)(void *conn, const struct cs_revocation *revocation, struct cs_error *err); /* adds or replaces */
+    int (*revocation_find)(void *conn, const char *job, cs_revocation_fn *fn, void *arg, struct cs_error *err);
+    int (*revocation_list_open)(void *conn, cs_revocation_fn *fn, void *arg, struct cs_error *err); /* oldest first */
+    /* Keys that no certificate may be asked for with again: kept without end. */
+    int (*revoked_key_put)(void *conn, const uint8_t spki_sha256[32], struct cs_error *err); /* repeat: no harm */
+    int (*revoked_key_list)(void *conn, cs_blob_fn *fn, void *arg, struct cs_error *err);
 };
 
 #ifdef __cplusplus
