@@ -148,9 +148,12 @@ static int add_environment(struct sandbox_paths *paths)
     static const char *const names[] = { "CREDENTIALS_DIRECTORY", "SSL_CERT_DIR", "SSL_CERT_FILE" };
     int rc = 0;
 
-    for (size_t i = 0; rc == 0 && i < COUNT(names); i++)
-        if (getenv(names[i]) && *getenv(names[i]))
-            rc = add_both(paths, getenv(names[i]), LANDLOCK_READ);
+    for (size_t i = 0; rc == 0 && i < COUNT(names); i++) {
+        const char *value = getenv(names[i]);
+
+        if (value && *value)
+            rc = add_both(paths, value, LANDLOCK_READ);
+    }
     return rc;
 }
 

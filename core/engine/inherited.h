@@ -9,9 +9,9 @@
 
 #include <countersign/plugin.h>
 
-/* *fd: one that is still free and has that type and address, now with close-on-exec and non-blocking; -1 when there is none.
+/* *out: one that is still free and has that type and address, now with close-on-exec and non-blocking; -1 when there is none.
  * CS_ECONFIG: there is one, but it will not do. */
-int inherited_take(const struct sockaddr *address, socklen_t len, int type, int *fd, struct cs_error *err);
+int inherited_take(const struct sockaddr *address, socklen_t len, int type, int *out, struct cs_error *err);
 
 /* When every `listen` has its socket: is one left? Who connects there would wait for ever, since the manager keeps it open:
  * CS_ECONFIG names it, and what to do. Closes nothing. */

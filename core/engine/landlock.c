@@ -83,19 +83,20 @@ void landlock_free(struct landlock *set)
 bool landlock_allow(struct landlock *set, const char *path, enum landlock_access access)
 {
     struct landlock_path_beneath_attr rule = { .allowed_access = access == LANDLOCK_WRITE ? READING | WRITING : READING };
+    const int fd = open(path, O_PATH | O_CLOEXEC);
     struct stat st;
     int rc = -1;
 
-    rule.parent_fd = open(path, O_PATH | O_CLOEXEC);
-    if (rule.parent_fd < 0)
+    if (fd < 0)
         return false;
+    rule.parent_fd = fd;
     rule.allowed_access &= set->handled;
-    if (fstat(rule.parent_fd, &st) == 0) {
+    if (fstat(fd, &st) == 0) {
         if (!S_ISDIR(st.st_mode))
             rule.allowed_access &= OF_A_FILE;
         rc = (int)syscall(SYS_landlock_add_rule, set->fd, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
     }
-    close(rule.parent_fd);
+    close(fd);
     return rc == 0;
 }
 

@@ -84,8 +84,8 @@ static const char *const forbidden[] = {
 struct rule {
     const char *name;
     unsigned n;
-    struct scmp_arg_cmp when[2];
     bool forbidden; /* EPERM then; what no rule of the name says fails with ENOSYS */
+    struct scmp_arg_cmp when[2];
 };
 
 #define ARG(at, is)         { .arg = (at), .op = SCMP_CMP_EQ, .datum_a = (scmp_datum_t)(is) }
