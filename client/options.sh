@@ -34,6 +34,9 @@ and writes it. The key never leaves this host. Needs openssl and curl.
   --csr FILE           keep the CSR here, too
   --label NAME=VALUE   a label for the server's statistics; may be repeated
   --ca-file FILE       trust anchors for the server's https, in PEM; default: the system's
+  --token-file FILE    a token that says who asks, on one line; sent over https, or to this host
+  --client-cert FILE   a certificate that says who asks, in PEM, its chain behind it
+  --client-key FILE    its private key; default: the same file
   --insecure-http      allow http:// to another host
   --timeout SECONDS    give up after this long; default 300
   --json               one line of JSON on standard output, everything else on standard error
@@ -195,7 +198,8 @@ make_url() {
 }
 
 server='' one_name='' subject='' sans='' names='' labels='' key_typed=key.pem key_type=p256 key_type_given=''
-out_typed=chain.pem csr_typed='' ca_file='' insecure_http='' timeout=300 json='' quiet=''
+out_typed=chain.pem csr_typed='' ca_file='' token_file='' client_cert='' client_key=''
+insecure_http='' timeout=300 json='' quiet=''
 within='' new_key='' deploy='' deploy_timeout=120 splay=''
 reason='' serial='' not_before='' not_after='' renew_at='' deploy_exit='' retry_told='' error='' new_key_used=false
 work='' locked='' looked=''
@@ -224,6 +228,9 @@ read_options() {
         --csr) csr_typed=$1 ;;
         --label) add_label "$1" ;;
         --ca-file) ca_file=$(plain --ca-file "$1") || exit ;;
+        --token-file) token_file=$(plain --token-file "$1") || exit ;;
+        --client-cert) client_cert=$(plain --client-cert "$1") || exit ;;
+        --client-key) client_key=$(plain --client-key "$1") || exit ;;
         --insecure-http) insecure_http=y ;;
         --timeout) seconds --timeout "$1" && timeout=$1 ;;
         --renew-within) within=$1 && [ "$1" = third ] || within=$(duration "$1") && [ "$within" != 0 ] ||
@@ -266,6 +273,7 @@ check_options() {
     rsa2048 | rsa3072 | rsa4096) make="-algorithm RSA -pkeyopt rsa_keygen_bits:${key_type#rsa}" ;;
     *) mistake --key-type "must be p256, p384, rsa2048, rsa3072 or rsa4096" ;;
     esac
+    [ -z "$client_key" ] || [ "$client_cert" ] || mistake --client-key "goes with --client-cert"
     [ -z "$splay" ] || [ "$within" ] || mistake --splay "goes with --renew-within"
     key=$(plain --key "$key_typed") && out=$(plain --out "$out_typed") || exit
     csr=

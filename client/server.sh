@@ -51,6 +51,8 @@ keep_csr() {
 
 # ---- The server ---------------------------------------------------------------------------------------------------------
 
+colons() { printf '%s' "$1" | sed 's/[\\:]/\\&/g'; } # behind one, curl looks for a pass phrase
+
 # One question: $status, $retry and $location, and the body in a file. Ends the run when there is no answer that could help.
 ask() { # URL [OPTION of curl …]
     asked=$1
@@ -58,6 +60,7 @@ ask() { # URL [OPTION of curl …]
     left=$((until - $(now)))
     [ $left -gt 0 ] || left=1
     [ -z "$ca_file" ] || set -- --cacert "$ca_file" "$@"
+    [ -z "$client_cert" ] || set -- --cert "$(colons "$client_cert")" --key "${client_key:-$client_cert}" "$@"
     status=$(curl -q -sS --proto '=http,https' --connect-timeout $CONNECT_S --max-time $left --max-filesize $MAX_REPLY \
         -A $me -H 'Accept: application/pem-certificate-chain, application/problem+json' -D "$work/head" -o "$work/body" \
         -w '%{http_code}' "$@" "$asked" 2>"$work/fault" 9>&-)
@@ -86,7 +89,7 @@ no_answer() { # CODE of curl
     fault="$asked: $(clean <"$work/fault" | sed 's/^curl: //')"
     case $1 in
     60) fail $FAILED "$fault; --ca-file names the trust anchors of a private CA" ;;
-    1 | 2 | 3 | 23 | 27 | 77 | 83) fail $FAILED "$fault" ;;
+    1 | 2 | 3 | 23 | 27 | 58 | 77 | 83) fail $FAILED "$fault" ;;
     63) fail $MISFIT "the server's answer is longer than a chain can be" ;;
     esac
     fail $LATER "$fault"
@@ -125,7 +128,20 @@ take_location() {
     esac
 }
 
+# In a file for curl: the words of a command may be read by everybody on the host.
+write_token() {
+    token=$(cat "$token_file" 2>/dev/null) || fail $FAILED "$token_file: cannot be read"
+    token=${token%"$cr"}
+    case $token in
+    '') fail $FAILED "$token_file: is empty: it must hold a token" ;;
+    *[!A-Za-z0-9._~+/=-]*) fail $FAILED "$token_file: must hold a token and nothing else, on one line" ;;
+    esac
+    printf 'Authorization: Bearer %s\n' "$token" >"$work/token" || fail $FAILED "$work: cannot be written"
+    token=
+}
+
 post() { # [OPTION of curl …]
+    [ -z "$token_file" ] || { write_token && set -- -H "@$work/token" "$@"; }
     set -- --data-binary "@$work/csr.pem" -H 'Content-Type: application/x-pem-file' -H Expect: \
         -H 'Prefer: respond-async, wait=1' "$@"
     rest=$labels
@@ -159,7 +175,7 @@ exchange() { # [OPTION of curl …]
             [ "$status" = 503 ] || take_problem
         else
             fault=$?
-            case $fault in 1 | 2 | 3 | 23 | 27 | 60 | 63 | 77 | 83) no_answer $fault ;; esac
+            case $fault in 1 | 2 | 3 | 23 | 27 | 58 | 60 | 63 | 77 | 83) no_answer $fault ;; esac
         fi
         stumbles=$((stumbles + 1))
         [ $stumbles -le $MAX_STUMBLES ] || { [ "${fault:-0}" = 0 ] && take_problem; } || no_answer "$fault"

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "http/client_ca.h"
+
 /* There is nobody to ask: a key with a passphrase is refused, instead of waiting at a terminal. */
 static int no_passphrase(char *out, int size, int writing, void *arg)
 {
@@ -52,10 +54,22 @@ static int check_pair(struct config *config, const struct listen_settings *liste
     return complain_tls(config, listen, listen->key, "holds no private key in PEM, without a passphrase");
 }
 
+static void check_client_ca(struct config *config, const struct listen_settings *listen)
+{
+    struct cs_error err = { 0 };
+    struct client_ca *ca = client_ca_new(listen->client_ca, listen->client_crl, &err);
+
+    if (!ca)
+        config_complain(config, listen->at, "%s", err.text);
+    client_ca_free(ca);
+}
+
 void check_tls(struct config *config, const struct listen_settings *listen)
 {
     SSL_CTX *tls;
 
+    if (listen->client_ca)
+        check_client_ca(config, listen);
     if (listen->self_name && access(listen->certificate, F_OK) < 0 && errno == ENOENT)
         return; /* made at the first start */
     if (!listen->certificate || !listen->key || check_readable(config, listen, listen->certificate) < 0 ||

@@ -10,6 +10,7 @@
 
 #include "engine/log.h"
 #include "engine/sockets.h"
+#include "http/client_ca.h"
 
 #define LOG_WHO "serve"
 
@@ -18,6 +19,7 @@ struct serve_listener {
     enum http_listen what;
     int fd;              /* bound; -1: not yet, or the HTTP server's */
     SSL_CTX *tls;        /* NULL: plain */
+    struct client_ca *client_ca; /* NULL: none */
     struct listener *at; /* NULL: takes no clients */
 };
 
@@ -74,15 +76,28 @@ int serve_listeners_bind(struct serve_listeners *all, const struct settings *set
     return settings->admin.address ? bind_next(all, &settings->admin, HTTP_ADMIN, err) : 0;
 }
 
+/* A context that does not know the client CAs would serve whoever it is. */
+static int join_clients(const struct serve_listener *one, SSL_CTX *tls, struct cs_error *err)
+{
+    return one->client_ca ? client_ca_join(one->client_ca, tls, one->settings->needs_client_certificate, err) : 0;
+}
+
+static int read_client_ca(struct serve_listener *one, struct cs_error *err)
+{
+    one->client_ca = client_ca_new(one->settings->client_ca, one->settings->client_crl, err);
+    if (!one->client_ca)
+        return -1;
+    return one->tls ? join_clients(one, one->tls, err) : 0;
+}
+
 int serve_listeners_read_keys(struct serve_listeners *all, struct cs_error *err)
 {
     for (size_t i = 0; i < all->n; i++) {
         const struct listen_settings *settings = all->all[i].settings;
 
-        if (!settings->certificate)
-            continue;
-        all->all[i].tls = tls_context_new(settings->certificate, settings->key, err);
-        if (!all->all[i].tls)
+        if (settings->certificate && !(all->all[i].tls = tls_context_new(settings->certificate, settings->key, err)))
+            return -1;
+        if (settings->client_ca && read_client_ca(&all->all[i], err) < 0)
             return -1;
     }
     return 0;
@@ -97,20 +112,24 @@ int serve_listeners_accept(struct serve_listeners *all, struct http_server *http
         one->fd = -1;
         if (!one->at)
             return -1;
+        listener_set_client_ca(one->at, one->client_ca);
     }
     return 0;
 }
 
-void serve_listeners_set_tls(struct serve_listeners *all, size_t index, SSL_CTX *tls)
+int serve_listeners_set_tls(struct serve_listeners *all, size_t index, SSL_CTX *tls, struct cs_error *err)
 {
     struct serve_listener *one = &all->all[index];
 
     assert(index < all->n && one->tls && tls);
+    if (join_clients(one, tls, err) < 0)
+        return -1;
     SSL_CTX_up_ref(tls);
     SSL_CTX_free(one->tls);
     one->tls = tls;
     if (one->at)
         listener_set_tls(one->at, tls);
+    return 0;
 }
 
 int serve_listeners_renew(struct serve_listeners *all, const char *self_name, struct cs_error *err)
@@ -124,9 +143,7 @@ int serve_listeners_renew(struct serve_listeners *all, const char *self_name, st
         if (!settings->self_name || strcmp(settings->self_name, self_name) != 0)
             continue;
         tls = tls_context_new(settings->certificate, settings->key, err);
-        if (tls)
-            serve_listeners_set_tls(all, i, tls);
-        else
+        if (!tls || serve_listeners_set_tls(all, i, tls, err) < 0)
             rc = -1;
         SSL_CTX_free(tls);
     }
@@ -147,6 +164,7 @@ void serve_listeners_free(struct serve_listeners *all)
         if (all->all[i].fd >= 0)
             close(all->all[i].fd);
         SSL_CTX_free(all->all[i].tls);
+        client_ca_free(all->all[i].client_ca);
     }
     free(all->all);
     free(all);

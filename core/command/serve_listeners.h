@@ -23,8 +23,9 @@ int serve_listeners_read_keys(struct serve_listeners *all, struct cs_error *err)
 int serve_listeners_accept(struct serve_listeners *all, struct http_server *http, struct cs_error *err);
 
 /* Clients that come from now on to listener number `index` (of `listen`; behind the last one: `admin`) get this certificate;
- * connections that are there keep theirs. Takes a reference of its own. For a listener that has TLS already. */
-void serve_listeners_set_tls(struct serve_listeners *all, size_t index, SSL_CTX *tls);
+ * connections that are there keep theirs. Takes a reference of its own. For a listener that has TLS already. -1: no memory, and
+ * it has the old one. */
+int serve_listeners_set_tls(struct serve_listeners *all, size_t index, SSL_CTX *tls, struct cs_error *err);
 
 /* Read the certificate that the server has got for itself anew, for all listeners with that name. -1: some keep the old one. */
 int serve_listeners_renew(struct serve_listeners *all, const char *self_name, struct cs_error *err);

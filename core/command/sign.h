@@ -30,6 +30,7 @@ struct sign_options {
     const char *server;  /* as typed */
     char *url;           /* with /v1/sign; owned */
     const char *ca_file; /* NULL: the system's trust anchors */
+    const char *token_file, *client_cert, *client_key; /* who asks; NULL: nobody in particular */
     char *subject;       /* canonical; owned */
     char *names[SIGN_MAX_NAMES]; /* CN and SAN, lower case, owned */
     size_t n_names;
@@ -62,6 +63,11 @@ EVP_PKEY *sign_key_next(const struct sign_options *options, struct sign_files *f
 
 /* A CSR with that key, checked as the server would. The caller frees it with csr_free(). */
 int sign_csr_make(struct csr *out, EVP_PKEY *key, const struct sign_options *options, struct cs_error *err);
+
+struct text;
+
+/* The field for the token in a file: `Authorization: Bearer …`. CS_ECONFIG names the file and what is wrong with it. */
+int sign_token_line(const char *path, struct text *line, struct cs_error *err);
 
 /* Tells a step of the server in plain words. */
 const char *sign_step_words(const char *step);

@@ -4,6 +4,7 @@
  */
 #include <curl/curl.h>
 #include <jansson.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,7 @@ struct exchange {
     const char *csr; /* NULL once it was posted */
     size_t csr_len;
     bool fresh;
+    struct text token; /* the field for it; empty: none */
     int64_t deadline_ms;
     char told[64]; /* the step that was told last */
     int n_stumbles;
@@ -83,6 +85,7 @@ static bool set_headers(struct exchange *x)
         text_addf(&line, "Prefer: respond-async, wait=%d", FIRST_WAIT_S);
         ok = ok && add_header(x, "Content-Type: application/x-pem-file") && add_header(x, "Expect:") &&
              add_header(x, text_of(&line));
+        ok = ok && (!x->token.len || add_header(x, text_of(&x->token)));
         ok = ok && (!x->fresh || add_header(x, "Cache-Control: no-cache"));
     }
     for (size_t i = 0; ok && x->csr && i < x->options->n_labels; i++) {
@@ -92,6 +95,12 @@ static bool set_headers(struct exchange *x)
     }
     text_free(&line);
     return ok;
+}
+
+static bool set_certificate(CURL *c, const struct sign_options *options)
+{
+    return curl_easy_setopt(c, CURLOPT_SSLCERT, options->client_cert) == CURLE_OK &&
+           curl_easy_setopt(c, CURLOPT_SSLKEY, options->client_key ? options->client_key : options->client_cert) == CURLE_OK;
 }
 
 static bool set_up(struct exchange *x, int64_t left_ms)
@@ -106,6 +115,8 @@ static bool set_up(struct exchange *x, int64_t left_ms)
     if (!set_headers(x))
         return false;
     if (x->options->ca_file && curl_easy_setopt(c, CURLOPT_CAINFO, x->options->ca_file) != CURLE_OK)
+        return false;
+    if (x->options->client_cert && !set_certificate(c, x->options))
         return false;
     if (x->csr && (curl_easy_setopt(c, CURLOPT_POSTFIELDS, x->csr) != CURLE_OK ||
                    curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)x->csr_len) != CURLE_OK))
@@ -126,7 +137,8 @@ static bool set_up(struct exchange *x, int64_t left_ms)
 /* Is it the set-up here that keeps curl from asking, rather than the network? */
 static bool is_ours(CURLcode code)
 {
-    return code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE || code == CURLE_URL_MALFORMAT ||
+    return code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE ||
+           code == CURLE_SSL_CERTPROBLEM || code == CURLE_URL_MALFORMAT ||
            code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_SSL_ISSUER_ERROR || code == CURLE_OUT_OF_MEMORY ||
            code == CURLE_FAILED_INIT;
 }
@@ -319,14 +331,24 @@ void sign_exchange(struct sign_answer *out, const struct sign_options *options, 
                           .csr = csr,
                           .csr_len = csr_len,
                           .fresh = fresh,
+                          .token = TEXT_MAX(4096),
                           .body = TEXT_MAX(MAX_REPLY),
                           .deadline_ms = now_ms() + options->timeout_s * 1000 };
+    struct cs_error err = { 0 };
 
     *out = (struct sign_answer){ .exit = SIGN_FAILED, .text = "no memory" };
+    if (options->token_file && sign_token_line(options->token_file, &x.token, &err) < 0) {
+        end(&x, SIGN_FAILED, err.text);
+        goto out;
+    }
     x.url = text_copy(options->url);
     x.curl = curl_easy_init();
     if (x.url && x.curl)
         run(&x);
+out:
+    if (x.token.at)
+        OPENSSL_cleanse(x.token.at, x.token.len);
+    text_free(&x.token);
     curl_easy_cleanup(x.curl);
     curl_slist_free_all(x.headers);
     text_free(&x.body);

@@ -14,7 +14,8 @@
 #include "request/subject_name.h"
 
 enum option_id {
-    SERVER = 256, NAME, SUBJECT, SAN, KEY, KEY_TYPE, OUT, CSR, LABEL, CA_FILE, INSECURE_HTTP, TIMEOUT, PRINT,
+    SERVER = 256, NAME, SUBJECT, SAN, KEY, KEY_TYPE, OUT, CSR, LABEL, CA_FILE, TOKEN_FILE, CLIENT_CERT, CLIENT_KEY,
+    INSECURE_HTTP, TIMEOUT, PRINT,
     RENEW_WITHIN, NEW_KEY, DEPLOY, DEPLOY_TIMEOUT, SPLAY, JSON,
 };
 
@@ -30,6 +31,9 @@ static const struct usage_option options[] = {
     { "csr", "FILE", CSR, "keep the CSR here, too" },
     { "label", "NAME=VALUE", LABEL, "a label for the server's statistics; may be repeated" },
     { "ca-file", "FILE", CA_FILE, "trust anchors for the server's https, in PEM; default: the system's" },
+    { "token-file", "FILE", TOKEN_FILE, "a token that says who asks, on one line; sent over https, or to this host" },
+    { "client-cert", "FILE", CLIENT_CERT, "a certificate that says who asks, in PEM, its chain behind it" },
+    { "client-key", "FILE", CLIENT_KEY, "its private key; default: the same file" },
     { "insecure-http", NULL, INSECURE_HTTP, "allow http:// to another host" },
     { "timeout", "SECONDS", TIMEOUT, "give up after this long; default 300" },
     { "json", NULL, JSON, "one line of JSON on standard output, everything else on standard error" },
@@ -175,6 +179,15 @@ static int read_option(struct sign_options *out, struct typed *typed, int id)
         return read_label(out, optarg);
     case CA_FILE:
         out->ca_file = optarg;
+        return -1;
+    case TOKEN_FILE:
+        out->token_file = optarg;
+        return -1;
+    case CLIENT_CERT:
+        out->client_cert = optarg;
+        return -1;
+    case CLIENT_KEY:
+        out->client_key = optarg;
         return -1;
     case INSECURE_HTTP:
         out->insecure_http = true;
@@ -328,6 +341,8 @@ int sign_options_read(struct sign_options *out, int argc, char **argv)
     }
     if (optind < argc)
         return mistake(argv[optind], "what is this for? Every word belongs to an option");
+    if (out->client_key && !out->client_cert)
+        return mistake("--client-key", "goes with --client-cert");
     if (out->splay_ms && !out->renew)
         return mistake("--splay", "goes with --renew-within");
     code = make_url(out);

@@ -35,7 +35,18 @@ static void add_word(struct text *out, const char *option, const char *before, c
 
 static void add_curl_line(struct text *out, const struct sign_options *options, const char *csr_file)
 {
+    if (options->token_file) { /* not among the words of a command, which everybody on the host may read */
+        text_add(out, "sed 's/^/Authorization: Bearer /' ");
+        shell_word_add(out, options->token_file);
+        text_add(out, " | ");
+    }
     text_addf(out, "curl --fail --max-time %ld", options->timeout_s);
+    if (options->token_file)
+        text_add(out, " -H @-");
+    if (options->client_cert)
+        add_word(out, "--cert", "", options->client_cert);
+    if (options->client_key)
+        add_word(out, "--key", "", options->client_key);
     if (options->ca_file)
         add_word(out, "--cacert", "", options->ca_file);
     for (size_t i = 0; i < options->n_labels; i++)

@@ -14,6 +14,7 @@
 #include "http/arrival.h"
 #include "http/authorization.h"
 #include "http/connection.h"
+#include "http/credential.h"
 #include "http/json_request.h"
 #include "http/preferences.h"
 #include "http/revoke.h"
@@ -333,11 +334,12 @@ static void submit(struct api *api, struct connection *c, const struct asked *as
     wait_for_heart(p, request, submission.deadline_ms + OVERTIME_MS);
 }
 
-static int read_asked(struct asked *asked, const struct message *m, const char *body, size_t body_len, struct cs_error *err)
+static int read_asked(struct asked *asked, const struct api *api, struct connection *c, const struct message *m,
+                      const char *body, size_t body_len, struct cs_error *err)
 {
-    if (read_wishes(&asked->wishes, &asked->labels, m, err) < 0)
+    if (read_wishes(&asked->wishes, &asked->labels, m, err) < 0 ||
+        credential_read(&asked->credential, m, c, &api->proxies, err) < 0)
         return -1;
-    authorization_read(&asked->credential, m);
     if (strcmp(asked->wishes.content_type, JSON_REQUEST_TYPE) != 0)
         return 0;
     return json_request_read(&asked->csr, &asked->labels, body, body_len, err);
@@ -349,12 +351,13 @@ static void sign(struct api *api, struct connection *c, const struct message *m,
     struct visit *visit = arrive(api, c, m);
     struct cs_error err = { 0 };
 
-    if (read_asked(&asked, m, body, body_len, &err) < 0) {
+    if (read_asked(&asked, api, c, m, body, body_len, &err) < 0) {
         refuse_sign(c, visit, &err);
     } else {
         visit_labels(visit, asked.labels.v, asked.labels.n);
         submit(api, c, &asked, body, body_len, visit);
     }
+    credential_clear(&asked.credential);
     text_free(&asked.csr);
 }
 

@@ -11,6 +11,7 @@
 
 #include <event2/event.h>
 
+#include "http/client_ca.h"
 #include "http/connection_parts.h"
 #include "http/transport.h"
 
@@ -23,6 +24,8 @@ static void destroy(struct connection *c)
     exchange_free(c->exchange);
     transport_free(c->bev);
     SSL_CTX_free(c->context);
+    client_ca_free(c->client_ca);
+    client_certificate_release(c->certificate);
     service_remove(service, &c->link);
     free(c);
 }
@@ -223,7 +226,8 @@ void connection_new(struct service *service, int fd, const struct connection_ent
         service_count_connection(service, "refused");
         return;
     }
-    *c = (struct connection){ .service = service, .bev = bev, .tls = tls != NULL, .peer = entry->peer };
+    *c = (struct connection){ .service = service, .bev = bev, .tls = tls != NULL, .peer = entry->peer,
+                              .client_ca = client_ca_keep(entry->client_ca) };
     service_add(service, &c->link);
     service_count_connection(service, "accepted");
     c->header_by_ms = cs_now_ms() + service->deadlines.header_ms;

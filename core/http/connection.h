@@ -10,10 +10,14 @@
 #include "http/peer.h"
 #include "http/problem.h"
 #include "http/service.h"
+#include "request/client_certificate.h"
+
+struct client_ca;
 
 /* How a client has come in. */
 struct connection_entry {
     SSL_CTX *tls;      /* NULL: plain */
+    struct client_ca *client_ca; /* NULL: client certificates are not asked for */
     bool proxy_header; /* it must begin with a PROXY header, version 2 */
     struct peer peer;  /* as the socket has it */
 };
@@ -23,6 +27,11 @@ void connection_new(struct service *service, int fd, const struct connection_ent
 
 /* Who is at its other end, as far as socket and PROXY header tell. */
 const struct peer *connection_peer(const struct connection *c);
+
+/* The certificate that it has shown in the TLS handshake, good at this moment: *out gets a reference. One that has become bad
+ * since sets *bad; nothing is set when there is none. -1: CS_EBUSY. */
+int connection_certificate(struct connection *c, struct client_certificate **out, bool *bad, struct cs_error *err);
+struct client_ca *connection_client_ca(const struct connection *c); /* its listener's, or NULL */
 
 /* Answer the request that the service handles: exactly once. Copies. */
 void connection_answer(struct connection *c, const struct reply *reply);

@@ -29,6 +29,8 @@ struct connection {
     struct bufferevent *bev;
     struct peer peer;
     SSL_CTX *context; /* of a TLS listener, during the preface */
+    struct client_ca *client_ca;            /* of its listener; NULL: none */
+    struct client_certificate *certificate; /* once somebody has looked; NULL: nobody has, or there is none */
     bool tls;
     bool ended;  /* the client will send nothing more */
     bool last;   /* no request is read after this one */

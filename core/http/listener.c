@@ -12,6 +12,7 @@
 
 #include "engine/log.h"
 #include "engine/timer.h"
+#include "http/client_ca.h"
 #include "http/connection.h"
 
 #define REST_MS     100   /* after a failed accept() */
@@ -137,6 +138,13 @@ void listener_set_tls(struct listener *listener, SSL_CTX *tls)
     listener->entry.tls = tls;
 }
 
+void listener_set_client_ca(struct listener *listener, struct client_ca *ca)
+{
+    client_ca_keep(ca);
+    client_ca_free(listener->entry.client_ca);
+    listener->entry.client_ca = ca;
+}
+
 void listener_room(struct listener *listener)
 {
     if (!listener->full || is_full(listener->service))
@@ -153,5 +161,6 @@ void listener_free(struct listener *listener)
     timer_clear(&listener->rest);
     evconnlistener_free(listener->events);
     SSL_CTX_free(listener->entry.tls);
+    client_ca_free(listener->entry.client_ca);
     free(listener);
 }

@@ -10,6 +10,7 @@
 #include "http/service.h"
 
 struct listener;
+struct client_ca;
 
 /* Takes the fd, which is bound, listening and non-blocking; it is closed on failure, too. Holds a reference to `tls` (NULL:
  * plain). Accepts from now on. NULL and CS_EINTERNAL without memory. */
@@ -21,6 +22,10 @@ void listener_expect_proxy_header(struct listener *listener);
 /* Clients that come from now on get this context; connections that are there keep theirs. Of a listener that has one already;
  * holds a reference. */
 void listener_set_tls(struct listener *listener, SSL_CTX *tls);
+
+/* Clients that come from now on are verified by it (client_ca_join() has told the context); what proxies hand on, too. Holds a
+ * reference. */
+void listener_set_client_ca(struct listener *listener, struct client_ca *ca);
 
 /* A connection of the service has ended. */
 void listener_room(struct listener *listener);

@@ -141,6 +141,24 @@ static void read_tls(struct config *config, const char *state, const char *what,
         config_complain(config, out->at, "%s has a `ca`, which belongs to certificate = \"self:NAME\" only", what);
 }
 
+static void read_clients(struct config *config, const struct config_node *at, struct listen_settings *out)
+{
+    const char *word = "optional";
+    const bool says = config_string(config, at, "client_certificate", &word) != CONFIG_MISSING;
+
+    config_string(config, at, "client_ca", &out->client_ca);
+    config_string(config, at, "client_crl", &out->client_crl);
+    out->needs_client_certificate = strcmp(word, "required") == 0;
+    if (!out->needs_client_certificate && strcmp(word, "optional") != 0)
+        config_complain(config, config_find(config, at, "client_certificate"),
+                        "`client_certificate` must be \"optional\" or \"required\", not \"%s\"", word);
+    if (!out->client_ca && (says || out->client_crl))
+        config_complain(config, at, "`%s` needs `client_ca`: the CAs whose client certificates are good",
+                        says ? "client_certificate" : "client_crl");
+    if (says && !out->certificate)
+        config_complain(config, at, "`client_certificate` needs TLS: `certificate` and `key`");
+}
+
 static void read_listen_block(struct config *config, const struct config_node *at, const char *what, bool is_admin,
                               const char *state, struct listen_settings *out)
 {
@@ -154,8 +172,10 @@ static void read_listen_block(struct config *config, const struct config_node *a
         if (*out->unix_path != '/')
             config_complain(config, at, "a unix socket needs an absolute path: write address = \"unix:/path\"");
     }
-    if (!is_admin)
+    if (!is_admin) {
         config_bool(config, at, "proxy_protocol", &out->proxy_protocol);
+        read_clients(config, at, out);
+    }
     put_brackets(config, out);
     complain_unused(config, at, is_admin ? "admin" : "listen");
 }

@@ -66,6 +66,12 @@ const struct setting settings_table[] = {
       .help = "A PEM file with the chain, leaf first; or \"self:NAME\": the server gets one for that name by itself." },
     { "listen", "key", SETTING_STRING, "none: plain HTTP", .help = "A PEM file with the private key." },
     { "listen", "ca", SETTING_STRING, "the only one", .help = "Of \"self:NAME\": the CA that is asked." },
+    { "listen", "client_ca", SETTING_STRING, "none",
+      .help = "A PEM file with the CAs, up to their roots, whose client certificates say who asks." },
+    { "listen", "client_crl", SETTING_STRING, "none",
+      .help = "A PEM file with a CRL of each of them, root included: what they have revoked is refused." },
+    { "listen", "client_certificate", SETTING_STRING, "optional",
+      .help = "\"required\": who shows no certificate of client_ca is not served." },
     { "listen", "proxy_protocol", SETTING_BOOL, "false",
       .help = "Every connection begins with a PROXY header, version 2: whoever reaches this listener is believed." },
 

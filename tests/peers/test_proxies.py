@@ -1,7 +1,6 @@
 """Real proxies in front of the server: HAProxy with PROXY headers, nginx with X-Forwarded-For and Forwarded. Who said where a
 request comes from is in /metrics; the addresses themselves are nowhere."""
 import http.client
-import os
 import re
 import socket
 import sqlite3
@@ -10,8 +9,8 @@ import ssl
 import pytest
 
 import pki
-from child import Child
 from ports import free_port
+from proxy import nginx_user, start  # noqa: F401, a fixture
 
 CLIENT, OTHER = "127.0.0.2", "127.0.0.3"  # the proxies are at 127.0.0.1
 
@@ -57,40 +56,6 @@ def proxied(lab):
     return server
 
 
-class Proxy:
-    """HAProxy or nginx with a configuration of the test's."""
-
-    def __init__(self, lab, name, command, text):
-        self.folder = lab.place(name)
-        self.folder.mkdir()
-        self.folder.chmod(0o755)
-        self.port = free_port()
-        conf = self.folder / "conf"
-        conf.write_text(text.replace("PORT", str(self.port)).replace("FOLDER", str(self.folder)))
-        self.child = Child(name, [*command, conf], self.folder / "log")
-        self.child.wait_until(self.accepts, 15, "it listened")
-
-    def accepts(self):
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-    def stop(self):
-        self.child.stop()
-
-
-@pytest.fixture
-def start(lab):
-    running = []
-
-    def start(*what):
-        running.append(Proxy(lab, *what))
-        return running[-1]
-
-    yield start
-    for proxy in running:
-        proxy.stop()
-
-
 HAPROXY = """
 global
     maxconn 100
@@ -133,10 +98,6 @@ http {
     }
 }
 """
-
-
-def nginx_user():
-    return "user root;" if os.geteuid() == 0 else ""
 
 
 def nginx(start, target, header):
