@@ -103,9 +103,10 @@ static void print_certificates(const json_t *answer)
     const json_t *row;
     size_t i;
 
-    json_array_foreach(json_object_get(answer, "certificates"), i, row)
+    json_array_foreach(json_object_get(answer, "certificates"), i, row) {
         printf("serial=%s ca=%s zone=%s names=\"%s\" until=%s revoked=%s\n", member(row, "serial"), member(row, "ca"),
                member(row, "zone"), member(row, "names"), member(row, "not_after"), member(row, "revocation"));
+    }
 }
 
 /* The exit code. */
