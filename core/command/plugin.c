@@ -130,6 +130,7 @@ static enum cs_option_type option_type(enum setting_type type)
         return CS_OPTION_SECONDS;
     case SETTING_STRING:
     case SETTING_PATH:
+    case SETTING_RATE:
     case SETTING_BLOCK:
         break;
     }

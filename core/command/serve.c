@@ -162,7 +162,8 @@ static int open_http(struct server *s, struct cs_error *err)
                                         .visits = s->records.visits,
                                         .visits_are_lost = s->records.visits_are_lost,
                                         .proxies = settings->proxies,
-                                        .n_proxies = settings->n_proxies };
+                                        .n_proxies = settings->n_proxies,
+                                        .limits = &settings->limits };
 
     s->http = http_server_new(s->loop, s->heart, s->metrics, &with, err);
     if (!s->http)

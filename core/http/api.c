@@ -30,6 +30,8 @@
 /* A request whose answer comes later. */
 struct pending {
     struct connection *c;
+    struct limits *limits; /* NULL: none */
+    struct limits_source source;
     struct request *request;
     const char *route;
     bool respond_async, accepts_problems;
@@ -125,21 +127,44 @@ static bool accept_route(struct connection *c, const struct message *m, enum rou
     return false;
 }
 
-/* ---- A request for a signature: who asks, and whether it can be read ---------------------------------------------------- */
+/* ---- Who asks, and how often ---------------------------------------------------------------------------------------- */
+
+struct caller {
+    struct arrival arrival;
+    struct limits_source source;
+};
+
+/* Whoever asks too often is told so before anything else is looked at, and is no visit. When `only_looks` the same request
+ * comes here again, with its body. */
+static bool is_within_limits(struct api *api, struct connection *c, const struct message *m, enum route route, bool only_looks,
+                             struct caller *caller)
+{
+    struct cs_error err;
+
+    arrival_read(&caller->arrival, m, connection_peer(c), &api->proxies);
+    if (!api->limits)
+        return true;
+    caller->source = limits_source_of(api->limits, &caller->arrival);
+    if (limits_request(api->limits, &caller->source, m->method == METHOD_POST ? LIMITS_POST : LIMITS_POLL, only_looks,
+                       &err) == 0)
+        return true;
+    answer_error(c, route, &err);
+    return false;
+}
+
+/* ---- A request for a signature: whether it can be read ------------------------------------------------------------------ */
 
 /* Where it comes from goes into the visit, where it becomes a pseudonym, and nowhere else. */
-static struct visit *arrive(struct api *api, const struct connection *c, const struct message *m)
+static struct visit *arrive(struct api *api, const struct arrival *arrival)
 {
-    struct arrival arrival;
     char labels[32];
 
-    arrival_read(&arrival, m, connection_peer(c), &api->proxies);
-    snprintf(labels, sizeof labels, "from=\"%s\"", arrival_word(arrival.from));
+    snprintf(labels, sizeof labels, "from=\"%s\"", arrival_word(arrival->from));
     metrics_count(api->metrics, "countersign_http_sources_total", "Signing requests by who said where they come from.",
                   labels, 1);
     if (api->visits_are_lost)
         metrics_count(api->metrics, "countersign_visits_lost_total", "Visits that could not be recorded.", "", 1);
-    return visit_begin(api->visits, &(struct visit_arrival){ .source = arrival.source, .client = arrival.client });
+    return visit_begin(api->visits, &(struct visit_arrival){ .source = arrival->source, .client = arrival->client });
 }
 
 /* What the head says. */
@@ -151,8 +176,11 @@ static int read_wishes(struct preferences *wishes, struct labels *labels, const 
     return labels_read(labels, m, err);
 }
 
-static void refuse_sign(struct connection *c, struct visit *visit, const struct cs_error *err)
+static void refuse_sign(struct api *api, struct connection *c, const struct caller *caller, struct visit *visit,
+                        const struct cs_error *err)
 {
+    if (api->limits)
+        limits_failed(api->limits, &caller->source, err);
     visit_end(visit, err->code == CS_EINPUT ? VISIT_REFUSED : VISIT_FAILED, error_reason(err));
     if (strcmp(err->reason, CODED) == 0)
         answer_http(c, ROUTE_SIGN, 415, err->text);
@@ -162,16 +190,18 @@ static void refuse_sign(struct connection *c, struct visit *visit, const struct 
 
 bool api_check(void *arg, struct connection *c, const struct message *m)
 {
+    struct api *api = arg;
     enum route route = route_of(m);
+    struct caller caller;
     struct preferences wishes;
     struct labels labels;
     struct cs_error err = { 0 };
 
-    if (!accept_route(c, m, route))
+    if (!is_within_limits(api, c, m, route, true, &caller) || !accept_route(c, m, route))
         return false;
     if (route != ROUTE_SIGN || read_wishes(&wishes, &labels, m, &err) == 0)
         return true;
-    refuse_sign(c, arrive(arg, c, m), &err);
+    refuse_sign(api, c, &caller, arrive(api, &caller.arrival), &err);
     return false;
 }
 
@@ -226,6 +256,8 @@ static void answer_failure(const struct pending *p, const struct answer *answer,
                            .preference_applied = p->wait[0] ? p->wait : NULL,
                            .retry_after_s = problem_retry_after_s(err, answer->running) };
 
+    if (p->limits)
+        limits_failed(p->limits, &p->source, err);
     if (problem_is_internal(err))
         log_line(CS_LOG_ERROR, "http", answer->job, "a request failed: %s", err->text);
     if (strcmp(err->reason, "unknown-subject") != 0 || p->accepts_problems) {
@@ -302,8 +334,8 @@ struct asked {
     struct credential credential;
 };
 
-static void submit(struct api *api, struct connection *c, const struct asked *asked, const char *body, size_t body_len,
-                   struct visit *visit)
+static void submit(struct api *api, struct connection *c, const struct caller *caller, const struct asked *asked,
+                   const char *body, size_t body_len, struct visit *visit)
 {
     const struct preferences *wishes = &asked->wishes;
     const bool is_json = asked->csr.len > 0;
@@ -327,6 +359,8 @@ static void submit(struct api *api, struct connection *c, const struct asked *as
         no_memory(c, ROUTE_SIGN, p);
         return;
     }
+    p->limits = api->limits;
+    p->source = caller->source;
     p->respond_async = wishes->respond_async;
     p->accepts_problems = wishes->accepts_problems;
     if (wishes->wait_s >= 0)
@@ -345,17 +379,18 @@ static int read_asked(struct asked *asked, const struct api *api, struct connect
     return json_request_read(&asked->csr, &asked->labels, body, body_len, err);
 }
 
-static void sign(struct api *api, struct connection *c, const struct message *m, const char *body, size_t body_len)
+static void sign(struct api *api, struct connection *c, const struct caller *caller, const struct message *m,
+                 const char *body, size_t body_len)
 {
     struct asked asked = { .csr = TEXT_MAX(2 * MESSAGE_MAX_BODY) };
-    struct visit *visit = arrive(api, c, m);
+    struct visit *visit = arrive(api, &caller->arrival);
     struct cs_error err = { 0 };
 
     if (read_asked(&asked, api, c, m, body, body_len, &err) < 0) {
-        refuse_sign(c, visit, &err);
+        refuse_sign(api, c, caller, visit, &err);
     } else {
         visit_labels(visit, asked.labels.v, asked.labels.n);
-        submit(api, c, &asked, body, body_len, visit);
+        submit(api, c, caller, &asked, body, body_len, visit);
     }
     credential_clear(&asked.credential);
     text_free(&asked.csr);
@@ -380,12 +415,13 @@ void api_handle(void *arg, struct connection *c, const struct message *m, const 
 {
     struct api *api = arg;
     enum route route = route_of(m);
+    struct caller caller;
 
-    if (!accept_route(c, m, route))
+    if (!is_within_limits(api, c, m, route, false, &caller) || !accept_route(c, m, route))
         return;
     switch (route) {
     case ROUTE_SIGN:
-        sign(api, c, m, body, body_len);
+        sign(api, c, &caller, m, body, body_len);
         break;
     case ROUTE_REQUEST:
         look(api, c, m);

@@ -5,6 +5,7 @@
 #ifndef HTTP_API_H
 #define HTTP_API_H
 
+#include "http/limits.h"
 #include "http/proxies.h"
 #include "http/service.h"
 #include "request/request.h"
@@ -15,6 +16,7 @@ struct api {
     struct visits *visits; /* NULL: none are recorded */
     bool visits_are_lost;  /* though they should be */
     struct proxies proxies;
+    struct limits *limits; /* NULL: none */
     int64_t wait_ms; /* how long a client waits by default, and at most */
 };
 

@@ -17,6 +17,7 @@ const char *arrival_word(enum arrival_from from)
 
 static void take(struct arrival *out, const struct peer *peer, enum arrival_from from)
 {
+    out->peer = *peer;
     out->source = source_of(&peer->address.any, peer->len);
     out->from = out->source.family == SOURCE_UNKNOWN ? ARRIVAL_UNKNOWN : from;
 }

@@ -1,6 +1,6 @@
 /*
  * What a request's arrival says about its sender: where it comes from, and with what kind of program. Called by api.c for the
- * record of visits; nothing of it is written anywhere else. Pure.
+ * limits and for the record of visits; nothing of it is written anywhere else. Pure.
  */
 #ifndef HTTP_ARRIVAL_H
 #define HTTP_ARRIVAL_H
@@ -22,6 +22,7 @@ enum arrival_from {
 struct arrival {
     struct source source;
     enum arrival_from from;
+    struct peer peer;   /* whose address that is; AF_UNSPEC: nobody's */
     const char *client; /* a word of user_agent.h */
 };
 

@@ -26,6 +26,7 @@ static void destroy(struct connection *c)
     SSL_CTX_free(c->context);
     client_ca_free(c->client_ca);
     client_certificate_release(c->certificate);
+    limits_finish(&c->place);
     service_remove(service, &c->link);
     free(c);
 }
@@ -77,6 +78,7 @@ void connection_move(struct connection *c, enum connection_state state)
         ms = deadlines->body_ms;
         break;
     case WRITING:
+        limits_finish(&c->place);
         ms = deadlines->write_ms;
         break;
     case LINGER:
@@ -86,6 +88,7 @@ void connection_move(struct connection *c, enum connection_state state)
         return;
     case WAITING:
     case CLOSED:
+        limits_finish(&c->place);
         c->header_by_ms = 0;
         timer_clear(&c->deadline);
         return;
@@ -115,6 +118,16 @@ struct evbuffer *connection_output(const struct connection *c)
 bool connection_has_input(const struct connection *c)
 {
     return evbuffer_get_length(connection_input(c)) > 0;
+}
+
+bool connection_is_unfinished(struct connection *c)
+{
+    const struct service *service = c->service;
+
+    if (!service->limits || limits_begin(service->limits, &c->peer, service->proxies, &c->place))
+        return true;
+    service_count_connection(c->service, "limited");
+    return false;
 }
 
 /* ---- Answering ------------------------------------------------------------------------------------------------------ */
@@ -219,15 +232,17 @@ void connection_new(struct service *service, int fd, const struct connection_ent
     SSL_CTX *tls = entry->proxy_header ? NULL : entry->tls;
     struct bufferevent *bev = transport_new(service->loop, fd, tls);
     struct connection *c = bev ? calloc(1, sizeof *c) : NULL;
+    struct limits_place place = entry->place;
 
     if (!c) {
         if (bev)
             bufferevent_free(bev);
+        limits_finish(&place);
         service_count_connection(service, "refused");
         return;
     }
     *c = (struct connection){ .service = service, .bev = bev, .tls = tls != NULL, .peer = entry->peer,
-                              .client_ca = client_ca_keep(entry->client_ca) };
+                              .place = place, .client_ca = client_ca_keep(entry->client_ca) };
     service_add(service, &c->link);
     service_count_connection(service, "accepted");
     c->header_by_ms = cs_now_ms() + service->deadlines.header_ms;

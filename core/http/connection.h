@@ -7,6 +7,7 @@
 
 #include <openssl/ssl.h>
 
+#include "http/limits.h"
 #include "http/peer.h"
 #include "http/problem.h"
 #include "http/service.h"
@@ -20,6 +21,7 @@ struct connection_entry {
     struct client_ca *client_ca; /* NULL: client certificates are not asked for */
     bool proxy_header; /* it must begin with a PROXY header, version 2 */
     struct peer peer;  /* as the socket has it */
+    struct limits_place place; /* where it counts as unfinished, until it is finished; nowhere before a PROXY header */
 };
 
 /* Takes the fd (closed when there is no memory). Begins to read; the connection frees itself when it ends. */

@@ -50,6 +50,8 @@ static void await(struct connection *c)
 {
     if (c->ended) {
         connection_refuse(c, 400, "The request ends before it is complete.");
+    } else if (!connection_is_unfinished(c)) {
+        connection_close(c);
     } else if (c->state == HEAD) {
         if (!c->header_by_ms)
             c->header_by_ms = cs_now_ms() + c->service->deadlines.header_ms;

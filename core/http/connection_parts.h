@@ -28,6 +28,7 @@ struct connection {
     struct service *service;
     struct bufferevent *bev;
     struct peer peer;
+    struct limits_place place; /* while it is unfinished */
     SSL_CTX *context; /* of a TLS listener, during the preface */
     struct client_ca *client_ca;            /* of its listener; NULL: none */
     struct client_certificate *certificate; /* once somebody has looked; NULL: nobody has, or there is none */
@@ -55,6 +56,9 @@ void connection_close(struct connection *c);
 struct evbuffer *connection_input(const struct connection *c);
 struct evbuffer *connection_output(const struct connection *c);
 bool connection_has_input(const struct connection *c);
+
+/* It is unfinished: false when its source has too many such, and it must be closed. */
+bool connection_is_unfinished(struct connection *c);
 
 /* Answer what cannot be read: where the next request would begin is not known, so the connection ends. */
 void connection_refuse(struct connection *c, int status, const char *detail);

@@ -45,6 +45,17 @@ static void end_preface(struct connection *c)
     connection_start(c);
 }
 
+/* As the listener asks about others: now it is known who it is. */
+static bool is_welcome(struct connection *c)
+{
+    const struct service *service = c->service;
+
+    if (!service->limits || limits_connect(service->limits, &c->peer, service->proxies, &c->place))
+        return true;
+    service_count_connection(c->service, "limited");
+    return false;
+}
+
 void connection_begin_preface(struct connection *c)
 {
     bufferevent_set_max_single_read(c->bev, PROXY_HEADER_FIRST);
@@ -70,7 +81,10 @@ void connection_read_preface(struct connection *c)
     case PROXY_HEADER_READY:
         assert(len == need);
         evbuffer_drain(in, need);
-        end_preface(c);
+        if (is_welcome(c))
+            end_preface(c);
+        else
+            connection_close(c);
         break;
     }
 }

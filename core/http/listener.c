@@ -16,6 +16,7 @@
 #include "http/connection.h"
 
 #define REST_MS     100   /* after a failed accept() */
+#define MOST_IN_A_TURN 32 /* turned away, before something else gets its turn */
 #define SAY_AGAIN_MS 10000 /* a failure that goes on is logged no more often */
 
 struct listener {
@@ -25,6 +26,7 @@ struct listener {
     bool full; /* accepts again when a connection has ended */
     struct timer rest;
     int64_t said_ms;
+    unsigned turned_away;
 };
 
 static bool is_full(const struct service *service)
@@ -62,6 +64,29 @@ static void pause_this_turn(struct listener *listener)
     timer_set_in(listener->service->loop, &listener->rest, 0, on_rested, listener);
 }
 
+/* Behind a PROXY header is somebody else: connection_preface.c asks about him. */
+static bool is_welcome(struct listener *listener)
+{
+    const struct service *service = listener->service;
+
+    listener->entry.place = (struct limits_place){ 0 };
+    return !service->limits || listener->entry.proxy_header ||
+           limits_connect(service->limits, &listener->entry.peer, service->proxies, &listener->entry.place);
+}
+
+/* With a reset, which leaves nothing behind in the kernel. Whoever comes in such numbers that they are turned away lets others
+ * have their turn of the loop. */
+static void turn_away(struct listener *listener, int fd)
+{
+    const struct linger at_once = { .l_onoff = 1 };
+
+    service_count_connection(listener->service, "limited");
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close(fd);
+    if (++listener->turned_away % MOST_IN_A_TURN == 0)
+        pause_this_turn(listener);
+}
+
 /* A full service closes a connection that only waits for a next request; when there is none, this client is the last one. */
 static void on_client(struct evconnlistener *events, int fd, struct sockaddr *address, int len, void *arg)
 {
@@ -75,8 +100,12 @@ static void on_client(struct evconnlistener *events, int fd, struct sockaddr *ad
         close(fd);
         return;
     }
-    none_to_close = was_full && !connection_close_idle(service);
     listener->entry.peer = peer_of(address, len);
+    if (!is_welcome(listener)) {
+        turn_away(listener, fd);
+        return;
+    }
+    none_to_close = was_full && !connection_close_idle(service);
     connection_new(service, fd, &listener->entry);
     if (!was_full)
         return;

@@ -59,6 +59,19 @@ static void tell_ready(void *arg, struct admin_ready *ready)
         server->ask(server->ask_arg, ready);
 }
 
+static int set_up_limits(struct http_server *server, const struct http_settings *settings, struct cs_error *err)
+{
+    if (!settings->limits)
+        return 0;
+    server->api.limits = limits_new(server->loop, server->api.metrics, settings->limits, settings->max_connections, err);
+    return server->api.limits ? 0 : -1;
+}
+
+int http_server_set_limits(struct http_server *server, const struct limits_settings *limits, struct cs_error *err)
+{
+    return server->api.limits ? limits_set(server->api.limits, limits, err) : 0;
+}
+
 struct http_server *http_server_new(struct loop *loop, struct heart *heart, struct metrics *metrics,
                                     const struct http_settings *settings, struct cs_error *err)
 {
@@ -78,7 +91,9 @@ struct http_server *http_server_new(struct loop *loop, struct heart *heart, stru
         .heart = heart, .metrics = metrics, .visits = settings->visits, .visits_are_lost = settings->visits_are_lost,
         .wait_ms = settings->wait_ms
     };
-    if (proxies_read(&server->api.proxies, settings->proxies, settings->n_proxies, err) < 0) {
+    if (proxies_read(&server->api.proxies, settings->proxies, settings->n_proxies, err) < 0 ||
+        set_up_limits(server, settings, err) < 0) {
+        proxies_clear(&server->api.proxies);
         free(server);
         return NULL;
     }
@@ -87,6 +102,8 @@ struct http_server *http_server_new(struct loop *loop, struct heart *heart, stru
     server->public_service = server->admin_service = server->control_service = service;
     server->public_service.name = "public";
     server->public_service.max_connections = settings->max_connections;
+    server->public_service.limits = server->api.limits;
+    server->public_service.proxies = &server->api.proxies;
     server->public_service.check = api_check;
     server->public_service.handle = api_handle;
     server->public_service.handler = &server->api;
@@ -211,6 +228,7 @@ void http_server_free(struct http_server *server)
     connection_close_all(&server->control_service);
     timer_clear(&server->limit);
     timer_clear(&server->report);
+    limits_free(server->api.limits);
     proxies_clear(&server->api.proxies);
     free(server);
 }

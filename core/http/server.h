@@ -36,6 +36,7 @@ struct http_settings {
     bool visits_are_lost;  /* though they should be */
     const char *const *proxies; /* networks, or "unix": whose Forwarded and X-Forwarded-For are believed */
     size_t n_proxies;
+    const struct limits_settings *limits; /* by source; NULL: none */
     const struct service_deadlines *deadlines; /* NULL: service_usual_deadlines */
 };
 
@@ -44,6 +45,9 @@ struct http_server;
 /* `heart` and `metrics` live longer. NULL and *err: CS_EINTERNAL without memory, CS_ECONFIG for what is no network. */
 struct http_server *http_server_new(struct loop *loop, struct heart *heart, struct metrics *metrics,
                                     const struct http_settings *settings, struct cs_error *err);
+
+/* Other limits by source from now on; what was used counts. -1 and CS_ECONFIG or CS_EBUSY: nothing has changed. */
+int http_server_set_limits(struct http_server *server, const struct limits_settings *limits, struct cs_error *err);
 
 /* What /readyz asks. Until this is called, the server is ready. While it drains, it is not. */
 void http_server_on_ready(struct http_server *server, admin_ready_fn *ask, void *arg);

@@ -11,6 +11,8 @@
 #include "http/reply.h"
 
 struct connection;
+struct limits;
+struct proxies;
 
 /* A place in a service's list; the first member of struct connection. */
 struct service_link {
@@ -43,6 +45,8 @@ struct service {
     struct service_deadlines deadlines;
     size_t max_connections;
     bool (*admit)(int fd); /* optional: may this client, just accepted, speak to us at all? */
+    struct limits *limits; /* of connections, by source; NULL: none */
+    const struct proxies *proxies; /* for the limits */
     service_check_fn *check;
     service_handle_fn *handle;
     void *handler;
@@ -66,7 +70,7 @@ void service_remove(struct service *service, struct service_link *link);
 const char *service_date(struct service *service);
 
 /* "accepted", "no-proxy-header" (it is missing or wrong), "tls", "tls-failed", "refused" (no memory), "denied" (not admitted),
- * "full" (the next one waits), "accept-failed". */
+ * "limited" (too many of its source), "full" (the next one waits), "accept-failed". */
 void service_count_connection(struct service *service, const char *event);
 void service_count_timeout(struct service *service, const char *phase);      /* "header", "body", … */
 void service_count_answer(struct service *service, const char *route, int status);

@@ -10,6 +10,7 @@
 #include "base/network.h"
 #include "engine/log.h"
 #include "plugin/settings_blocks.h"
+#include "plugin/settings_limits.h"
 #include "plugin/settings_table.h"
 #include "plugin/settings_visits.h"
 
@@ -249,6 +250,7 @@ int settings_read(struct config *config, struct settings *out)
     config_strings(config, root, "resolvers", &out->resolvers, &out->n_resolvers);
     read_numbers(config, out);
     settings_visits_read(config, &out->visits);
+    settings_limits_read(config, &out->limits);
     settings_blocks_read(config, out);
     complain_unused(config, root, "");
     return config_complaint_count(config) ? -1 : 0;
@@ -263,6 +265,7 @@ static void free_listen(struct listen_settings *listen)
 void settings_free(struct settings *settings)
 {
     settings_blocks_free(settings);
+    settings_limits_free(&settings->limits);
     for (size_t i = 0; i < settings->n_listen; i++)
         free_listen(&settings->listen[i]);
     free_listen(&settings->admin);

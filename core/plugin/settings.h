@@ -4,6 +4,9 @@
 #ifndef PLUGIN_SETTINGS_H
 #define PLUGIN_SETTINGS_H
 
+#include <countersign/store.h>
+
+#include "base/rate.h"
 #include "plugin/config.h"
 #include "plugin/role.h"
 
@@ -55,6 +58,24 @@ struct visits_settings {
 /* What the server forbids itself once it has started (command/sandbox.h). */
 enum sandbox_setting { SANDBOX_ON, SANDBOX_LOG, SANDBOX_OFF };
 
+/* The most orders of one subject, client or zone in 24 hours and in 7 days, by enum cs_order_scope; 0: no limit. */
+struct order_limits {
+    int64_t day[CS_ORDER_SCOPES], week[CS_ORDER_SCOPES];
+};
+
+/* How much one source may ask for (http/limits.h), and how many orders there may be (request/order_limits.h). */
+struct limits_settings {
+    struct rate posts;        /* default 10/s, burst 100 */
+    struct rate failed_posts; /* default 1/s, burst 60 */
+    struct rate polls;        /* default 20/s, burst 200 */
+    struct rate connections;  /* default 20/s, burst 200 */
+    int64_t unfinished;       /* connections of one source that have not sent a whole request; 0: no limit; default 100 */
+    int64_t sources;          /* that are remembered; default 65536 */
+    const char **unlimited;   /* networks, or "unix": sources without limits; default: this machine */
+    size_t n_unlimited;
+    struct order_limits orders;
+};
+
 struct settings {
     const char *user; /* NULL: stay who we are */
     const char *state, *runtime;
@@ -80,6 +101,7 @@ struct settings {
     int64_t outage_queue;         /* orders that wait for a CA that is out; default 1000 */
     int64_t outbox_max;           /* events kept for slow sinks; default 100000 */
     struct visits_settings visits;
+    struct limits_settings limits;
     struct block_settings *blocks; /* in the file's order */
     size_t n_blocks;
 };

@@ -53,6 +53,8 @@ const struct setting settings_table[] = {
       .help = "How long an order waits for a CA that is out." },
     { "", "outbox_max", SETTING_COUNT, NUMBER(outbox_max, 100000, 1, 100000000),
       .help = "Events that are kept for audit sinks that are down; beyond it the oldest go, counted and logged." },
+    { "", "limits", SETTING_BLOCK, "the defaults below",
+      .help = "How much one source, one subject, one client and one zone may ask for." },
     { "", "visits", SETTING_BLOCK, "the defaults below",
       .help = "What is recorded about requests, pseudonymously, and for how long." },
     { "", "ca", SETTING_BLOCK, "mandatory", .help = "Instances of plugins that sign, each a named block." },
@@ -81,6 +83,26 @@ const struct setting settings_table[] = {
       .help = "A PEM file with the chain, leaf first; or \"self:NAME\": the server gets one for that name by itself." },
     { "admin", "key", SETTING_STRING, "none: plain HTTP", .help = "A PEM file with the private key." },
     { "admin", "ca", SETTING_STRING, "the only one", .help = "Of \"self:NAME\": the CA that is asked." },
+
+    { "limits", "posts", SETTING_RATE, "10/s burst 100", .help = "Requests to sign, from one source." },
+    { "limits", "failed_posts", SETTING_RATE, "1/s burst 60", .help = "Of these, such as were refused for what they are." },
+    { "limits", "polls", SETTING_RATE, "20/s burst 200", .help = "All other requests, from one source." },
+    { "limits", "connections", SETTING_RATE, "20/s burst 200", .help = "New connections, from one source." },
+    { "limits", "unfinished", SETTING_COUNT, RANGE(100, 0, 1000000),
+      .help = "Connections of one source that have not sent a whole request. 0: no limit." },
+    { "limits", "sources", SETTING_COUNT, RANGE(65536, 1024, 1000000), .help = "How many sources are remembered." },
+    { "limits", "unlimited", SETTING_STRINGS, "127.0.0.0/8, ::1, unix",
+      .help = "Networks, or \"unix\", without limits by source." },
+    { "limits", "orders", SETTING_BLOCK, "none", .help = "How many orders there may be in 24 hours and in 7 days." },
+
+    { "limits.orders", "subject_day", SETTING_COUNT, RANGE(0, 0, 1000000), .help = "Of one subject. 0: no limit." },
+    { "limits.orders", "subject_week", SETTING_COUNT, RANGE(0, 0, 1000000), .help = "The same in 7 days." },
+    { "limits.orders", "client_day", SETTING_COUNT, RANGE(0, 0, 1000000),
+      .help = "Of one client, by its credential. 0: no limit." },
+    { "limits.orders", "client_week", SETTING_COUNT, RANGE(0, 0, 1000000), .help = "The same in 7 days." },
+    { "limits.orders", "zone_day", SETTING_COUNT, RANGE(0, 0, 1000000),
+      .help = "Of one zone; renewals that are due do not count. 0: no limit." },
+    { "limits.orders", "zone_week", SETTING_COUNT, RANGE(0, 0, 1000000), .help = "The same in 7 days." },
 
     { "visits", "enabled", SETTING_BOOL, "true", .help = "false records nothing, and forgets what there is in its time." },
     { "visits", "keep", SETTING_SECONDS, RANGE(7 * DAY, 0, 30 * DAY), .help = "A day's visits, after the day was closed." },
@@ -126,6 +148,7 @@ const char *setting_type_name(enum setting_type type)
     static const char *const names[] = {
         [SETTING_STRING] = "string", [SETTING_PATH] = "path",       [SETTING_STRINGS] = "strings", [SETTING_BOOL] = "bool",
         [SETTING_COUNT] = "number",  [SETTING_SECONDS] = "seconds", [SETTING_BLOCK] = "block",
+        [SETTING_RATE] = "rate",
     };
 
     return names[type];

@@ -15,12 +15,13 @@ enum setting_type {
     SETTING_BOOL,
     SETTING_COUNT,   /* a number */
     SETTING_SECONDS, /* a duration; number, min and max in ms */
+    SETTING_RATE,    /* "10/s burst 100" (base/rate.h), or "off" */
     SETTING_BLOCK,   /* { … }, or a list of such */
 };
 
 struct setting {
-    /* Where the key stands: "" the file itself, "listen", "admin", "visits", or "ca", "dns", "store", "audit" for each block in
-     * there. */
+    /* Where the key stands: "" the file itself, "listen", "admin", "limits", "limits.orders", "visits", or "ca", "dns",
+     * "store", "audit" for each block in there. */
     const char *block, *key;
     enum setting_type type;
     const char *fallback; /* in words; NULL: the number is it */

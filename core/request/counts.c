@@ -34,6 +34,8 @@
 #define CHANGE_HELP     "How long a DNS back end took to make a change."
 #define VISIBLE_SECONDS "countersign_dns_visible_seconds"
 #define VISIBLE_HELP    "How long it took until the zone's own name servers showed a value that their back end had."
+#define LIMITED         "countersign_limits_refused_total"
+#define LIMITED_HELP    "What was refused because of a limit, by limit."
 
 enum { LABELS = 256 };
 
@@ -45,6 +47,7 @@ void counts_declare(struct metrics *metrics)
     metrics_declare(metrics, STEP_SECONDS, STEP_HELP, METRIC_HISTOGRAM);
     metrics_declare(metrics, ISSUED, ISSUED_HELP, METRIC_COUNTER);
     metrics_declare(metrics, LAST, LAST_HELP, METRIC_GAUGE);
+    metrics_declare(metrics, LIMITED, LIMITED_HELP, METRIC_COUNTER);
     metrics_declare(metrics, PROBES, PROBES_HELP, METRIC_COUNTER);
     metrics_declare(metrics, REVOKED, REVOKED_HELP, METRIC_COUNTER);
     metrics_declare(metrics, CHANGES, CHANGES_HELP, METRIC_COUNTER);
@@ -75,6 +78,16 @@ void counts_order(const struct job *job, const struct cs_error *err)
     snprintf(labels, sizeof labels, "ca=\"%s\"", ca);
     metrics_count(metrics, ISSUED, ISSUED_HELP, labels, 1);
     metrics_gauge_us(metrics, LAST, LAST_HELP, labels, cs_wall_ms() * 1000);
+}
+
+void counts_limit(struct metrics *metrics, const char *limit)
+{
+    char labels[LABELS];
+
+    if (!limit)
+        return;
+    snprintf(labels, sizeof labels, "limit=\"%s\"", limit);
+    metrics_count(metrics, LIMITED, LIMITED_HELP, labels, 1);
 }
 
 void counts_ca_probe(struct metrics *metrics, const char *ca, bool worked)

@@ -21,6 +21,9 @@ void counts_order(const struct job *job, const struct cs_error *err);
  * CA plugin called it. NULL: nothing that is counted. */
 void counts_step(struct job *job, const char *step);
 
+/* Something was refused because of a limit of docs/limits.md, by its word: "posts", "orders-zone"; NULL: of none. */
+void counts_limit(struct metrics *metrics, const char *limit);
+
 /* A CA that was out was asked; and what is so when somebody looks. */
 void counts_ca_probe(struct metrics *metrics, const char *ca, bool worked);
 void counts_ca(struct metrics *metrics, const char *ca, bool is_out, size_t orders_waiting);

@@ -16,6 +16,7 @@
 #include "request/challenge.h"
 #include "request/challenge_place.h"
 #include "request/counts.h"
+#include "request/order_limits.h"
 
 #define LOG_WHO "job"
 
@@ -218,6 +219,7 @@ static void on_stored(void *arg, const struct cs_error *err)
     struct cs_error failure;
 
     if (err) {
+        counts_limit(job->heart->metrics, order_limits_word(err));
         job_end_unstored(job, err);
         return;
     }

@@ -59,6 +59,8 @@ struct job {
     struct csr csr;
     char *names; /* separated by spaces */
     char *profile;
+    bool was_ordered; /* a step was saved: the CA has, or had, an order of it */
+    bool given_back; /* it failed before the CA had it, so it does not count against limits */
     enum job_phase phase;
     enum cs_job_state state;
     char step[32]; /* saved */

@@ -24,6 +24,7 @@ static void take_stored(struct job *job, const struct cs_job *stored)
     job->deadline_ms = stored->deadline_ms;
     job->keep_until_ms = stored->keep_until_ms;
     job->ca_was_asked = true; /* who knows */
+    job->was_ordered = job->step[0] != '\0';
 }
 
 static int take_data(struct job *job, const struct cs_job *stored, struct cs_error *err)

@@ -12,6 +12,7 @@
 #include "engine/step.h"
 #include "engine/wait.h"
 #include "request/job.h"
+#include "request/order_limits.h"
 
 #define MAX_STEP      31
 #define MAX_DATA      (64 * 1024)
@@ -31,6 +32,8 @@ struct save {
     char *event; /* JSON, or NULL */
     const char *event_kind;
     bool with_certificate;
+    bool gives_back, counts_again; /* against the limits on orders */
+    struct order_limits limits;    /* of now: a reload may change them while the writer looks */
     struct op_ticket *ticket; /* of cs_op_save() */
     cs_done_fn *plugin_done; /* NULL: nobody waits for it */
     void *plugin_arg;
@@ -98,6 +101,7 @@ static struct save *make_save(struct job *job, cs_done_fn *done)
         return NULL;
     save->job = job;
     save->done = done;
+    save->limits = job->heart->settings->limits.orders;
     if (take_snapshot(save, job) == 0)
         return save;
     free_save(save);
@@ -169,6 +173,15 @@ static void tell_step(const struct save *save)
         step_written(save->is_end ? STEP_SAVED_FAILURE : STEP_SAVED_JOB, save->row.id);
 }
 
+static int count(const struct store_conn *c, const struct save *save, struct cs_error *err)
+{
+    if (save->expected_version == 0)
+        return order_limits_take(c, &save->limits, &save->row, err);
+    if (save->gives_back)
+        return order_limits_give_back(c, &save->row, err);
+    return save->counts_again ? order_limits_count(c, &save->row, err) : 0;
+}
+
 /* In the writer's thread. */
 static int write_down(const struct store_conn *c, void *arg, struct cs_error *err)
 {
@@ -176,6 +189,8 @@ static int write_down(const struct store_conn *c, void *arg, struct cs_error *er
 
     if (save->expected_version == 0 && c->ops->room && c->ops->room(c->conn, err) < 0)
         return -1; /* a new order: better none than one that cannot end */
+    if (count(c, save, err) < 0)
+        return -1;
     if (put_row(c, save, err) < 0)
         return -1;
     if (save->with_certificate && put_certificate(c, save, err) < 0)
@@ -353,6 +368,7 @@ void job_save_done(struct job *job, cs_done_fn *done)
     }
     save->event_kind = "issued";
     save->is_end = save->with_certificate = true;
+    save->counts_again = job->given_back;
     submit(save);
 }
 
@@ -372,6 +388,7 @@ void job_save_failed(struct job *job, cs_done_fn *done)
     }
     save->event_kind = "failed";
     save->is_end = true;
+    save->gives_back = job->given_back = !job->was_ordered;
     submit(save);
 }
 
@@ -391,6 +408,7 @@ static int take_step(struct job *job, const char *step, const void *data, size_t
     job->data = copy;
     job->data_len = len;
     memcpy(job->step, step, strlen(step) + 1);
+    job->was_ordered = true;
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "request/order_limits.h"
 
 const char *outcome_alg(const char *key_type)
 {
@@ -22,9 +23,11 @@ const char *outcome_alg(const char *key_type)
     return "other";
 }
 
-static enum visit_outcome outcome_of(enum cs_code code)
+static enum visit_outcome outcome_of(const struct cs_error *err)
 {
-    switch (code) {
+    if (order_limits_word(err))
+        return VISIT_REFUSED;
+    switch (err->code) {
     case CS_EINPUT:
     case CS_EDENIED:
     case CS_ENOTFOUND:
@@ -49,7 +52,7 @@ static enum visit_outcome outcome_of(enum cs_code code)
 
 void outcome_error(struct visit *visit, const struct cs_error *err)
 {
-    visit_end(visit, outcome_of(err->code), err->code == CS_ESHUTDOWN ? "" : error_reason(err));
+    visit_end(visit, outcome_of(err), err->code == CS_ESHUTDOWN ? "" : error_reason(err));
 }
 
 void outcome_news(struct visit *visit, const struct job_news *news)

@@ -14,6 +14,7 @@
 #include "engine/step.h"
 #include "request/challenge.h"
 #include "request/job.h"
+#include "request/order_limits.h"
 
 #define LOG_WHO "resume"
 
@@ -126,7 +127,8 @@ static int read_all(const struct store_conn *c, void *arg, struct cs_error *err)
 
 struct closing {
     struct cs_job row;
-    char *texts[6];
+    bool was_ordered; /* the CA had it */
+    char *texts[7];
     uint8_t *csr;
     char *problem, *event;
 };
@@ -146,6 +148,8 @@ static int write_closed(const struct store_conn *c, void *arg, struct cs_error *
     const struct closing *closing = arg;
 
     if (c->ops->job_put(c->conn, &closing->row, closing->row.version, err) < 0)
+        return -1;
+    if (!closing->was_ordered && order_limits_give_back(c, &closing->row, err) < 0)
         return -1;
     if (outbox_add(c, "failed", closing->event, strlen(closing->event), err) < 0)
         return -1;
@@ -187,6 +191,8 @@ static void close_job(struct heart *heart, const struct old_job *job, const stru
     closing->row.ca = copy_into(&closing->texts[3], job->stored.ca, &no_memory);
     closing->row.names = copy_into(&closing->texts[4], job->stored.names, &no_memory);
     closing->row.profile = copy_into(&closing->texts[5], job->stored.profile, &no_memory);
+    closing->row.client = copy_into(&closing->texts[6], job->stored.client, &no_memory);
+    closing->was_ordered = job->stored.step[0] != '\0';
     closing->row.csr = closing->csr = copy_bytes(job->csr, job->stored.csr_len, &no_memory);
     closing->row.problem = closing->problem = job_problem_write(why, NULL);
     closing->event = closing_event(&job->stored, why);

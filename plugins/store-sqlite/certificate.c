@@ -86,6 +86,18 @@ int db_certificate_by_serial(void *conn, const char *serial, cs_certificate_fn *
     return each(&q, fn, arg, err);
 }
 
+int db_certificate_of_names(void *conn, const char *zone, const char *subject, const char *names, cs_certificate_fn *fn,
+                            void *arg, struct cs_error *err)
+{
+    struct conn *c = conn;
+    struct query q = query_on(c, c->s.certificate_of_names);
+
+    query_text(&q, zone);
+    query_text(&q, subject);
+    query_text(&q, names);
+    return each(&q, fn, arg, err);
+}
+
 int db_certificate_purge(void *conn, int64_t now_ms, int64_t most, int64_t *n, struct cs_error *err)
 {
     struct conn *c = conn;

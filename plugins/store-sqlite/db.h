@@ -61,12 +61,14 @@ struct statements {
     sqlite3_stmt *client_find_token, *client_find_key, *client_find_name;
     sqlite3_stmt *client_subject_put, *client_subject_remove, *client_subject_list, *client_subject_find;
     sqlite3_stmt *job_insert, *job_save, *job_update, *job_find, *job_find_open, *job_list_open, *job_purge;
+    sqlite3_stmt *order_count, *order_uncount, *order_nth, *order_purge;
     sqlite3_stmt *challenge_put, *challenge_remove, *challenge_list;
-    sqlite3_stmt *certificate_put, *certificate_find, *certificate_newest, *certificate_by_serial, *certificate_purge;
+    sqlite3_stmt *certificate_put, *certificate_find, *certificate_newest, *certificate_by_serial;
+    sqlite3_stmt *certificate_of_names, *certificate_purge;
     sqlite3_stmt *revocation_put, *revocation_find, *revocation_list_open, *revoked_key_put, *revoked_key_list;
     sqlite3_stmt *keep_put, *keep_remove, *keep_get;
     sqlite3_stmt *outbox_put, *outbox_read, *outbox_trim, *outbox_first, *outbox_last, *cursor_put, *cursor_get;
-    sqlite3_stmt *spki_erase_events, *spki_erase_certificates, *spki_erase_jobs;
+    sqlite3_stmt *spki_erase_events, *spki_erase_orders, *spki_erase_certificates, *spki_erase_jobs;
 };
 
 struct visits_statements {
@@ -272,6 +274,12 @@ int db_job_find_open(void *conn, const uint8_t key[32], cs_job_fn *fn, void *arg
 int db_job_list_open(void *conn, cs_job_fn *fn, void *arg, struct cs_error *err);
 int db_job_purge(void *conn, int64_t now_ms, int64_t most, int64_t *n, struct cs_error *err);
 
+int db_order_count(void *conn, const struct cs_counted_order *order, struct cs_error *err);
+int db_order_uncount(void *conn, const struct cs_counted_order *order, struct cs_error *err);
+int db_order_nth(void *conn, enum cs_order_scope scope, const char *name, int64_t nth, int64_t after_ms, int64_t until_ms,
+                 int64_t *at_ms, struct cs_error *err);
+int db_order_purge(void *conn, int64_t before_ms, int64_t most, int64_t *n, struct cs_error *err);
+
 int db_challenge_put(void *conn, const struct cs_job_challenge *challenge, struct cs_error *err);
 int db_challenge_remove(void *conn, const struct cs_job_challenge *challenge, struct cs_error *err);
 int db_challenge_list(void *conn, cs_job_challenge_fn *fn, void *arg, struct cs_error *err);
@@ -280,6 +288,8 @@ int db_certificate_put(void *conn, const struct cs_certificate *certificate, str
 int db_certificate_find(void *conn, const char *job, cs_certificate_fn *fn, void *arg, struct cs_error *err);
 int db_certificate_newest(void *conn, const uint8_t key[32], cs_certificate_fn *fn, void *arg, struct cs_error *err);
 int db_certificate_by_serial(void *conn, const char *serial, cs_certificate_fn *fn, void *arg, struct cs_error *err);
+int db_certificate_of_names(void *conn, const char *zone, const char *subject, const char *names, cs_certificate_fn *fn,
+                            void *arg, struct cs_error *err);
 int db_certificate_purge(void *conn, int64_t now_ms, int64_t most, int64_t *n, struct cs_error *err);
 
 int db_revocation_put(void *conn, const struct cs_revocation *revocation, struct cs_error *err);

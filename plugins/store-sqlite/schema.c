@@ -25,6 +25,8 @@ static const char *const state_steps[] = {
 #include "schema-3.sql.h"
     , ""
 #include "schema-4.sql.h"
+    , ""
+#include "schema-5.sql.h"
 };
 
 static const char *const visits_steps[] = {

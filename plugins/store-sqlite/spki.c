@@ -15,14 +15,15 @@ static int run(struct conn *c, sqlite3_stmt *how, const uint8_t spki_sha256[32],
     return 0;
 }
 
-/* Events first: they are found by the ids of the rows that go after them. */
+/* Events first: they are found by the ids of the rows that go after them. What was ordered stays counted, without its id. */
 int db_spki_erase(void *conn, const uint8_t spki_sha256[32], int64_t *n, struct cs_error *err)
 {
     struct conn *c = conn;
-    int64_t events = 0;
+    int64_t events = 0, counted = 0;
 
     *n = 0;
     if (run(c, c->s.spki_erase_events, spki_sha256, &events, err) < 0 ||
+        run(c, c->s.spki_erase_orders, spki_sha256, &counted, err) < 0 ||
         run(c, c->s.spki_erase_certificates, spki_sha256, n, err) < 0)
         return -1;
     return run(c, c->s.spki_erase_jobs, spki_sha256, n, err);

@@ -79,15 +79,18 @@ static int sqlite_open(struct cs_instance *in, const void *conf, void **self, st
 
 #define CERTIFICATE_KEPT_MS (30 * 24 * 3600 * INT64_C(1000)) /* after its end, as the record of its issuance */
 
-/* Jobs first, then certificates, `most` of both together. */
+#define ORDER_COUNTS_MS     (8 * 24 * 3600 * INT64_C(1000))  /* a week, and a day for a clock that was set */
+
+/* Jobs first, then certificates, then what was counted, `most` of all together. */
 static int purge(void *conn, int64_t now_ms, int64_t most, int64_t *n, struct cs_error *err)
 {
-    int64_t jobs, certificates;
+    int64_t jobs, certificates, counted;
 
     if (db_job_purge(conn, now_ms, most, &jobs, err) < 0 ||
-        db_certificate_purge(conn, now_ms - CERTIFICATE_KEPT_MS, most - jobs, &certificates, err) < 0)
+        db_certificate_purge(conn, now_ms - CERTIFICATE_KEPT_MS, most - jobs, &certificates, err) < 0 ||
+        db_order_purge(conn, now_ms - ORDER_COUNTS_MS, most - jobs - certificates, &counted, err) < 0)
         return -1;
-    *n = jobs + certificates;
+    *n = jobs + certificates + counted;
     return 0;
 }
 
@@ -156,6 +159,10 @@ static const struct cs_store_ops store = {
     .client_subject_find = db_client_subject_find,
     .backup = db_backup,
     .restore = db_restore,
+    .order_count = db_order_count,
+    .order_uncount = db_order_uncount,
+    .order_nth = db_order_nth,
+    .certificate_of_names = db_certificate_of_names,
     .zone_id_put = db_zone_id_put,
     .zone_id_list = db_zone_id_list,
     .visit_add = db_visit_add,

@@ -108,6 +108,13 @@ static const struct statement_sql state[] = {
     WRITE(job_purge, "DELETE FROM job WHERE id IN (SELECT id FROM job WHERE state <> 'open' AND keep_until_ms <= ? "
                      "AND NOT EXISTS (SELECT 1 FROM job_challenge WHERE job_challenge.job = job.id) LIMIT ?)"),
 
+    WRITE(order_count, "INSERT INTO counted_order (scope, name, at_ms, job) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"),
+    WRITE(order_uncount, "DELETE FROM counted_order WHERE scope = ? AND name = ? AND at_ms = ? AND job = ?"),
+    ASK(order_nth, "SELECT at_ms FROM counted_order WHERE scope = ? AND name = ? AND at_ms > ? AND at_ms <= ? "
+                   "ORDER BY at_ms DESC LIMIT 1 OFFSET ?"),
+    WRITE(order_purge, "DELETE FROM counted_order WHERE (scope, name, at_ms, job) IN "
+                       "(SELECT scope, name, at_ms, job FROM counted_order WHERE at_ms <= ? LIMIT ?)"),
+
     WRITE(challenge_put, "INSERT INTO job_challenge (" CHALLENGE_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?) "
                          "ON CONFLICT DO UPDATE SET zone = excluded.zone, expires_ms = excluded.expires_ms"),
     WRITE(challenge_remove, "DELETE FROM job_challenge WHERE job = ? AND name = ? AND dns = ? AND owner = ? AND value = ?"),
@@ -119,6 +126,8 @@ static const struct statement_sql state[] = {
     ASK(certificate_newest,
         "SELECT " CERTIFICATE_COLUMNS " FROM certificate WHERE key = ? ORDER BY issued_ms DESC, rowid DESC LIMIT 1"),
     ASK(certificate_by_serial, "SELECT " CERTIFICATE_COLUMNS " FROM certificate WHERE serial = ? ORDER BY issued_ms, job"),
+    ASK(certificate_of_names, "SELECT " CERTIFICATE_COLUMNS " FROM certificate WHERE zone = ? AND subject = ? AND names = ? "
+                              "ORDER BY issued_ms DESC, rowid DESC LIMIT 1"),
     WRITE(certificate_purge, "DELETE FROM certificate WHERE job IN "
                              "(SELECT job FROM certificate WHERE not_after_ms <= ? AND " NOT_BEING_REVOKED " LIMIT ?)"),
 
@@ -147,6 +156,8 @@ static const struct statement_sql state[] = {
     WRITE(spki_erase_events, "DELETE FROM outbox WHERE CASE WHEN json_valid(json) THEN json ->> 'job' END IN "
                              "(SELECT id FROM job WHERE spki_sha256 = ?1 AND state <> 'open' "
                              "UNION SELECT job FROM certificate WHERE spki_sha256 = ?1)"),
+    WRITE(spki_erase_orders, "UPDATE counted_order SET job = lower(hex(randomblob(13))) WHERE job IN "
+                             "(SELECT id FROM job WHERE spki_sha256 = ? AND state <> 'open')"),
     WRITE(spki_erase_certificates, "DELETE FROM certificate WHERE spki_sha256 = ? AND " NOT_BEING_REVOKED),
     WRITE(spki_erase_jobs, "DELETE FROM job WHERE spki_sha256 = ? AND state <> 'open' "
                            "AND NOT EXISTS (SELECT 1 FROM job_challenge WHERE job_challenge.job = job.id)"),

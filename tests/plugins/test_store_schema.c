@@ -70,7 +70,7 @@ static void makes_a_file_that_only_its_owner_reads(void **state)
     (void)state;
     store_file_migrate(&f);
     assert_int_equal(store_host.level, CS_LOG_INFO);
-    assert_non_null(strstr(store_host.lines, "state.db from=0 to=4"));
+    assert_non_null(strstr(store_host.lines, "state.db from=0 to=5"));
     assert_int_equal(f.ops->connect(f.self, CS_STATE_WRITER, &conn, &err), 0);
     assert_int_equal(f.ops->begin(conn, &err), 0);
     assert_int_equal(f.ops->keep_put(conn, "ca", "le", "k", "v", 1, &err), 0);
@@ -80,7 +80,7 @@ static void makes_a_file_that_only_its_owner_reads(void **state)
     assert_int_equal(mode_of("-shm"), 0600);
     f.ops->disconnect(f.self, conn);
     umask(before);
-    assert_int_equal(store_file_number(&f, "SELECT user_version FROM pragma_user_version"), 4);
+    assert_int_equal(store_file_number(&f, "SELECT user_version FROM pragma_user_version"), 5);
     assert_int_equal(store_file_number(&f, "SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
 }
 
@@ -126,7 +126,7 @@ static void without_leave_to_change_nothing_is_made(void **state)
     expect_refusal(false, CS_ECONFIG, "`countersign serve` makes it");
     assert_int_equal(mode_of(""), -1);
     store_file_sql(&f, "PRAGMA application_id = 1131627618");
-    expect_refusal(false, CS_ECONFIG, "has schema 0, this version needs 4: restart `countersign serve`");
+    expect_refusal(false, CS_ECONFIG, "has schema 0, this version needs 5: restart `countersign serve`");
     assert_int_equal(store_file_number(&f, "SELECT count(*) FROM sqlite_schema"), 0);
 }
 
@@ -135,8 +135,8 @@ static void a_newer_schema_is_refused(void **state)
     (void)state;
     store_file_migrate(&f);
     store_file_sql(&f, "PRAGMA user_version = 7");
-    expect_refusal(true, CS_ECONFIG, "has schema 7, but this version knows only up to 4");
-    expect_refusal(false, CS_ECONFIG, "has schema 7, but this version knows only up to 4");
+    expect_refusal(true, CS_ECONFIG, "has schema 7, but this version knows only up to 5");
+    expect_refusal(false, CS_ECONFIG, "has schema 7, but this version knows only up to 5");
     assert_int_equal(store_file_number(&f, "SELECT user_version FROM pragma_user_version"), 7);
 }
 

@@ -138,6 +138,17 @@ struct cs_revocation {
     const char *problem;        /* JSON of how it failed, "" otherwise */
 };
 
+/* Whose orders are counted together (docs/limits.md). */
+enum cs_order_scope { CS_ORDERS_OF_SUBJECT = 0, CS_ORDERS_OF_CLIENT, CS_ORDERS_OF_ZONE, CS_ORDER_SCOPES };
+
+/* An order that counts in each scope whose name is not NULL. */
+struct cs_counted_order {
+    uint32_t size;
+    const char *job;                   /* id */
+    const char *name[CS_ORDER_SCOPES];
+    int64_t at_ms;                     /* wall clock */
+};
+
 struct cs_report_value {
     const char *name, *text; /* text NULL: null */
 };
@@ -321,6 +332,17 @@ struct cs_store_ops {
     /* Keys that no certificate may be asked for with again: kept without end. */
     int (*revoked_key_put)(void *conn, const uint8_t spki_sha256[32], struct cs_error *err); /* repeat: no harm */
     int (*revoked_key_list)(void *conn, cs_blob_fn *fn, void *arg, struct cs_error *err);
+
+    /* Orders that count against limits, on a state writer, inside a transaction; without them there are no such limits. They
+     * are kept until `purge` finds them eight days old. */
+    int (*order_count)(void *conn, const struct cs_counted_order *order, struct cs_error *err);   /* repeat: no harm */
+    int (*order_uncount)(void *conn, const struct cs_counted_order *order, struct cs_error *err); /* not counted: no harm */
+    /* When the `nth` newest of a scope was, counting those after `after_ms` and up to `until_ms`; *at_ms 0: they are fewer. */
+    int (*order_nth)(void *conn, enum cs_order_scope scope, const char *name, int64_t nth, int64_t after_ms, int64_t until_ms,
+                     int64_t *at_ms, struct cs_error *err);
+    /* The newest certificate that a subject has for exactly these names, if any; whatever its key. */
+    int (*certificate_of_names)(void *conn, const char *zone, const char *subject, const char *names, cs_certificate_fn *fn,
+                                void *arg, struct cs_error *err);
 };
 
 #ifdef __cplusplus

@@ -24,6 +24,10 @@ static void file_with(char *text, size_t size, const struct setting *s, const ch
         snprintf(text, size, "%s = { %s %s = %s; };", s->block, whole, s->key, value);
     else if (strcmp(s->block, "visits") == 0)
         snprintf(text, size, "visits = { labels = \"366d\"; keep = 0; %s = %s; };", s->key, value);
+    else if (strcmp(s->block, "limits") == 0)
+        snprintf(text, size, "limits = { %s = %s; };", s->key, value);
+    else if (strcmp(s->block, "limits.orders") == 0)
+        snprintf(text, size, "limits = { orders = { %s = %s; }; };", s->key, value);
     else
         snprintf(text, size, "%s = { x = { plugin = \"x\"; %s = %s; }; };", s->block, s->key, value);
 }

@@ -1,0 +1,258 @@
+/*
+ * Limits by source; see limits.h.
+ */
+#include "http/limits.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/timer.h"
+#include "http/sources.h"
+#include "request/counts.h"
+
+#define SWEEP_EVERY_MS 1000
+#define SWEEPS         30 /* until all have been looked at */
+
+#define EVICTED      "countersign_limits_evicted_total"
+#define EVICTED_HELP "Sources that were forgotten before their time, because the table of sources was full."
+#define SOURCES      "countersign_limits_sources"
+#define SOURCES_HELP "Sources that are remembered, because they used something up or have unfinished connections."
+
+struct limits {
+    struct loop *loop;
+    struct metrics *metrics;
+    struct rate rates[SOURCE_BUCKETS];
+    int64_t unfinished;
+    struct proxies unlimited; /* the same words: networks, or "unix" */
+    struct sources *sources;
+    struct timer sweep;
+};
+
+static int64_t now_ns(void)
+{
+    return cs_now_ms() * 1000000;
+}
+
+/* ---- Life ---- */
+
+static void show(const struct limits *limits)
+{
+    metrics_gauge(limits->metrics, SOURCES, SOURCES_HELP, "", (int64_t)sources_count(limits->sources));
+    metrics_total(limits->metrics, EVICTED, EVICTED_HELP, "", sources_evicted(limits->sources));
+}
+
+static void on_sweep(void *arg)
+{
+    struct limits *limits = arg;
+
+    sources_sweep(limits->sources, sources_room(limits->sources) / SWEEPS + 1, now_ns());
+    show(limits);
+    timer_set_in(limits->loop, &limits->sweep, SWEEP_EVERY_MS, on_sweep, limits);
+}
+
+struct limits *limits_new(struct loop *loop, struct metrics *metrics, const struct limits_settings *settings,
+                          size_t max_connections, struct cs_error *err)
+{
+    const size_t least = 2 * max_connections, most = (size_t)settings->sources > least ? (size_t)settings->sources : least;
+    struct limits *limits = calloc(1, sizeof *limits);
+
+    if (!limits) {
+        cs_fail(err, CS_EBUSY, "no memory for the limits");
+        return NULL;
+    }
+    limits->loop = loop;
+    limits->metrics = metrics;
+    limits->sources = sources_new(most, err);
+    if (!limits->sources || limits_set(limits, settings, err) < 0) {
+        limits_free(limits);
+        return NULL;
+    }
+    on_sweep(limits);
+    return limits;
+}
+
+int limits_set(struct limits *limits, const struct limits_settings *settings, struct cs_error *err)
+{
+    struct proxies unlimited;
+
+    if (proxies_read(&unlimited, settings->unlimited, settings->n_unlimited, err) < 0)
+        return -1;
+    proxies_clear(&limits->unlimited);
+    limits->unlimited = unlimited;
+    limits->rates[SOURCE_POSTS] = settings->posts;
+    limits->rates[SOURCE_FAILED_POSTS] = settings->failed_posts;
+    limits->rates[SOURCE_POLLS] = settings->polls;
+    limits->rates[SOURCE_CONNECTIONS] = settings->connections;
+    limits->unfinished = settings->unfinished;
+    return 0;
+}
+
+void limits_free(struct limits *limits)
+{
+    if (!limits)
+        return;
+    timer_clear(&limits->sweep);
+    proxies_clear(&limits->unlimited);
+    sources_free(limits->sources);
+    free(limits);
+}
+
+/* ---- Buckets ---- */
+
+/* An entry is made only for who uses something up. */
+static struct source_entry *entry_of(struct limits *limits, const struct source *source)
+{
+    const size_t before = sources_count(limits->sources);
+    struct source_entry *entry = sources_get(limits->sources, source, now_ns());
+
+    if (sources_count(limits->sources) != before)
+        show(limits);
+    return entry;
+}
+
+static int64_t wait_ns(const struct limits *limits, const struct source_entry *entry, enum source_bucket bucket)
+{
+    return rate_wait_ns(&limits->rates[bucket], entry->full_ns[bucket], now_ns());
+}
+
+static void take(const struct limits *limits, struct source_entry *entry, enum source_bucket bucket)
+{
+    entry->full_ns[bucket] = rate_take(&limits->rates[bucket], entry->full_ns[bucket], now_ns());
+}
+
+static bool is_on(const struct limits *limits, enum source_bucket bucket)
+{
+    return limits->rates[bucket].step_ns > 0;
+}
+
+/* ---- Connections ---- */
+
+static bool is_unlimited(const struct limits *limits, const struct peer *peer, const struct proxies *proxies)
+{
+    return proxies_trust(&limits->unlimited, &peer->address.any, peer->len) ||
+           proxies_trust(proxies, &peer->address.any, peer->len);
+}
+
+static bool may_begin(struct limits *limits, struct source_entry *entry, struct limits_place *place)
+{
+    if (limits->unfinished && entry->unfinished >= limits->unfinished) {
+        counts_limit(limits->metrics, "unfinished");
+        return false;
+    }
+    entry->unfinished++;
+    place->entry = entry;
+    return true;
+}
+
+static struct source_entry *entry_of_peer(struct limits *limits, const struct peer *peer)
+{
+    const struct source source = source_of(&peer->address.any, peer->len);
+
+    return entry_of(limits, &source);
+}
+
+bool limits_connect(struct limits *limits, const struct peer *peer, const struct proxies *proxies, struct limits_place *place)
+{
+    struct source_entry *entry;
+
+    if (is_unlimited(limits, peer, proxies) || !(is_on(limits, SOURCE_CONNECTIONS) || limits->unfinished))
+        return true;
+    entry = entry_of_peer(limits, peer);
+    if (!entry)
+        return true;
+    if (wait_ns(limits, entry, SOURCE_CONNECTIONS) > 0) {
+        counts_limit(limits->metrics, "connections");
+        return false;
+    }
+    if (!may_begin(limits, entry, place))
+        return false;
+    take(limits, entry, SOURCE_CONNECTIONS);
+    return true;
+}
+
+bool limits_begin(struct limits *limits, const struct peer *peer, const struct proxies *proxies, struct limits_place *place)
+{
+    struct source_entry *entry;
+
+    if (place->entry || !limits->unfinished || is_unlimited(limits, peer, proxies))
+        return true;
+    entry = entry_of_peer(limits, peer);
+    return !entry || may_begin(limits, entry, place);
+}
+
+void limits_finish(struct limits_place *place)
+{
+    if (place->entry)
+        place->entry->unfinished--;
+    place->entry = NULL;
+}
+
+/* ---- Requests ---- */
+
+struct limits_source limits_source_of(const struct limits *limits, const struct arrival *arrival)
+{
+    return (struct limits_source){
+        .source = arrival->source,
+        .unlimited = proxies_trust(&limits->unlimited, &arrival->peer.address.any, arrival->peer.len),
+    };
+}
+
+static int refuse(struct limits *limits, enum source_bucket bucket, int64_t ns, struct cs_error *err)
+{
+    static const struct {
+        const char *word, *reason, *text;
+    } refusals[] = {
+        [SOURCE_POSTS] = { "posts", "too-many-posts", "too many posts come from this source" },
+        [SOURCE_FAILED_POSTS] = { "failed-posts", "too-many-failed-posts",
+                                  "too many posts of this source were refused; mend the request first" },
+        [SOURCE_POLLS] = { "polls", "too-many-polls", "too many requests come from this source" },
+        [SOURCE_CONNECTIONS] = { "connections", "", "" },
+    };
+    const int64_t wait_ms = (ns + 999999) / 1000000;
+
+    counts_limit(limits->metrics, refusals[bucket].word);
+    cs_fail_as(err, CS_ELIMIT, refusals[bucket].reason, "%s: wait for %" PRId64 " s", refusals[bucket].text,
+               (wait_ms + 999) / 1000);
+    err->retry_after_ms = wait_ms;
+    return -1;
+}
+
+int limits_request(struct limits *limits, const struct limits_source *source, enum limits_request what, bool only_looks,
+                   struct cs_error *err)
+{
+    const enum source_bucket bucket = what == LIMITS_POST ? SOURCE_POSTS : SOURCE_POLLS;
+    struct source_entry *entry;
+    int64_t ns, failed_ns = 0;
+
+    if (source->unlimited || !(is_on(limits, bucket) || is_on(limits, SOURCE_FAILED_POSTS)))
+        return 0;
+    entry = entry_of(limits, &source->source);
+    if (!entry)
+        return 0;
+    ns = wait_ns(limits, entry, bucket);
+    if (what == LIMITS_POST)
+        failed_ns = wait_ns(limits, entry, SOURCE_FAILED_POSTS);
+    if (ns > 0 || failed_ns > 0)
+        return failed_ns > ns ? refuse(limits, SOURCE_FAILED_POSTS, failed_ns, err) : refuse(limits, bucket, ns, err);
+    if (!only_looks)
+        take(limits, entry, bucket);
+    return 0;
+}
+
+static bool is_clients_fault(const struct cs_error *err)
+{
+    return err->code == CS_EINPUT || err->code == CS_ECREDENTIAL || err->code == CS_EDENIED ||
+           err->code == CS_ENOTFOUND;
+}
+
+void limits_failed(struct limits *limits, const struct limits_source *source, const struct cs_error *err)
+{
+    struct source_entry *entry;
+
+    if (source->unlimited || !is_on(limits, SOURCE_FAILED_POSTS) || !is_clients_fault(err))
+        return;
+    entry = entry_of(limits, &source->source);
+    if (entry)
+        take(limits, entry, SOURCE_FAILED_POSTS);
+}

@@ -1,0 +1,21 @@
+-- state.db, schema 5: orders that count against the limits of their subject, client and zone (docs/limits.md). Not for
+-- editing, but rows may be deleted: who is counted in them may then order so many more.
+
+CREATE TABLE counted_order (
+    scope TEXT NOT NULL CHECK (scope IN ('subject', 'client', 'zone')),
+    name  TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    job   TEXT NOT NULL,
+    PRIMARY KEY (scope, name, at_ms, job)
+) STRICT, WITHOUT ROWID;
+
+-- Those of the last days count from the first start on.
+INSERT INTO counted_order (scope, name, at_ms, job)
+SELECT 'subject', subject, created_ms, id FROM job WHERE state <> 'failed' OR step <> ''
+UNION ALL
+SELECT 'zone', zone, created_ms, id FROM job WHERE state <> 'failed' OR step <> '';
+
+-- Is a certificate due for renewal?
+CREATE INDEX certificate_by_names ON certificate (zone, subject, names, issued_ms);
+
+PRAGMA user_version = 5;
