@@ -1,82 +1,50 @@
 /*
  * `countersign check`: would the server start with this file? Reads it, loads the plugins, fills their settings, asks each
- * whether it would open with them, looks at the store's files (room, damage), prints each fault, with file and line where
- * there is one, not only the first. Binds nothing, writes nothing.
+ * whether it would open with them, looks at the store's files (room, damage) and whether somebody else has its ports, prints
+ * each fault, with file and line where there is one, not only the first. Listens to nothing, writes nothing.
  */
 #include <stdio.h>
-#include <unistd.h>
 
+#include "command/check_configuration.h"
 #include "command/check_self.h"
 #include "command/check_tls.h"
 #include "command/command.h"
-#include "command/setup.h"
+#include "command/ports.h"
 #include "engine/log.h"
-#include "request/blocked_keys.h"
 
-/* ---- Addresses ---- */
+/* ---- Files and ports ---- */
 
-static void check_address(struct config *config, const struct config_node *at, const char *text, uint16_t default_port)
+static void check_certificate(struct config *config, const struct listen_settings *listen)
 {
-    struct sockaddr_storage address;
     struct cs_error err = { 0 };
-    socklen_t len;
 
-    if (address_parse(text, default_port, &address, &len, &err) < 0)
-        config_complain(config, at, "%s", err.text);
+    if (check_tls(listen, &err) < 0)
+        config_complain(config, listen->at, "%s", err.text);
 }
-
-static void check_listener(struct config *config, const struct listen_settings *listen)
-{
-    if (listen->address)
-        check_address(config, listen->at, listen->address, (uint16_t)listen->port);
-}
-
-static void check_addresses(struct config *config, const struct settings *settings)
-{
-    const struct config_node *resolvers = config_find(config, config_root(config), "resolvers");
-
-    for (size_t i = 0; i < settings->n_listen; i++)
-        check_listener(config, &settings->listen[i]);
-    check_listener(config, &settings->admin);
-    for (size_t i = 0; i < settings->n_resolvers; i++)
-        check_address(config, resolvers, settings->resolvers[i], 53);
-    for (size_t i = 0; i < settings->n_blocks; i++)
-        for (size_t j = 0; j < settings->blocks[i].n_listen; j++)
-            check_address(config, settings->blocks[i].at, settings->blocks[i].listen[j],
-                          settings->blocks[i].role == ROLE_DNS ? 53 : 0);
-}
-
-/* ---- What only the server's user can tell: files and plugins ---- */
 
 static void check_certificates(struct config *config, const struct settings *settings)
 {
     for (size_t i = 0; i < settings->n_listen; i++)
-        check_tls(config, &settings->listen[i]);
-    check_tls(config, &settings->admin);
+        check_certificate(config, &settings->listen[i]);
+    check_certificate(config, &settings->admin);
 }
 
-static void check_blocked_keys(struct config *config, const struct settings *settings)
+/* While we may still see whose sockets they are. */
+static void check_ports(const struct setup *setup)
 {
-    struct cs_error err = { 0 };
-    struct blocked_keys *keys =
-        blocked_keys_read_wait((const char *const *)settings->blocked_keys, settings->n_blocked_keys, &err);
+    struct ports ports;
+    char holder[32];
 
-    if (!keys)
-        config_complain(config, config_find(config, config_root(config), "blocked_keys"), "%s", err.text);
-    blocked_keys_free(keys);
-}
+    setup_state_holder(setup, holder);
+    if (ports_look(&ports, &setup->settings, holder) < 0)
+        config_complain(setup->config, NULL, "out of memory");
+    for (size_t i = 0; i < ports.n; i++) {
+        const struct port *port = &ports.v[i];
 
-static void check_plugins(struct setup *setup, struct instances **instances)
-{
-    struct cs_error err = { 0 };
-
-    *instances = instances_new(NULL, NULL, &setup->settings, setup->config, &err);
-    if (!*instances)
-        config_complain(setup->config, NULL, "%s", err.text);
-    else
-        instances_load(*instances, setup->user, setup->starter, &err); /* complains by itself, as the next one does */
-    if (*instances)
-        instances_check(*instances);
+        if (port->state == PORT_TAKEN || port->state == PORT_IMPOSSIBLE)
+            config_complain(setup->config, port->at, "%s: %s; %s", port->name, port->saw, port->todo);
+    }
+    ports_free(&ports);
 }
 
 /* ---- What the store's files look like ---- */
@@ -88,24 +56,12 @@ static void complain(void *arg, const char *text)
     config_complain(config, NULL, "%s", text);
 }
 
-/* Before the first start there is no folder, and nothing to look at. */
-static bool has_folder(const struct setup *setup, const struct instance *store)
-{
-    struct text path = TEXT_MAX(4096);
-    bool has;
-
-    text_addf(&path, "%s/%s.%s", setup->settings.state, role_name(ROLE_STORE), store->in.name);
-    has = !text_failed(&path) && access(text_of(&path), F_OK) == 0;
-    text_free(&path);
-    return has;
-}
-
 static void check_files(const struct setup *setup, struct instances *instances)
 {
     struct instance *store = instances ? instances_at(instances, ROLE_STORE, 0) : NULL;
     struct cs_error err = { 0 };
 
-    if (config_complaint_count(setup->config) || !store || !store->plugin.store.inspect || !has_folder(setup, store))
+    if (config_complaint_count(setup->config) || !store || !store->plugin.store.inspect || !check_has_records(setup, store))
         return;
     log_setup(setup->settings.log_level);
     if (instances_open(instances, ROLE_STORE, &err) < 0 ||
@@ -160,14 +116,13 @@ int command_check(const struct command_line *line)
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }
-    settings_check_complete(setup.config, &setup.settings);
-    check_addresses(setup.config, &setup.settings);
+    check_settings(&setup);
+    check_ports(&setup);
     if (setup_drop_privileges(&setup, &err) < 0) {
         config_complain(setup.config, NULL, "%s; its files and plugins were not looked at", err.text);
     } else {
         check_certificates(setup.config, &setup.settings);
-        check_blocked_keys(setup.config, &setup.settings);
-        check_plugins(&setup, &instances);
+        check_plugins(&setup, NULL, NULL, &instances);
         check_files(&setup, instances);
     }
     faults = config_complaint_count(setup.config);

@@ -22,63 +22,61 @@ static int no_passphrase(char *out, int size, int writing, void *arg)
     return -1;
 }
 
-static int complain_tls(struct config *config, const struct listen_settings *listen, const char *file, const char *what)
+static int fail_tls(const char *file, const char *what, struct cs_error *err)
 {
     unsigned long code = ERR_peek_last_error();
     const char *reason = ERR_reason_error_string(code);
 
     ERR_clear_error();
-    return config_complain(config, listen->at, "%s %s (%s)", file, what, reason ? reason : "no reason given");
+    return cs_fail(err, CS_ECONFIG, "%s %s (%s)", file, what, reason ? reason : "no reason given");
 }
 
-static int check_readable(struct config *config, const struct listen_settings *listen, const char *path)
+static int check_readable(const char *path, struct cs_error *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
     if (fd < 0)
-        return config_complain(config, listen->at, "%s cannot be read by the server's user: %s", path, strerror(errno));
+        return cs_fail(err, CS_ECONFIG, "%s cannot be read by the server's user: %s", path, strerror(errno));
     close(fd);
     return 0;
 }
 
-static int check_pair(struct config *config, const struct listen_settings *listen, SSL_CTX *tls)
+static int check_pair(const struct listen_settings *listen, SSL_CTX *tls, struct cs_error *err)
 {
     ERR_clear_error();
     SSL_CTX_set_default_passwd_cb(tls, no_passphrase);
     if (SSL_CTX_use_certificate_chain_file(tls, listen->certificate) != 1)
-        return complain_tls(config, listen, listen->certificate, "holds no certificate chain in PEM");
+        return fail_tls(listen->certificate, "holds no certificate chain in PEM", err);
     if (SSL_CTX_use_PrivateKey_file(tls, listen->key, SSL_FILETYPE_PEM) == 1)
         return 0;
     if (ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH)
-        return complain_tls(config, listen, listen->key, "does not fit the certificate");
-    return complain_tls(config, listen, listen->key, "holds no private key in PEM, without a passphrase");
+        return fail_tls(listen->key, "does not fit the certificate", err);
+    return fail_tls(listen->key, "holds no private key in PEM, without a passphrase", err);
 }
 
-static void check_client_ca(struct config *config, const struct listen_settings *listen)
+static int check_client_ca(const struct listen_settings *listen, struct cs_error *err)
 {
-    struct cs_error err = { 0 };
-    struct client_ca *ca = client_ca_new(listen->client_ca, listen->client_crl, &err);
+    struct client_ca *ca = client_ca_new(listen->client_ca, listen->client_crl, err);
 
-    if (!ca)
-        config_complain(config, listen->at, "%s", err.text);
     client_ca_free(ca);
+    return ca ? 0 : -1;
 }
 
-void check_tls(struct config *config, const struct listen_settings *listen)
+int check_tls(const struct listen_settings *listen, struct cs_error *err)
 {
     SSL_CTX *tls;
+    int rc;
 
-    if (listen->client_ca)
-        check_client_ca(config, listen);
+    if (listen->client_ca && check_client_ca(listen, err) < 0)
+        return -1;
     if (listen->self_name && access(listen->certificate, F_OK) < 0 && errno == ENOENT)
-        return; /* made at the first start */
-    if (!listen->certificate || !listen->key || check_readable(config, listen, listen->certificate) < 0 ||
-        check_readable(config, listen, listen->key) < 0)
-        return;
+        return 0; /* made at the first start */
+    if (!listen->certificate || !listen->key)
+        return 0;
+    if (check_readable(listen->certificate, err) < 0 || check_readable(listen->key, err) < 0)
+        return -1;
     tls = SSL_CTX_new(TLS_server_method());
-    if (tls)
-        check_pair(config, listen, tls);
-    else
-        complain_tls(config, listen, "OpenSSL", "cannot be used");
+    rc = tls ? check_pair(listen, tls, err) : fail_tls("OpenSSL", "cannot be used", err);
     SSL_CTX_free(tls);
+    return rc;
 }

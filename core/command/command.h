@@ -20,6 +20,8 @@ extern const struct usage usage_sign, usage_zone, usage_label, usage_subject, us
 
 int command_serve(const struct command_line *line);
 int command_check(const struct command_line *line);
+extern const struct usage usage_doctor;
+int command_doctor(const struct command_line *line);
 int command_sign(const struct command_line *line);
 int command_zone(const struct command_line *line);
 int command_label(const struct command_line *line);

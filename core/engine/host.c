@@ -47,6 +47,11 @@ out:
     return rc;
 }
 
+bool cs_only_looks(const struct cs_instance *in)
+{
+    return in->only_looks;
+}
+
 const char *cs_state_dir(struct cs_instance *in, struct cs_error *err)
 {
     struct text path = TEXT_MAX(4000);
@@ -57,7 +62,7 @@ const char *cs_state_dir(struct cs_instance *in, struct cs_error *err)
     text_addf(&path, "%s/%s", in->state_root, in->who);
     if (text_failed(&path))
         cs_fail(err, CS_ECONFIG, "the name of the state folder is too long: shorten `state`");
-    else if (make_private(text_of(&path), err) == 0)
+    else if (in->only_looks || make_private(text_of(&path), err) == 0)
         in->state_dir = text_take(&path);
     text_free(&path);
     return in->state_dir;

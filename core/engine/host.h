@@ -30,6 +30,7 @@ struct cs_instance {
     void *keep;              /* struct keep of records/, NULL while there is no store */
     struct listens *listens; /* sockets bound for this block, or NULL */
     const char *state_root;  /* the state folder */
+    bool only_looks;         /* see cs_only_looks() */
     char *state_dir;         /* made by cs_state_dir(); who made the instance frees it */
 };
 

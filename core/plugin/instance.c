@@ -178,7 +178,7 @@ int instances_check(const struct instances *all)
     return rc;
 }
 
-static int open_one(struct instance *instance, struct cs_error *err)
+int instance_open(struct instance *instance, struct cs_error *err)
 {
     if (instance->opened)
         return 0;
@@ -192,7 +192,7 @@ static int open_one(struct instance *instance, struct cs_error *err)
 int instances_open(struct instances *all, enum role role, struct cs_error *err)
 {
     for (size_t i = 0; i < count(all); i++)
-        if (all->settings->blocks[i].role == role && open_one(all->of_block[i], err) < 0)
+        if (all->settings->blocks[i].role == role && instance_open(all->of_block[i], err) < 0)
             return -1;
     return 0;
 }
@@ -294,7 +294,7 @@ int instance_reopen(struct instance *instance, struct cs_error *err)
     assert(!instance->calls);
     end(instance);
     instance->started = instance->stopped = false;
-    if (make_workers(instance, err) < 0 || open_one(instance, err) < 0)
+    if (make_workers(instance, err) < 0 || instance_open(instance, err) < 0)
         return -1;
     if (start_one(instance, err) < 0)
         return -1;

@@ -39,6 +39,7 @@ int instances_load(struct instances *all, uid_t user, uid_t starter, struct cs_e
 /* For `countersign check`: would each plugin that was loaded open with its settings? Complaints go to the config. */
 int instances_check(const struct instances *all);
 int instances_open(struct instances *all, enum role role, struct cs_error *err); /* opens those of one role          */
+int instance_open(struct instance *instance, struct cs_error *err); /* that one alone; its settings are filled (options) */
 int instances_start(struct instances *all, struct cs_error *err); /* each that is open: store, audit, dns, ca         */
 /* What earlier runs left was handed over: DNS servers begin to answer. Once, after instances_start(). */
 void instances_caught_up(const struct instances *all);
@@ -90,6 +91,9 @@ int instance_revoke(struct instance *instance, const struct revoke_call *call, s
 
 /* Ask a CA whether it takes orders; its plugin has `status`. -1 without memory: `done` is then not called. */
 int instance_status(struct instance *instance, int64_t deadline_ms, op_done_fn *done, void *arg, struct cs_error *err);
+
+/* The same for its plugin's `examine`. */
+int instance_examine(struct instance *instance, int64_t deadline_ms, op_done_fn *done, void *arg, struct cs_error *err);
 
 /* Blocking; in a thread of the caller's. */
 int instance_append(struct instance *instance, const struct cs_event *events, size_t n, struct cs_error *err);

@@ -168,36 +168,40 @@ struct cs_op *instance_sign(struct instance *instance, const struct sign_call *c
     return op;
 }
 
-struct status_inputs {
+/* A question about the CA as a whole. */
+typedef void question_fn(void *self, struct cs_op *op);
+
+struct question_inputs {
     void *self;
-    const struct cs_ca_ops *ops;
+    question_fn *fn;
 };
 
-static void call_status(struct cs_op *op, void *arg)
+static void call_question(struct cs_op *op, void *arg)
 {
-    const struct status_inputs *in = arg;
+    const struct question_inputs *in = arg;
 
-    in->ops->status(in->self, op);
+    in->fn(in->self, op);
 }
 
-int instance_status(struct instance *instance, int64_t deadline_ms, op_done_fn *done, void *arg, struct cs_error *err)
+static int ask(struct instance *instance, question_fn *fn, int64_t deadline_ms, op_done_fn *done, void *arg,
+               struct cs_error *err)
 {
-    struct status_inputs *inputs = calloc(1, sizeof *inputs);
+    struct question_inputs *inputs = calloc(1, sizeof *inputs);
     struct op_setup setup = { .about = "", .inputs = inputs, .free_inputs = free, .deadline_ms = deadline_ms, .done = done,
                               .arg = arg };
     struct cs_op *op;
 
-    assert(instance->plugin.about.ca && instance->plugin.ca.status);
+    assert(instance->plugin.about.ca && fn);
     if (!inputs)
         return cs_fail(err, CS_EINTERNAL, "no memory for a question");
-    *inputs = (struct status_inputs){ .self = instance->self, .ops = &instance->plugin.ca };
+    *inputs = (struct question_inputs){ .self = instance->self, .fn = fn };
     op = start(instance, &setup, err);
     if (!op)
         return -1;
     if (instance->closing)
         fail(op, CS_ESHUTDOWN, "the server is stopping");
     else
-        op_run(op, instance->plugin.ca.blocking ? instance->ca_workers : NULL, call_status);
+        op_run(op, instance->plugin.ca.blocking ? instance->ca_workers : NULL, call_question);
     return 0;
 }
 
@@ -237,6 +241,16 @@ int instance_revoke(struct instance *instance, const struct revoke_call *call, s
     else
         op_run(op, instance->plugin.ca.blocking ? instance->ca_workers : NULL, call_revoke);
     return 0;
+}
+
+int instance_status(struct instance *instance, int64_t deadline_ms, op_done_fn *done, void *arg, struct cs_error *err)
+{
+    return ask(instance, instance->plugin.ca.status, deadline_ms, done, arg, err);
+}
+
+int instance_examine(struct instance *instance, int64_t deadline_ms, op_done_fn *done, void *arg, struct cs_error *err)
+{
+    return ask(instance, instance->plugin.ca.examine, deadline_ms, done, arg, err);
 }
 
 /* ---- audit ---- */

@@ -13,7 +13,8 @@
 #include "base/dns_packet.h"
 #include "engine/timer.h"
 
-enum { HEADER = 12, QUESTION_MOST = HEADER + 255 + 4, FLAG_RD = 0x0100, FLAG_TC = 0x0200, FALSE_ANSWERS = 100 };
+enum { HEADER = 12, OPT = 11, QUESTION_MOST = HEADER + 255 + 4 + OPT, FALSE_ANSWERS = 100 };
+enum { FLAG_TC = 0x0200, FLAG_RD = 0x0100, FLAG_AD = 0x0020, FLAG_CD = 0x0010, TYPE_OPT = 41 };
 
 static const struct {
     int type;
@@ -78,7 +79,26 @@ static void finish(struct dns_query *q, const struct dns_answer *answer)
     query_free(q);
 }
 
-/* RFC 1035 4.1. No EDNS: what we ask for is small, and the oldest server understands it. */
+static uint16_t flags_of(const struct dns_ask *ask)
+{
+    return (uint16_t)((ask->recurse ? FLAG_RD : 0) | (ask->authentic ? FLAG_AD : 0) | (ask->unchecked ? FLAG_CD : 0));
+}
+
+/* RFC 6891 6.1.2: the root's name, type, size for UDP, no flags, no options. */
+static void put_opt(struct dns_query *q)
+{
+    uint8_t *at = q->out + q->out_len;
+
+    if (!q->ask.edns_size)
+        return;
+    memset(at, 0, OPT);
+    put16(at + 1, TYPE_OPT);
+    put16(at + 3, q->ask.edns_size);
+    put16(q->out + 2 + 10, 1);
+    q->out_len += OPT;
+}
+
+/* RFC 1035 4.1. */
 static int put_question(struct dns_query *q)
 {
     uint8_t *at = q->out + 2;
@@ -87,12 +107,13 @@ static int put_question(struct dns_query *q)
         return cs_fail(&q->err, CS_EINTERNAL, "no random numbers");
     memset(at, 0, HEADER);
     put16(at, q->id);
-    put16(at + 2, q->ask.recurse ? FLAG_RD : 0);
+    put16(at + 2, flags_of(&q->ask));
     put16(at + 4, 1);
     memcpy(at + HEADER, q->name, q->name_len);
     put16(at + HEADER + q->name_len, q->ask.type);
     put16(at + HEADER + q->name_len + 2, 1);
     q->out_len = 2 + HEADER + q->name_len + 4;
+    put_opt(q);
     put16(q->out, (uint16_t)(q->out_len - 2));
     q->out_at = 0;
     return 0;
@@ -120,7 +141,7 @@ static bool take_answer(struct dns_query *q, const uint8_t *packet, size_t len)
     }
     if (dns_check_reply(packet, len, q->id, q->name, q->name_len, q->ask.type, &q->err) < 0)
         return false;
-    if (get16(packet + 2) & FLAG_TC && attempts[q->attempt].type == SOCK_DGRAM) {
+    if (get16(packet + 2) & FLAG_TC && attempts[q->attempt].type == SOCK_DGRAM && !q->ask.udp) {
         cs_fail(&q->err, CS_EUPSTREAM, "truncated answer");
         q->attempt = DNS_ATTEMPTS - 2; /* so that TCP is next */
         attempt_failed(q);
@@ -254,7 +275,7 @@ static void attempt_failed(struct dns_query *q)
 {
     attempt_end(q);
     q->attempt++;
-    if (q->attempt < DNS_ATTEMPTS && cs_now_ms() < q->ask.deadline_ms)
+    if (q->attempt < (q->ask.udp ? DNS_ATTEMPTS - 1 : DNS_ATTEMPTS) && cs_now_ms() < q->ask.deadline_ms)
         attempt_start(q);
     else
         timer_set_in(q->loop, &q->timer, 0, on_failed, q);

@@ -136,6 +136,19 @@ static int make_key(struct jose_key **out, const char *path, const char *key_typ
     return rc;
 }
 
+int account_key_look(struct jose_key **out, const char *path, struct cs_error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc;
+
+    *out = NULL;
+    *err = (struct cs_error){ 0 };
+    if (fd < 0)
+        return errno == ENOENT ? 0 : fail_with_errno(err, "cannot open", path);
+    rc = read_key(out, fd, path, err);
+    close(fd);
+    return rc;
+}
+
 int account_key_open(struct jose_key **out, const char *path, const char *key_type, struct cs_error *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc;

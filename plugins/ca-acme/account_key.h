@@ -10,4 +10,7 @@
  * (file and folder synced) before this returns. CS_ECONFIG with the path otherwise. */
 int account_key_open(struct jose_key **out, const char *path, const char *key_type, struct cs_error *err);
 
+/* The same for who only looks: without such a file *out is NULL, and that is fine. */
+int account_key_look(struct jose_key **out, const char *path, struct cs_error *err);
+
 #endif

@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "directory.h"
 #include "errand.h"
+#include "examine.h"
 #include "order.h"
 
 #define EAB_LEAST_BYTES 16
@@ -89,6 +90,16 @@ static int check_settings(const struct acme_settings *conf, struct cs_error *err
     return 0;
 }
 
+/* One that is made at the first start is not missed. */
+static int check_key(const struct acme_settings *conf, struct cs_error *err)
+{
+    struct jose_key *key = NULL;
+    const int rc = conf->account_key[0] ? account_key_look(&key, conf->account_key, err) : 0;
+
+    jose_key_free(key);
+    return rc;
+}
+
 static int acme_check(const void *conf, const struct cs_strings *listen, struct cs_error *err)
 {
     struct acme acme = { .conf = conf };
@@ -96,7 +107,7 @@ static int acme_check(const void *conf, const struct cs_strings *listen, struct 
 
     (void)listen;
     if (check_settings(conf, err) < 0 || read_eab(&acme, err) < 0 ||
-        url_rules_make(&acme.rules, acme.conf->directory, acme.conf->allow_hosts, err) < 0)
+        url_rules_make(&acme.rules, acme.conf->directory, acme.conf->allow_hosts, err) < 0 || check_key(conf, err) < 0)
         rc = -1;
     jose_wipe((char *)acme.eab_secret, acme.eab_secret_len);
     url_rules_free(&acme.rules);
@@ -117,6 +128,8 @@ static int open_key(struct acme *acme, struct cs_error *err)
         text_add(&path, acme->conf->account_key);
     if (text_failed(&path))
         rc = cs_fail(err, CS_ECONFIG, "account_key is too long");
+    else if (cs_only_looks(acme->in))
+        rc = account_key_look(&acme->key, text_of(&path), err);
     else
         rc = account_key_open(&acme->key, text_of(&path), acme->conf->key_type, err);
     text_free(&path);
@@ -185,6 +198,11 @@ static void acme_status(void *self, struct cs_op *op)
     errand_status(self, op);
 }
 
+static void acme_examine(void *self, struct cs_op *op)
+{
+    examine(self, op);
+}
+
 static const struct cs_ca_ops ca = {
     .size = sizeof ca,
     .sign = acme_sign,
@@ -192,6 +210,7 @@ static const struct cs_ca_ops ca = {
     .revoke = acme_revoke,
     .renewal_info = acme_renewal_info,
     .status = acme_status,
+    .examine = acme_examine,
 };
 
 CS_PLUGIN("ca-acme", "0.1.0", "gets certificates from a CA that speaks ACME (RFC 8555), such as Let's Encrypt",

@@ -30,11 +30,12 @@ struct acme {
     struct cs_instance *in;
     const struct acme_settings *conf;
     struct url_rules rules;
-    struct jose_key *key;
+    struct jose_key *key; /* NULL: only of an instance that looks around, where there is none yet */
     uint8_t *eab_secret; /* NULL: no external account binding */
     size_t eab_secret_len;
     struct nonces nonces;
-    bool clocks_differ; /* our clock and the CA's, when it answered last */
+    bool clocks_differ, clock_seen; /* our clock and the CA's, when it answered last */
+    int64_t ahead_ms;               /* by so much was ours ahead, once clock_seen */
     struct directory *directory;
     struct account *account;
 };

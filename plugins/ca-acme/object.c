@@ -49,7 +49,8 @@ static int take_url(const char **out, const json_t *json, const char *name, bool
 
 int object_directory(struct directory_object *out, const json_t *json, const struct url_rules *rules, struct cs_error *err)
 {
-    const json_t *meta = json_object_get(json, "meta"), *profiles = json_object_get(meta, "profiles");
+    const json_t *meta = json_object_get(json, "meta"), *profiles = json_object_get(meta, "profiles"),
+                 *identities = json_object_get(meta, "caaIdentities");
 
     *out = (struct directory_object){ 0 };
     if (take_url(&out->new_nonce, json, "newNonce", false, rules, err) < 0 ||
@@ -61,6 +62,7 @@ int object_directory(struct directory_object *out, const json_t *json, const str
     out->terms = string_member(meta, "termsOfService");
     out->eab_required = json_is_true(json_object_get(meta, "externalAccountRequired"));
     out->profiles = json_is_object(profiles) ? profiles : NULL;
+    out->identities = json_is_array(identities) ? identities : NULL;
     return 0;
 }
 

@@ -28,7 +28,8 @@ struct directory_object {
     const char *revoke_cert, *renewal_info; /* "": not offered */
     const char *terms;                      /* meta.termsOfService or "" */
     bool eab_required;
-    const json_t *profiles; /* an object of name and description, or NULL */
+    const json_t *profiles;   /* an object of name and description, or NULL */
+    const json_t *identities; /* meta.caaIdentities: an array, or NULL */
 };
 
 struct order_object {

@@ -75,7 +75,11 @@ static void compare_clocks(struct acme *acme, int64_t date_ms)
     const int64_t ahead_ms = cs_wall_ms() - date_ms;
     const bool differ = ahead_ms > CLOCK_SLACK_MS || ahead_ms < -CLOCK_SLACK_MS;
 
-    if (!date_ms || differ == acme->clocks_differ)
+    if (!date_ms)
+        return;
+    acme->clock_seen = true;
+    acme->ahead_ms = ahead_ms;
+    if (differ == acme->clocks_differ)
         return;
     acme->clocks_differ = differ;
     if (differ)

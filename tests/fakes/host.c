@@ -36,6 +36,7 @@ struct waiting { /* a save or a challenge without an answer */
 
 static struct cs_instance instance = { "test" };
 static char *state_dir, left_behind[400];
+static bool only_looks;
 static struct cs_op *ops;
 static struct waiting *saves, *challenges;
 static struct host_save last_saved;
@@ -47,6 +48,7 @@ static struct cs_error wait_error;
 void host_begin(const char *dir)
 {
     state_dir = text_copy(dir);
+    only_looks = false;
     challenge_types = 1u << CS_DNS_01;
     wait_error = (struct cs_error){ 0 };
     host_event_begin();
@@ -119,6 +121,17 @@ struct cs_instance *host_instance(void)
 const char *cs_instance_name(const struct cs_instance *in)
 {
     return in->name;
+}
+
+void host_only_looks(void)
+{
+    only_looks = true;
+}
+
+bool cs_only_looks(const struct cs_instance *in)
+{
+    (void)in;
+    return only_looks;
 }
 
 const char *cs_state_dir(struct cs_instance *in, struct cs_error *err)

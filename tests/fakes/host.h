@@ -46,6 +46,7 @@ const char *host_end(void);
 void host_forget(void);
 
 struct cs_instance *host_instance(void);
+void host_only_looks(void); /* from now on cs_only_looks() is true */
 
 /* ---- the clock --------------------------------------------------------------------------------------------------- */
 

@@ -78,6 +78,15 @@ struct cs_ca_ops {
     /* Optional. Is the CA ready to take orders? Ends with cs_op_ok_data() of one line of text, or an error. Asks the CA each
      * time: this is how the core finds out whether one that was out is back. */
     void (*status)(void *self, struct cs_op *op);
+
+    /* Since ABI 1.1, optional, for `countersign doctor`: what an operator should know of the CA and of our account there,
+     * without making an account or an order. Ends with an error when the CA cannot be asked, otherwise with cs_op_ok_data() of
+     * a JSON object; every member may be missing:
+     *   "findings": [ { "check": "account", "verdict": "ok" | "warn" | "fail", "saw": "…", "do": "…" } ]
+     *   "identities": [ "letsencrypt.org" ]   what CAA records call the CA (RFC 8555 7.1.1, caaIdentities)
+     *   "account": "https://…"                the account's URI (RFC 8657 3)
+     *   "ahead_ms": -1200                     our clock before (or behind) the CA's, as it answered last */
+    void (*examine)(void *self, struct cs_op *op);
 };
 
 #ifdef __cplusplus

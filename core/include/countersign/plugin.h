@@ -257,6 +257,10 @@ CS_EXPORT const char *cs_instance_name(const struct cs_instance *in);
  * instance. In `open`. */
 CS_EXPORT const char *cs_state_dir(struct cs_instance *in, struct cs_error *err);
 
+/* Since ABI 1.1. True: the instance is opened to look around (`countersign doctor`), perhaps beside a running server: `open`
+ * makes and changes no file, the state folder may not be there, and nothing is changed at a peer. In `open` and later. */
+CS_EXPORT bool cs_only_looks(const struct cs_instance *in);
+
 #ifdef __cplusplus
 }
 #endif

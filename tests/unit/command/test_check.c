@@ -87,10 +87,10 @@ static void plugins_say_what_they_would_not_open_with(void **state)
     assert_int_equal(check("listen = { address = \"127.0.0.1\"; };\n"
                            "store = { main = { plugin = \"store-sqlite\"; }; };\n"
                            "dns = {\n"
-                           "d = { plugin = \"dns-builtin\"; zones = \"go.example\"; listen = \"0.0.0.0:53\"; };\n"
-                           "e = { plugin = \"dns-builtin\"; zones = \"a.example\"; listen = \"[::1]:53\"; records = \"x\"; };\n"
-                           "f = { plugin = \"dns-builtin\"; zones = \"b.example\"; listen = (\"[::]:53\", \"[::1]:53\"); };\n"
-                           "g = { plugin = \"dns-builtin\"; zones = \"c.example\"; listen = \"192.0.2.1:53\"; }; };\n"
+                           "d = { plugin = \"dns-builtin\"; zones = \"go.example\"; listen = \"0.0.0.0:19\"; };\n"
+                           "e = { plugin = \"dns-builtin\"; zones = \"a.example\"; listen = \"[::1]:19\"; records = \"x\"; };\n"
+                           "f = { plugin = \"dns-builtin\"; zones = \"b.example\"; listen = (\"[::]:19\", \"[::1]:19\"); };\n"
+                           "g = { plugin = \"dns-builtin\"; zones = \"c.example\"; listen = \"127.0.0.1:19\"; }; };\n"
                            "audit = { j = { plugin = \"audit-jsonl\"; file = \"relative\"; }; };\n"
                            "ca = { c = { plugin = \"ca-acme\"; directory = \"https://ca.example/\"; eab_kid = \"1\"; };\n"
                            " t = { plugin = \"ca-acme\"; directory = \"https://ca.example/\"; key_type = \"dsa\"; };\n"
@@ -113,8 +113,13 @@ static void the_sample_configuration_would_start(void **state)
 
     (void)state;
     assert_non_null(f);
-    while (fgets(line, sizeof line, f))
+    while (fgets(line, sizeof line, f)) {
+        char *port = strstr(line, ":53\"");
+
+        if (port)
+            memcpy(port, ":19", 3); /* a resolver may have 53 here */
         text_add(&text, strncmp(line, "user ", 5) == 0 ? "" : line); /* it may not be there */
+    }
     fclose(f);
     assert_int_equal(text_failed(&text), 0);
     assert_int_equal(check(text_of(&text)), 0);

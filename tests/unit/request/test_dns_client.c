@@ -23,6 +23,7 @@ struct seen {
 struct script {
     unsigned questions[2]; /* by UDP, by TCP */
     uint16_t ids[8], ports[8];
+    unsigned flags, behind; /* of the last question; behind: bytes behind the question itself */
     int mode;
 };
 
@@ -39,6 +40,8 @@ static void say(void *arg, struct fake_server *from, const struct fake_question 
     unsigned nth = ++s->questions[question->tcp];
 
     (void)from;
+    s->flags = question->flags;
+    s->behind = (unsigned)(question->len - question->end);
     if (question->nth <= 8) {
         s->ids[question->nth - 1] = (uint16_t)question->id;
         s->ports[question->nth - 1] = question->port;
@@ -76,15 +79,22 @@ static void on_answer(void *arg, const struct dns_answer *answer)
         s->answers = (unsigned)ldns_rr_list_rr_count(ldns_pkt_answer(answer->pkt));
 }
 
-static struct dns_query *start(int mode, int64_t within_ms)
+static struct dns_query *start_as(struct dns_ask ask, int mode, int64_t within_ms)
 {
-    struct dns_ask ask = { .server = server.at, .server_len = server.at_len, .name = "_acme-challenge.example.", .type = TXT,
-                           .deadline_ms = cs_now_ms() + within_ms };
-
+    ask.server = server.at;
+    ask.server_len = server.at_len;
+    ask.name = "_acme-challenge.example.";
+    ask.type = TXT;
+    ask.deadline_ms = cs_now_ms() + within_ms;
     script = (struct script){ .mode = mode };
     seen = (struct seen){ 0 };
     server.questions = 0;
     return dns_client_ask(loop, &ask, on_answer, &seen, &seen.err);
+}
+
+static struct dns_query *start(int mode, int64_t within_ms)
+{
+    return start_as((struct dns_ask){ 0 }, mode, within_ms);
 }
 
 static void run(void)
@@ -188,6 +198,38 @@ static void a_truncated_answer_is_fetched_by_tcp_at_once(void **state)
         assert_int_equal(script.questions[1], 1);
     }
     server.tcp_piece = 0;
+}
+
+static void by_udp_only_a_truncated_answer_is_one_and_silence_ends_it(void **state)
+{
+    (void)state;
+    assert_non_null(start_as((struct dns_ask){ .udp = true }, TRUNCATES, 10000));
+    run();
+    assert_false(seen.failed);
+    assert_int_equal(seen.answers, 0);
+    assert_int_equal(script.questions[1], 0);
+    assert_non_null(start_as((struct dns_ask){ .udp = true }, SILENT, 10000));
+    pass(1100);
+    pass(2100);
+    run();
+    assert_int_equal(seen.err.code, CS_ETIMEDOUT);
+    assert_int_equal(script.questions[0], 2);
+    assert_int_equal(script.questions[1], 0);
+}
+
+static void flags_and_edns_are_sent_as_asked(void **state)
+{
+    (void)state;
+    assert_non_null(start(NORMAL, 10000));
+    run();
+    assert_int_equal(script.flags, 0);
+    assert_int_equal(script.behind, 0);
+    assert_non_null(start_as((struct dns_ask){ .recurse = true, .authentic = true, .unchecked = true, .edns_size = 1232 },
+                             NORMAL, 10000));
+    run();
+    assert_false(seen.failed);
+    assert_int_equal(script.flags, 0x0130);
+    assert_int_equal(script.behind, 11);
 }
 
 static void an_answer_to_something_else_is_not_taken(void **state)
@@ -358,6 +400,8 @@ int main(void)
         cmocka_unit_test(the_deadline_ends_it_early),
         cmocka_unit_test(a_server_that_answers_by_tcp_alone_is_heard),
         cmocka_unit_test(a_truncated_answer_is_fetched_by_tcp_at_once),
+        cmocka_unit_test(by_udp_only_a_truncated_answer_is_one_and_silence_ends_it),
+        cmocka_unit_test(flags_and_edns_are_sent_as_asked),
         cmocka_unit_test(an_answer_to_something_else_is_not_taken),
         cmocka_unit_test(another_address_is_not_heard),
         cmocka_unit_test(a_bare_error_is_an_answer),

@@ -1,0 +1,263 @@
+"""`countersign doctor` and the ports of `countersign check`, against what really runs: each finding with its exact advice."""
+import datetime
+import json
+import os
+import re
+import socket
+import struct
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from chaos import Chaos
+from ports import free_port
+from scene import NAME, ZONE, open_lab
+from unbound import Unbound
+
+
+class Doctor:
+    """What it said, a dict for each line."""
+
+    def __init__(self, server, *words):
+        done = server.command("doctor", "--json", *words, check=False)
+        assert done.stderr == "", done.stderr
+        self.code = done.returncode
+        self.lines = [json.loads(line) for line in done.stdout.splitlines()]
+
+    def one(self, check, verdict, about=""):
+        """The only line of that check and verdict and, if it is said, of what it is about; what it saw and what to do."""
+        found = [line for line in self.lines if (line["check"], line["verdict"]) == (check, verdict) and about in line["about"]]
+        assert len(found) == 1, (check, verdict, about, self.lines)
+        return found[0]["saw"], found[0]["do"]
+
+    def about(self, check, about):
+        """What a check saw of exactly that, and what to do."""
+        return next((line["saw"], line["do"]) for line in self.lines if (line["check"], line["about"]) == (check, about))
+
+    def bad(self):
+        return {(line["check"], line["verdict"]) for line in self.lines if line["verdict"] != "ok"}
+
+
+@pytest.fixture(scope="module")
+def clinic(installed):
+    """What all tests share: a CA and a resolver, which need no zone."""
+    with open_lab(installed) as lab:
+        lab.ca = lab.pebble(lab.server())
+        lab.resolver = Unbound(lab.place("unbound"), {})
+        lab.running.insert(0, lab.resolver)
+        lab.resolver.start()
+        yield lab
+
+
+@pytest.fixture
+def server(lab, clinic):
+    """Configured, not started; nothing of its host to complain of."""
+    server = lab.server()
+    server.use_pebble(clinic.ca)
+    server.config["resolvers"] = [f"127.0.0.1:{clinic.resolver.port}"]
+    server.config["visits"] = {"enabled": False}
+    return server.run_as("daemon") if os.geteuid() == 0 else server
+
+
+def make_certificate(folder, begins=None, days=90):
+    """Certificate and key of a listener, in files that everybody may read."""
+    folder.mkdir()
+    folder.chmod(0o755)
+    key = ec.generate_private_key(ec.SECP256R1())
+    begin = datetime.datetime.fromisoformat(begins) if begins else datetime.datetime.utcnow() - datetime.timedelta(hours=1)
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "countersign.example")])
+    made = x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number(), begin,
+                                   begin + datetime.timedelta(days=days))
+    made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName("countersign.example")]), critical=False)
+    chain, private = folder / "tls.pem", folder / "tls.key"
+    chain.write_bytes(made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    private.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                                          serialization.NoEncryption()))
+    return chain, private
+
+
+def with_tls(server, certificate, key):
+    server.config["listen"][0].update(certificate=certificate, key=key)
+    return f"listen 127.0.0.1 port {server.port}"
+
+
+# ---- All is well -------------------------------------------------------------------------------------------------------
+
+def test_all_is_well_before_and_beside_a_server(lab, server):
+    certificate, key = make_certificate(lab.place("tls"))
+    about = with_tls(server, certificate, key)
+    first = Doctor(server)
+    assert (first.code, first.bad()) == (3, {("records", "warn")})
+    assert not server.database.exists() and not (server.folder / "state").exists()
+    assert first.one("account", "ok")[0].startswith("no account key yet")
+    server.start()
+    server.add_zone(ZONE)
+    server.add_subject(f"CN={NAME}", ZONE)
+    beside = Doctor(server, "--timeout", "20")
+    assert (beside.code, beside.bad()) == (0, set())
+    assert beside.one("user", "ok", "server")[0] == f"one runs on {server.folder}/state (process {server.child.pid})"
+    assert beside.one("port", "ok", f"UDP 127.0.0.1:{server.dns_port}")[0].startswith("our running server has it")
+    assert beside.one("certificate", "ok", about)[0].startswith(f"{certificate} is for countersign.example until ")
+    assert beside.one("rows", "ok")[0] == "1 zone, 1 subject, each leads somewhere"
+    assert server.command("check").stdout.startswith("OK ")
+
+
+def test_people_read_groups_and_advice(server):
+    said = server.command("doctor", check=False).stdout
+    assert said.startswith("Configuration\n  ok    configuration 1 listener, 4 plugins, no fault\n\nHost\n")
+    assert "\nStore\n  warn  records       there are no records yet\n" \
+           "                      -> start the server once, then add zones and subjects\n\nCA\n" in said
+    assert " 1 warning, 0 failures; " in said.splitlines()[-1]
+
+
+# ---- The host ----------------------------------------------------------------------------------------------------------
+
+def test_a_port_that_somebody_else_has(server):
+    with socket.create_server(("127.0.0.1", server.port)):
+        saw, todo = Doctor(server).one("port", "fail", f"TCP 127.0.0.1:{server.port}")
+        checked = server.command("check", check=False)
+    assert saw.startswith(f"process {os.getpid()} (") and saw.endswith(") has it, which is not our server")
+    assert todo == "stop that one, or give `listen` another address or port"
+    assert checked.returncode == 1 and f"TCP 127.0.0.1:{server.port}: {saw}; {todo}\n1 fault" in checked.stderr
+
+
+def test_an_address_that_is_not_here(server):
+    server.config["listen"].append({"address": "192.0.2.1", "port": server.port})
+    found = Doctor(server).one("port", "fail", f"TCP 192.0.2.1:{server.port}")
+    assert found == ("it is not an address of this machine", "change `listen`, or give the machine that address")
+
+
+def test_a_key_that_the_server_cannot_read(lab, server):
+    if os.geteuid() != 0:
+        pytest.skip("the reader must be somebody else than the owner")
+    certificate, key = make_certificate(lab.place("tls"))
+    key.chmod(0o600)
+    about = with_tls(server, certificate, key)
+    saw, todo = Doctor(server).one("certificate", "fail", about)
+    assert saw == f"{key} cannot be read by the server's user: Permission denied"
+    assert todo == ("let the server's user read it: chgrp to the user's group and chmod 640, and a+x on the folders above")
+
+
+def test_a_key_of_another_certificate(lab, server):
+    certificate, _ = make_certificate(lab.place("tls"))
+    _, key = make_certificate(lab.place("tls"))
+    about = with_tls(server, certificate, key)
+    saw, todo = Doctor(server).one("certificate", "fail", about)
+    assert saw.startswith(f"{key} does not fit the certificate (")
+    assert todo == "put certificate and key of the same pair there"
+
+
+@pytest.mark.parametrize("begins, days, verdict, saw", [
+    ("2020-01-01", 31, "fail", "ended on 2020-02-01 00:00 UTC"),
+    ("2049-01-01", 31, "fail", "begins on 2049-01-01 00:00 UTC only"),
+    (None, 90, "ok", "is for countersign.example until"), (None, 6, "ok", "is for countersign.example until")])
+def test_a_certificates_dates(lab, server, begins, days, verdict, saw):
+    files = make_certificate(lab.place("tls"), begins, days)
+    about = with_tls(server, *files)
+    assert saw in Doctor(server).one("certificate", verdict, about)[0]
+
+
+def test_a_certificate_that_ends_soon(lab, server):
+    begins = (datetime.datetime.utcnow() - datetime.timedelta(days=84, hours=12)).isoformat()
+    files = make_certificate(lab.place("tls"), begins, 90)
+    about = with_tls(server, *files)
+    saw, todo = Doctor(server).one("certificate", "warn", about)
+    assert saw.endswith(", in 5 days") and todo == "renew it, then restart the server"
+
+
+def test_a_folder_that_others_can_write_to(server):
+    state = server.folder / "state"
+    state.mkdir()
+    state.chmod(0o777)
+    if os.geteuid() == 0:
+        os.chown(state, 1, 1)
+    found = Doctor(server).one("folder", "fail", "state")
+    assert found == (f"{state} can be written by others (mode 777)", f"chmod go-w {state}")
+
+
+def test_a_resolver_that_is_not_there(server):
+    server.config["resolvers"] = [f"127.0.0.1:{free_port()}"]
+    saw, todo = Doctor(server).one("resolver", "fail")
+    assert saw.endswith("Connection refused")
+    assert todo == "mend /etc/resolv.conf, or set `resolvers` to one that answers"
+
+
+# ---- The configuration and the rows ------------------------------------------------------------------------------------
+
+def test_every_fault_of_the_configuration(server):
+    server.config["wiat"] = 3
+    saw, todo = Doctor(server).one("configuration", "fail")
+    assert ": unknown key `wiat`, did you mean `wait`?" in saw
+    assert todo == "mend that line; `countersign check` looks at the file alone"
+
+
+def test_rows_that_lead_nowhere(server):
+    server.config["dns"]["gone"] = {"plugin": "dns-exec", "program": "/bin/true"}
+    server.start()
+    server.add_zone(ZONE, dns="gone")
+    server.add_zone("empty.example")
+    server.add_subject(f"CN={NAME}", ZONE, "--ca", "pebble")
+    del server.config["dns"]["gone"]
+    server.config["ca"]["other"] = server.config["ca"].pop("pebble")
+    seen = Doctor(server)
+    assert seen.about("rows", ZONE) == (
+        'its row names the DNS instance "gone", which the configuration does not have',
+        f"add dns.gone to the configuration, or `countersign zone add {ZONE} --dns INSTANCE`")
+    assert seen.about("rows", f"CN={NAME}") == (
+        'its row names the CA instance "pebble", which the configuration does not have',
+        "add ca.pebble to the configuration, or `countersign subject add` the subject anew with --ca")
+    assert seen.about("rows", "empty.example") == (
+        "no enabled subject: nobody can get a certificate in it",
+        "`countersign subject add CN=NAME --zone empty.example`, or remove the zone")
+
+
+# ---- The CA ------------------------------------------------------------------------------------------------------------
+
+def test_a_ca_that_is_down(server):
+    server.config["ca"]["pebble"]["directory"] = f"https://localhost:{free_port()}/dir"
+    saw, todo = Doctor(server).one("ca", "fail", "ca.pebble")
+    assert saw.startswith("cannot connect to localhost")
+    assert todo == "let this host reach it (firewall, proxy, resolver), or mend `directory`"
+
+
+def test_a_ca_whose_certificate_is_not_trusted(server):
+    del server.config["ca"]["pebble"]["ca_file"]
+    saw, todo = Doctor(server).one("ca", "fail", "ca.pebble")
+    assert saw.startswith("localhost: its certificate is not trusted: ") or saw.startswith("localhost:")
+    assert todo == "set ca_file to the PEM file of the CA that signed the https certificate, or have that certificate mended"
+
+
+def test_terms_that_nobody_agreed_to(server):
+    server.config["ca"]["pebble"]["terms_agreed"] = False
+    saw, todo = Doctor(server).one("terms", "fail", "ca.pebble")
+    assert saw.startswith("the CA wants its terms of service agreed to: ") and todo == "read them, then set terms_agreed = true"
+
+
+def test_a_clock_a_profile_and_an_account(lab, server):
+    clock = lab.place("clock")
+    clock.write_bytes(struct.pack("=qq", 0, -7200 * 1000))
+    chaos = Chaos(lab.place("chaos"), server.dns_port, clock=clock).start()
+    lab.running.insert(0, chaos)
+    server.config["ca"] = {"chaos": {"plugin": "ca-acme", "directory": chaos.directory, "ca_file": chaos.ca_file,
+                                     "terms_agreed": True, "profile": "tiny"}}
+    server.start()
+    seen = Doctor(server)
+    saw, todo = seen.one("clock", "fail", "ca.chaos")
+    assert re.fullmatch(r"our clock is 7(200|201|199) s ahead of the CA's", saw)
+    assert todo == "set this host's clock, by NTP for example"
+    assert seen.one("account", "ok")[0].startswith("the CA does not know our key yet")
+    assert seen.one("profile", "fail") == ('the CA has no profile "tiny"; it has classic, tlsserver, shortlived',
+                                           "set `profile` to one of those, or leave it out")
+    server.config["ca"]["chaos"]["profile"] = "classic"
+    server.stop()
+    server.start()
+    server.add_zone(ZONE)
+    server.add_subject(f"CN={NAME}", ZONE)
+    clock.write_bytes(bytes(16))
+    assert server.sign(lab.csr()).status == 200
+    assert Doctor(server).one("account", "ok")[0].startswith("usable: https://localhost:")
+    chaos.deactivate_accounts()
+    assert Doctor(server).one("account", "fail") == ("the CA has closed the account of this key",
+                                                     "move the account key away, so that a new account is registered")
