@@ -14,7 +14,7 @@
 const struct command commands[] = {
     { "serve", command_serve, NULL, "", "run the server" },
     { "check", command_check, NULL, "", "every fault of the configuration and its plugins" },
-    { "doctor", command_doctor, &usage_doctor, "", "host, store and CAs: what fails, and what to do about it" },
+    { "doctor", command_doctor, &usage_doctor, "[ZONE]", "host, store, CAs and DNS: what fails, and what to do" },
     { "plugin", command_plugin, &usage_plugin, "list | help | check | test", "plugins, their settings, faults, one at work" },
     { "sign", command_sign, &usage_sign, "--server URL --name HOST", "get a certificate: key, CSR, post, chain" },
     { "report", command_report, &usage_report, "[TABLE] [--format html]", "who asked, how many, with which labels; releases" },

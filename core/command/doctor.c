@@ -20,20 +20,24 @@
 enum { DNS_PORT = 53, DEFAULT_S = 30, MOST_S = 600, TRANSFERS = 32, CLOSE_MS = 2000 };
 
 static const struct usage_option options[] = {
+    { "write", NULL, 'w',
+      "set a random TXT value through each zone's DNS plugin, look for it at all name servers, and take it away again;\n"
+      "without it nothing is changed anywhere" },
     { "json", NULL, 'j', "one JSON object a line: group, check, verdict, about, saw, do" },
     { "timeout", "SECONDS", 't', "of the whole run, 1 to 600; default 30" },
+    { "dns-port", "PORT", 'p', "where the name servers that NS records name are asked; default 53" },
     USAGE_END,
 };
 
 static const struct usage_form forms[] = {
-    { "", "[--json] [--timeout SECONDS]", options },
+    { "", "[ZONE] [--write] [--json] [--timeout SECONDS]", options },
     { NULL, NULL, NULL },
 };
 
 const struct usage usage_doctor = {
     "doctor", forms,
-    "Looks at all that the server needs: configuration, host, store and CAs. A line for each check: ok, warn or FAIL, what\n"
-    "was seen, and what to do. Beside a running server as well as without one; nothing is changed anywhere.\n",
+    "Looks at all that the server needs: configuration, host, store, CAs, and each zone of the table (or ZONE) as a CA sees\n"
+    "it. A line for each check: ok, warn or FAIL, what was seen, and what to do. Beside a running server, or without.\n",
     "Exit codes: 0 all ok; 1 something fails; 2 wrong use; 3 warnings only.\n",
 };
 
@@ -54,6 +58,7 @@ static const struct {
     { DOCTOR_STORE,         "records",       doctor_records },
     { DOCTOR_STORE,         "rows",          doctor_rows },
     { DOCTOR_CA,            "ca",            doctor_cas },
+    { DOCTOR_DNS,           "zone",          doctor_zones },
 };
 
 /* ---- What checks say ------------------------------------------------------------------------------------------------ */
@@ -128,12 +133,19 @@ static int read_option(struct doctor_options *o, int option, const char *value, 
     int rc = 0;
 
     switch (option) {
+    case 'w':
+        o->write = true;
+        return 0;
     case 'j':
         o->json = true;
         return 0;
     case 't':
         rc = read_number(value, 1, MOST_S, "--timeout", &number, err);
         o->timeout_ms = number * 1000;
+        return rc;
+    case 'p':
+        rc = read_number(value, 1, 65535, "--dns-port", &number, err);
+        o->dns_port = (uint16_t)number;
         return rc;
     default:
         return cs_fail(err, CS_EINPUT, "what it takes:");
@@ -152,8 +164,10 @@ static int read_options(struct doctor_options *o, const struct command_line *lin
     while ((option = usage_next(options, line->argc, line->argv)) != USAGE_OVER)
         if (read_option(o, option, optarg, &err) < 0)
             return usage_wrong(&usage_doctor, "doctor: %s", err.text);
-    if (optind < line->argc)
-        return usage_wrong(&usage_doctor, "doctor: no name is needed");
+    if (line->argc - optind > 1)
+        return usage_wrong(&usage_doctor, "doctor: one zone at most can be named");
+    if (optind < line->argc && table_name(o->zone, line->argv[optind], NAME_ONE_LABEL | NAME_UNDERSCORE, "ZONE", &err) < 0)
+        return usage_wrong(&usage_doctor, "doctor: %s", err.text);
     return -1;
 }
 

@@ -16,7 +16,8 @@
 #include "request/name_servers.h"
 
 struct doctor_options {
-    bool json;
+    char zone[NAME_MAX_LEN + 1]; /* "": all of the table */
+    bool json, write;
     int64_t timeout_ms;
     uint16_t dns_port; /* where name servers are asked that NS records name: 53, but in tests */
 };
@@ -71,6 +72,9 @@ void doctor_warn(struct doctor *d, const char *about, const char *format, ...) C
 void doctor_fail(struct doctor *d, const char *about, const char *format, ...) CS_PRINTF(3, 4);
 void doctor_say(struct doctor *d, enum doctor_verdict verdict, const char *about, const char *format, ...) CS_PRINTF(4, 5);
 
+/* What the configuration's checks have complained of, from that byte of config_complaints() on. */
+void doctor_complaints(struct doctor *d, size_t from);
+
 /* Time that is left, not negative. */
 int64_t doctor_left_ms(const struct doctor *d);
 
@@ -87,6 +91,7 @@ void doctor_resolvers(struct doctor *d);
 void doctor_records(struct doctor *d);
 void doctor_rows(struct doctor *d);
 void doctor_cas(struct doctor *d);
+void doctor_zones(struct doctor *d);
 
 /* doctor_ca.c: starts the questions to all CAs at once; they are answered while other checks wait. */
 void doctor_cas_ask(struct doctor *d);

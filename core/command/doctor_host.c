@@ -21,17 +21,23 @@ enum { MEBI = 1024 * 1024, LEAST_ROOM_MIB = 20, GOOD_ROOM_MIB = 200, LEAST_INODE
 
 /* ---- Configuration -------------------------------------------------------------------------------------------------- */
 
+void doctor_complaints(struct doctor *d, size_t from)
+{
+    const char *line = config_complaints(d->setup.config) + from;
+
+    for (; *line; line += strcspn(line, "\n") + (line[strcspn(line, "\n")] == '\n'))
+        doctor_fail(d, "", "%.*s\nmend that line; `countersign check` looks at the file alone", (int)strcspn(line, "\n"), line);
+}
+
 void doctor_configuration(struct doctor *d)
 {
     struct setup *setup = &d->setup;
-    const char *line;
 
     check_settings(setup);
     if (d->not_user.code == CS_OK)
         check_plugins(setup, setup->loop, d->client, &setup->instances);
     doctor_cas_ask(d);
-    for (line = config_complaints(setup->config); *line; line += strcspn(line, "\n") + (line[strcspn(line, "\n")] == '\n'))
-        doctor_fail(d, "", "%.*s\nmend that line; `countersign check` looks at the file alone", (int)strcspn(line, "\n"), line);
+    doctor_complaints(d, 0);
     if (config_complaint_count(setup->config) == 0)
         doctor_ok(d, "", "%zu listener%s, %zu plugin%s, no fault", setup->settings.n_listen,
                   setup->settings.n_listen == 1 ? "" : "s", setup->settings.n_blocks, setup->settings.n_blocks == 1 ? "" : "s");

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "command/check_configuration.h"
+#include "command/check_self.h"
 #include "command/doctor.h"
 
 /* NULL: there is no store, or it cannot be used; other checks have said why. */
@@ -41,6 +42,15 @@ static int check_inside(struct doctor *d, struct instance *store, struct cs_erro
     return store_migrate(store, false, err);
 }
 
+/* Those that listeners get from the server itself need a zone and a subject. */
+static void check_own_certificates(struct doctor *d, struct instance *store)
+{
+    const size_t before = strlen(config_complaints(d->setup.config));
+
+    check_self(&d->setup, store);
+    doctor_complaints(d, before);
+}
+
 void doctor_records(struct doctor *d)
 {
     struct instance *store = store_of(d);
@@ -63,6 +73,8 @@ void doctor_records(struct doctor *d)
     else if (rc == 0)
         doctor_ok(d, "", "schema known, no damage found, room enough");
     d->has_rows = rc == 0;
+    if (rc == 0)
+        check_own_certificates(d, store);
 }
 
 /* ---- Rows ----------------------------------------------------------------------------------------------------------- */

@@ -65,8 +65,10 @@ static void date_of(char out[32], const ASN1_TIME *at)
         snprintf(out, 32, "an unreadable date");
 }
 
-static void judge_dates(struct doctor *d, const char *about, const char *path, X509 *leaf)
+static void judge_dates(struct doctor *d, const char *about, const char *path, bool renews, X509 *leaf)
 {
+    const char *todo = renews ? "the server renews it by itself: see in its log why it does not"
+                              : "renew it, then reload or restart the server";
     const int64_t left = left_s(X509_get0_notAfter(leaf)), until_start = left_s(X509_get0_notBefore(leaf));
     struct text names = TEXT_MAX(300);
     char begin[32], end[32];
@@ -75,11 +77,11 @@ static void judge_dates(struct doctor *d, const char *about, const char *path, X
     date_of(begin, X509_get0_notBefore(leaf));
     date_of(end, X509_get0_notAfter(leaf));
     if (left <= 0)
-        doctor_fail(d, about, "%s ended on %s\nrenew it, then restart the server", path, end);
+        doctor_fail(d, about, "%s ended on %s\n%s", path, end, todo);
     else if (until_start > 0)
         doctor_fail(d, about, "%s begins on %s only\nset the clock, or wait until then", path, begin);
     else if (left < SOON_DAYS * DAY_S && left < (left - until_start) / 3)
-        doctor_warn(d, about, "%s ends on %s, in %" PRId64 " days\nrenew it, then restart the server", path, end, left / DAY_S);
+        doctor_warn(d, about, "%s ends on %s, in %" PRId64 " days\n%s", path, end, left / DAY_S, todo);
     else
         doctor_ok(d, about, "%s is for %s until %s, its key fits", path, text_of(&names), end);
     text_free(&names);
@@ -109,7 +111,9 @@ static void look(struct doctor *d, const char *what, const struct listen_setting
     }
     leaf = read_leaf(listen->certificate);
     if (leaf)
-        judge_dates(d, about, listen->certificate, leaf);
+        judge_dates(d, about, listen->certificate, listen->self_name, leaf);
+    else if (listen->self_name)
+        doctor_ok(d, about, "the server gets it by itself, at its first start");
     X509_free(leaf);
 }
 

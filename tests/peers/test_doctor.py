@@ -6,14 +6,20 @@ import re
 import socket
 import struct
 
+import dns.flags
+import dns.rcode
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from bind import Bind
 from chaos import Chaos
+from knot import Knot
 from ports import free_port
+from powerdns import PowerDns
 from scene import NAME, ZONE, open_lab
+from scripted_dns import ScriptedDns
 from unbound import Unbound
 
 
@@ -96,7 +102,8 @@ def test_all_is_well_before_and_beside_a_server(lab, server):
     server.add_zone(ZONE)
     server.add_subject(f"CN={NAME}", ZONE)
     beside = Doctor(server, "--timeout", "20")
-    assert (beside.code, beside.bad()) == (0, set())
+    assert (beside.code, beside.bad()) == (3, {("delegation", "warn")})
+    assert beside.one("delegation", "warn")[1].endswith(f"`dig +trace NS {ZONE}.`")
     assert beside.one("user", "ok", "server")[0] == f"one runs on {server.folder}/state (process {server.child.pid})"
     assert beside.one("port", "ok", f"UDP 127.0.0.1:{server.dns_port}")[0].startswith("our running server has it")
     assert beside.one("certificate", "ok", about)[0].startswith(f"{certificate} is for countersign.example until ")
@@ -164,7 +171,7 @@ def test_a_certificate_that_ends_soon(lab, server):
     files = make_certificate(lab.place("tls"), begins, 90)
     about = with_tls(server, *files)
     saw, todo = Doctor(server).one("certificate", "warn", about)
-    assert saw.endswith(", in 5 days") and todo == "renew it, then restart the server"
+    assert saw.endswith(", in 5 days") and todo == "renew it, then reload or restart the server"
 
 
 def test_a_folder_that_others_can_write_to(server):
@@ -261,3 +268,194 @@ def test_a_clock_a_profile_and_an_account(lab, server):
     chaos.deactivate_accounts()
     assert Doctor(server).one("account", "fail") == ("the CA has closed the account of this key",
                                                      "move the account key away, so that a new account is registered")
+
+
+# ---- The DNS -----------------------------------------------------------------------------------------------------------
+
+PARENT = """$TTL 60
+@ SOA ns hostmaster 1 3600 600 86400 10
+@ NS ns
+ns A 127.0.0.2
+trial NS ns1.trial
+ns1.trial A 127.0.0.1
+"""
+CHILD = """$TTL 60
+@ SOA ns1 hostmaster 1 3600 600 86400 10
+@ NS ns1
+ns1 A 127.0.0.1
+"""
+
+
+class Names:
+    """The zone `example` above the trial zone, and a resolver that finds both; name servers are at one port of several
+    addresses, as NS records have no ports."""
+
+    def __init__(self, lab, server, port, parent=PARENT, child=None, **wrong):
+        self.lab, self.server, self.port = lab, server, port
+        self.parent = self.scripted("127.0.0.2", {"example": parent})
+        if child is not None:
+            self.scripted("127.0.0.1", {ZONE: child}, **wrong)
+        below = {ZONE: port} if "trial NS" in parent else {}
+        self.resolver = Unbound(lab.place("unbound"), {"example": port, **below})
+        above = 'name: "example."\n    stub-addr: 127.0.0.'
+        self.resolver.conf.write_text(self.resolver.conf.read_text().replace(f"{above}1@", f"{above}2@"))
+        lab.running.insert(0, self.resolver)
+        self.resolver.start()
+        server.config["resolvers"] = [f"127.0.0.1:{self.resolver.port}"]
+
+    def scripted(self, address, zones, **more):
+        made = ScriptedDns(address, self.port, zones, **more)
+        self.lab.running.insert(0, made)
+        return made
+
+    def look(self, *words):
+        return Doctor(self.server, "--dns-port", self.port, *words)
+
+
+def with_rows(server, dns="builtin"):
+    """Its tables filled; no server has to run for that."""
+    server.command("zone", "add", ZONE, "--dns", dns)
+    server.add_subject(f"CN={NAME}", ZONE)
+    return server
+
+
+@pytest.fixture
+def scripted(lab, server):
+    """For zones that only the test has; the server's own DNS is another one."""
+    server.config["dns"]["exec"] = {"plugin": "dns-exec", "program": "/bin/false"}
+    with_rows(server, "exec")
+    return lambda **more: Names(lab, server, free_port(), **{"child": CHILD, **more})
+
+
+@pytest.mark.parametrize("kind", [Bind, Knot, PowerDns, None])
+def test_all_is_well_with_every_back_end(lab, server, kind):
+    """Delegated, asked by UDP and TCP; a value is set, seen and taken away."""
+    if kind:
+        back = lab.name_server(kind)
+        server.use_dns("back", back)
+        port = back.port
+        server.start()
+        server.add_zone(ZONE, dns="back", dns_port=port)
+    else:
+        port = server.dns_port
+        server.config["dns"]["builtin"]["ns"] = [f"ns1.{ZONE} 127.0.0.1"]
+        server.start()
+        server.add_zone(ZONE)
+    server.add_subject(f"CN={NAME}", ZONE)
+    seen = Names(lab, server, port).look("--write", ZONE)
+    assert (seen.code, seen.bad()) == (0, set()), seen.lines
+    assert seen.one("delegation", "ok")[0] == f"example. names the same servers as the zone: ns1.{ZONE}."
+    saw = seen.one("name-server", "ok", f"{ZONE}: ns1.{ZONE}. 127.0.0.1:{port}")[0]
+    assert saw.startswith("UDP, TCP and EDNS, with authority, serial ")
+    written = f"a value was set at _acme-challenge.{ZONE}., seen at all name servers, and taken away"
+    assert seen.one("write", "ok")[0].startswith(written if kind else "dns.builtin answers by itself")
+    if kind:
+        assert back.txt(f"_acme-challenge.{ZONE}.") == set()
+
+
+def test_a_zone_that_is_not_delegated(lab, server):
+    names = Names(lab, with_rows(server), free_port(), parent=PARENT.replace("trial NS ns1.trial\n", ""))
+    assert names.look().one("delegation", "fail") == (
+        f"{ZONE}. is no zone of its own, but part of example.: nobody asks our DNS server",
+        f"add `{ZONE}. NS` records that name it to the zone example.")
+
+
+def test_a_name_server_that_the_parent_lacks(scripted):
+    names = scripted(child=CHILD + "@ NS ns2\nns2 A 127.0.0.3\n")
+    names.scripted("127.0.0.3", {ZONE: CHILD + "@ NS ns2\nns2 A 127.0.0.3\n"})
+    assert names.look().one("delegation", "warn") == (
+        f"the zone {ZONE}. has the name server ns2.{ZONE}., but example. does not name it",
+        f"add its NS record to example., or take it out of {ZONE}.")
+
+
+def test_a_lame_delegation(scripted):
+    names = scripted(parent=PARENT + "trial NS ns3.trial\nns3.trial A 127.0.0.3\n")
+    names.scripted("127.0.0.3", {"other.example": CHILD})
+    seen = names.look()
+    assert seen.one("name-server", "fail", "ns3.") == (
+        f"it does not serve {ZONE}.: it answers REFUSED without authority",
+        f"load the zone there, or take the server out of {ZONE}. and of the zone above")
+    saw = seen.one("delegation", "warn")[0]
+    assert saw == f"example. names ns3.{ZONE}. as a name server of {ZONE}., the zone itself does not"
+
+
+def test_a_secondary_that_lags(scripted):
+    both = CHILD + "@ NS ns2\nns2 A 127.0.0.3\n"
+    names = scripted(parent=PARENT + "trial NS ns2.trial\nns2.trial A 127.0.0.3\n",
+                     child=both.replace("hostmaster 1", "hostmaster 7"))
+    names.scripted("127.0.0.3", {ZONE: both})
+    assert names.look().one("serial", "warn") == (
+        f"ns1.{ZONE}. has serial 7, ns2.{ZONE}. only 1",
+        f"see why ns2.{ZONE}. does not follow (NOTIFY, transfers, TSIG): a CA may ask it")
+
+
+def test_port_53_without_tcp(scripted):
+    saw, todo = scripted(tcp=False).look("--timeout", "12").one("name-server", "fail")
+    assert saw == "it answers by UDP, but not by TCP (no answer)"
+    assert todo == "open TCP port 53 of its firewall to the world: CAs fall back to it"
+
+
+def test_a_server_that_is_too_old(scripted):
+    saw, todo = scripted(edns=False).look().one("name-server", "warn")
+    assert saw == "a question with EDNS gets another answer than one without (FORMERR)"
+    assert todo == "bring it up to date, or let its firewall pass EDNS: resolvers lose time with it"
+
+
+def test_a_server_that_changes_case(scripted):
+    assert scripted(lower=True).look().one("name-server", "warn") == (
+        "it changes the case of the name that it was asked for",
+        "bring it up to date: resolvers that mix the case (0x20) take its answers for forged ones")
+
+
+def test_a_signature_that_is_broken(scripted):
+    names = scripted()
+
+    def twist(question):
+        bogus = question.question[0].name.to_text() == f"{ZONE}." and not question.flags & dns.flags.CD
+        return dns.rcode.SERVFAIL if bogus else None
+    names.scripted("127.0.0.5", {}, upstream=names.resolver.port, twist=twist)
+    names.server.config["resolvers"] = [f"127.0.0.5:{names.port}"]
+    assert names.look().one("dnssec", "fail") == (
+        "a resolver says SERVFAIL, but answers when it does not validate: the signature is broken",
+        "compare the DS record in example. with the zone's keys, and renew the signatures; or take the DS record away")
+
+
+def test_caa_records(lab, scripted):
+    names = scripted(child=CHILD + 'www CAA 0 issue "other.example"\n')
+    chaos = Chaos(lab.place("chaos"), names.port).start()
+    lab.running.insert(0, chaos)
+    names.server.config["ca"] = {"chaos": {"plugin": "ca-acme", "directory": chaos.directory, "ca_file": chaos.ca_file,
+                                           "terms_agreed": True}}
+    assert names.look().about("caa", NAME) == (
+        f'ca.chaos may not issue for {NAME}: at {NAME}. stands issue "other.example": that is another CA',
+        f'add `{NAME}. CAA 0 issue "chaos.example"` there, or take that record away')
+
+
+def test_aliases_and_wildcards(scripted):
+    seen = scripted(child=CHILD + "* CNAME elsewhere.example.\n").look()
+    assert seen.about("alias", ZONE)[0].endswith("leads to elsewhere.example., which lies in no zone of the table")
+    assert seen.one("wildcard", "fail", ZONE) == (
+        "a wildcard makes aliases of all names, also of challenges: they would go to elsewhere.example.",
+        "add `_acme-challenge` records beside the wildcard, or take the wildcard out")
+
+
+def test_a_long_negative_ttl(scripted):
+    saw, todo = scripted(child="$TTL 7200\n" + CHILD.split("\n", 1)[1].replace("86400 10", "86400 3600")).look().one(
+        "negative-ttl", "warn")
+    assert saw == '"no such record" is remembered for 3600 s'
+    assert todo == "lower the minimum of the SOA record: who asked too early sees a new value only then"
+
+
+def test_a_zone_that_is_not_in_the_table(scripted):
+    assert scripted().look("unknown.example").about("zone", "unknown.example") == (
+        "it is not in the table", "`countersign zone add unknown.example`")
+
+
+@pytest.mark.parametrize("kind", [Bind, PowerDns])
+def test_a_key_that_is_wrong(lab, server, kind):
+    back = lab.name_server(kind, **({"refuse": True} if kind is Bind else {}))
+    server.use_dns("back", back, **({} if kind is Bind else {"key": "wrong"}))
+    with_rows(server, "back")
+    saw, todo = Names(lab, server, back.port).look("--write").one("write", "fail")
+    assert saw.startswith(f"a value could not be set at _acme-challenge.{ZONE}.: ")
+    assert todo == "mend the key and the rights of its block of the configuration, or those at the DNS server"
