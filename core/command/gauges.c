@@ -14,6 +14,7 @@
 
 #define STRING_OF_(x) #x
 #define STRING_OF(x)  STRING_OF_(x)
+#define PLUGIN_INFO   "countersign_plugin_info"
 
 /* ---- What stays ---- */
 
@@ -38,22 +39,29 @@ static void tell_plugin(struct metrics *metrics, enum role role, const char *nam
     metrics_add_label(&labels, "instance", name);
     metrics_add_label(&labels, "plugin", instance->plugin.about.name);
     metrics_add_label(&labels, "version", instance->plugin.about.version);
-    metrics_gauge(metrics, "countersign_plugin_info", "The plugin of each block of the configuration; always 1.",
+    metrics_gauge(metrics, PLUGIN_INFO, "The plugin of each block of the configuration; always 1.",
                   text_of(&labels), 1);
     text_free(&labels);
 }
 
-void gauges_begin(const struct gauges *gauges)
+void gauges_tell_plugins(const struct gauges *gauges)
 {
     const struct settings *settings = gauges->settings;
-    struct process_figures process;
 
-    tell_build(gauges->metrics);
+    metrics_forget(gauges->metrics, PLUGIN_INFO);
     for (size_t i = 0; gauges->instances && i < settings->n_blocks; i++) {
         const struct block_settings *block = &settings->blocks[i];
 
         tell_plugin(gauges->metrics, block->role, block->name, instances_find(gauges->instances, block->role, block->name));
     }
+}
+
+void gauges_begin(const struct gauges *gauges)
+{
+    struct process_figures process;
+
+    tell_build(gauges->metrics);
+    gauges_tell_plugins(gauges);
     process_look(&process);
     if (process.started_us >= 0)
         metrics_gauge_us(gauges->metrics, "process_start_time_seconds", "When the process began, since 1970.", "",

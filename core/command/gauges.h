@@ -25,6 +25,8 @@ struct gauges {
 
 /* What stays as it is: versions, plugins, when the process began. */
 void gauges_begin(const struct gauges *gauges);
+/* Of these the plugins, when the configuration is another. */
+void gauges_tell_plugins(const struct gauges *gauges);
 /* Everything else, as it is now. */
 void gauges_refresh(const struct gauges *gauges);
 

@@ -2,7 +2,7 @@
  * What the server forbids itself when it has started: files that the configuration does not name (Landlock), and system calls
  * that it does not need (seccomp). `sandbox` of the configuration says whether; docs/service.md tells operators,
  * docs/plugin-guide.md authors of plugins. Called by serve.c, in the start order, and when the configuration is read anew. Loop
- * thread only.
+ * thread only, but sandbox_check().
  */
 #ifndef COMMAND_SANDBOX_H
 #define COMMAND_SANDBOX_H
@@ -26,7 +26,7 @@ void sandbox_enter_files(struct sandbox *sandbox, const struct config *config, c
 void sandbox_enter_calls(struct sandbox *sandbox);
 
 /* Can a new configuration be taken over in here? Its plugins are loaded, or `instances` is NULL: they are not looked at then.
- * CS_ECONFIG: no, what is in the way, and that a restart helps. Reads folders, briefly. */
+ * CS_ECONFIG: no, what is in the way, and that a restart helps. Reads folders, briefly; any thread. */
 int sandbox_check(const struct sandbox *sandbox, const struct config *config, const struct settings *settings,
                   struct instances *instances, struct cs_error *err);
 

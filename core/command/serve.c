@@ -4,7 +4,7 @@
  * Start: read the file, bind every `listen`, become `user`, lock the state folder, load the plugins, give up the files that
  * nobody named (all with one thread); then read TLS keys, open the store, audit, dns, ca, start each, give up the system calls
  * that nobody needs, take up the jobs of an earlier run, accept, and tell the service manager.
- * What listens is in serve_listeners.c, the stop in serve_stop.c.
+ * What listens is in serve_listeners.c, SIGHUP in serve_reload.c, the stop in serve_stop.c.
  */
 #include <event2/event.h>
 #include <inttypes.h>
@@ -16,8 +16,8 @@
 
 #include "command/command.h"
 #include "command/descriptors.h"
-#include "command/gauges.h"
 #include "command/serve_control.h"
+#include "command/serve_reload.h"
 #include "command/serve_stop.h"
 #include "engine/inherited.h"
 #include "engine/log.h"
@@ -34,7 +34,7 @@ static int bind_or_say_who_runs(struct server *s, struct cs_error *err)
     struct cs_error why = { 0 };
     char holder[32];
 
-    if (serve_listeners_bind(s->listeners, &s->setup.settings, &why) == 0 && instances_bind(s->instances, &why) == 0 &&
+    if (serve_listeners_bind(s->listeners, &why) == 0 && instances_bind(s->instances, &why) == 0 &&
         inherited_check_none_left(&why) == 0)
         return 0;
     *err = why;
@@ -56,7 +56,7 @@ static int make_parts(struct server *s, struct cs_error *err)
     s->metrics = metrics_new();
     if (!s->metrics)
         return cs_fail(err, CS_EINTERNAL, "out of memory");
-    s->listeners = serve_listeners_new(err);
+    s->listeners = serve_listeners_new(&s->setup.settings, err);
     if (!s->listeners)
         return -1;
     s->instances = instances_new(s->loop, s->client, &s->setup.settings, s->setup.config, err);
@@ -68,11 +68,17 @@ static int make_parts(struct server *s, struct cs_error *err)
 /* Before any order is taken up: a key that cannot be read stops the start. */
 static int read_keys(struct server *s, struct cs_error *err)
 {
+    struct blocked_keys *list;
+
     s->self = serve_self_open(s->loop, &s->setup.settings, err);
-    if (!s->self || serve_listeners_read_keys(s->listeners, err) < 0)
+    if (!s->self || serve_listeners_read_keys(s->listeners, NULL, err) < 0)
         return -1;
-    s->blocked_keys = serve_keys_open(s->loop, &s->setup.settings, err);
-    return s->blocked_keys ? 0 : -1;
+    s->blocked_keys = serve_keys_new(err);
+    list = s->blocked_keys ? serve_keys_read_wait(&s->setup.settings, err) : NULL;
+    if (!list)
+        return -1;
+    serve_keys_take(s->blocked_keys, list, s->setup.settings.n_blocked_keys);
+    return 0;
 }
 
 static int load_plugins(struct server *s, struct cs_error *err)
@@ -126,7 +132,7 @@ static void tell_ready(void *arg, struct admin_ready *ready)
         admin_not_ready(ready, "certificate", certificate);
 }
 
-static struct gauges gauges_of(const struct server *s)
+struct gauges serve_gauges(const struct server *s)
 {
     const struct records *r = &s->records;
 
@@ -137,7 +143,7 @@ static struct gauges gauges_of(const struct server *s)
 
 static void refresh_metrics(void *arg)
 {
-    const struct gauges gauges = gauges_of(arg);
+    const struct gauges gauges = serve_gauges(arg);
 
     gauges_refresh(&gauges);
     serve_self_measure(((struct server *)arg)->self, gauges.metrics);
@@ -145,7 +151,7 @@ static void refresh_metrics(void *arg)
 
 static void begin_metrics(struct server *s)
 {
-    const struct gauges gauges = gauges_of(s);
+    const struct gauges gauges = serve_gauges(s);
 
     gauges_begin(&gauges);
     sandbox_measure(&s->sandbox, s->metrics);
@@ -208,6 +214,7 @@ static void on_resumed(void *arg, const struct cs_error *err)
         tell_sinks(s, "started");
         log_line(CS_LOG_INFO, LOG_WHO, "", "ready version=%s", CS_VERSION);
         notify_ready(&s->notify, s->loop, "serving");
+        serve_reload_begin(s->reload);
         return;
     }
     say_why_not(s, err ? err : &failure);
@@ -224,16 +231,10 @@ static void on_stop_signal(evutil_socket_t number, short events, void *arg)
 
 static void on_hangup(evutil_socket_t number, short events, void *arg)
 {
-    struct server *s = arg;
+    const struct server *s = arg;
 
     (void)number, (void)events;
-    log_line(CS_LOG_INFO, LOG_WHO, "",
-             "SIGHUP: audit sinks open their files anew, blocked keys are read; the configuration is read at the start only");
-    notify_reloading(&s->notify, "reloading");
-    serve_keys_reload(s->blocked_keys);
-    outbox_reopen(s->records.outbox);
-    ledger_reopen(s->records.ledger);
-    notify_ready(&s->notify, s->loop, "serving");
+    serve_reload(s->reload);
 }
 
 static int watch_signals(struct server *s, struct cs_error *err)
@@ -253,6 +254,7 @@ static void close_all(struct server *s)
 {
     timer_clear(&s->look);
     timer_clear(&s->limit);
+    serve_reload_free(s->reload);
     notify_close(&s->notify);
     http_server_free(s->http);
     if (s->controlled)
@@ -280,8 +282,7 @@ static void close_all(struct server *s)
     setup_free(&s->setup);
 }
 
-/* Clients get what the server itself does not need, whatever the settings say. */
-static int share_descriptors(struct settings *settings, struct cs_error *err)
+int serve_share_descriptors(struct settings *settings, struct cs_error *err)
 {
     const int64_t limit = descriptors_limit();
     int64_t clients;
@@ -299,7 +300,7 @@ static int share_descriptors(struct settings *settings, struct cs_error *err)
 
 static int start(struct server *s, struct cs_error *err)
 {
-    if (notify_open(&s->notify, err) < 0 || share_descriptors(&s->setup.settings, err) < 0)
+    if (notify_open(&s->notify, err) < 0 || serve_share_descriptors(&s->setup.settings, err) < 0)
         return -1;
     if (make_parts(s, err) < 0 || bind_or_say_who_runs(s, err) < 0)
         return -1;
@@ -308,7 +309,10 @@ static int start(struct server *s, struct cs_error *err)
     if (load_plugins(s, err) < 0)
         return -1;
     sandbox_enter_files(&s->sandbox, s->setup.config, &s->setup.settings, s->instances);
-    if (read_keys(s, err) < 0 || open_records(s, err) < 0 || open_heart(s, err) < 0 || watch_signals(s, err) < 0)
+    if (read_keys(s, err) < 0 || open_records(s, err) < 0 || open_heart(s, err) < 0)
+        return -1;
+    s->reload = serve_reload_new(s, err);
+    if (!s->reload || watch_signals(s, err) < 0)
         return -1;
     sandbox_enter_calls(&s->sandbox);
     return 0;
@@ -316,7 +320,7 @@ static int start(struct server *s, struct cs_error *err)
 
 int command_serve(const struct command_line *line)
 {
-    struct server s = { .setup = { .state_lock = -1 }, .notify = { .fd = -1 } };
+    struct server s = { .config_path = line->config_path, .setup = { .state_lock = -1 }, .notify = { .fd = -1 } };
     struct cs_error err = { 0 };
 
     if (line->argc > 1) {

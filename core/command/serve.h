@@ -4,6 +4,7 @@
 #ifndef COMMAND_SERVE_H
 #define COMMAND_SERVE_H
 
+#include "command/gauges.h"
 #include "command/sandbox.h"
 #include "command/serve_keys.h"
 #include "command/serve_listeners.h"
@@ -32,6 +33,8 @@ struct server {
     struct heart *heart;
     struct http_server *http;
     struct serve_listeners *listeners;
+    const char *config_path;
+    struct serve_reload *reload;
     struct notify notify; /* the service manager */
     struct sandbox sandbox;
     struct event *signals[3];
@@ -41,5 +44,10 @@ struct server {
     bool failed;
     bool gave_up; /* a plugin has not finished: its threads still use what close_all() would release */
 };
+
+/* serve.c: figures for /metrics. */
+struct gauges serve_gauges(const struct server *server);
+/* serve.c: clients get what the server itself does not need, whatever the settings say. CS_ECONFIG when that is nothing. */
+int serve_share_descriptors(struct settings *settings, struct cs_error *err);
 
 #endif

@@ -4,6 +4,8 @@
 #include "command/serve_listeners.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,12 +17,16 @@
 #define LOG_WHO "serve"
 
 struct serve_listener {
-    const struct listen_settings *settings;
+    struct listen_settings settings; /* its words are those of the configuration */
     enum http_listen what;
-    int fd;              /* bound; -1: not yet, or the HTTP server's */
-    SSL_CTX *tls;        /* NULL: plain */
+    struct sockaddr_storage address;
+    socklen_t len;
+    char text[128];       /* the address */
+    int fd;               /* bound; -1: not yet, or the HTTP server's */
+    SSL_CTX *tls;         /* NULL: plain */
     struct client_ca *client_ca; /* NULL: none */
-    struct listener *at; /* NULL: takes no clients */
+    struct listener *at;  /* NULL: takes no clients */
+    struct serve_listener *kept; /* of a new file: the one that is bound already */
 };
 
 struct serve_listeners {
@@ -28,73 +34,81 @@ struct serve_listeners {
     size_t n;
 };
 
-struct serve_listeners *serve_listeners_new(struct cs_error *err)
+/* ---- Bind ---- */
+
+static int add(struct serve_listeners *all, const struct listen_settings *settings, enum http_listen what, struct cs_error *err)
+{
+    struct serve_listener *one = &all->all[all->n];
+
+    *one = (struct serve_listener){ .settings = *settings, .what = what, .fd = -1 };
+    if (address_parse(settings->address, (uint16_t)settings->port, &one->address, &one->len, err) < 0)
+        return -1;
+    address_text(one->text, (const struct sockaddr *)&one->address, one->len);
+    all->n++;
+    return 0;
+}
+
+static int add_all(struct serve_listeners *all, const struct settings *settings, struct cs_error *err)
+{
+    all->all = calloc(settings->n_listen + 1, sizeof *all->all);
+    if (!all->all)
+        return cs_fail(err, CS_EINTERNAL, "out of memory");
+    for (size_t i = 0; i < settings->n_listen; i++)
+        if (add(all, &settings->listen[i], settings->listen[i].proxy_protocol ? HTTP_PROXY_HEADERS : HTTP_PUBLIC, err) < 0)
+            return -1;
+    return settings->admin.address ? add(all, &settings->admin, HTTP_ADMIN, err) : 0;
+}
+
+struct serve_listeners *serve_listeners_new(const struct settings *settings, struct cs_error *err)
 {
     struct serve_listeners *all = calloc(1, sizeof *all);
 
     if (!all)
         cs_fail(err, CS_EINTERNAL, "out of memory");
-    return all;
+    else if (add_all(all, settings, err) == 0)
+        return all;
+    serve_listeners_free(all);
+    return NULL;
 }
 
 static int bind_one(struct serve_listener *one, struct cs_error *err)
 {
-    struct sockaddr_storage address;
-    socklen_t len;
-    char text[128];
-
-    if (address_parse(one->settings->address, (uint16_t)one->settings->port, &address, &len, err) < 0)
-        return -1;
-    one->fd = socket_listen((const struct sockaddr *)&address, len, SOCK_STREAM, err);
+    one->fd = socket_listen((const struct sockaddr *)&one->address, one->len, SOCK_STREAM, err);
     if (one->fd < 0)
         return -1;
-    address_text(text, (const struct sockaddr *)&address, len);
-    log_line(CS_LOG_INFO, LOG_WHO, "", "listening on=%s tls=%s", text, one->settings->certificate ? "yes" : "no");
+    log_line(CS_LOG_INFO, LOG_WHO, "", "listening on=%s tls=%s", one->text, one->settings.certificate ? "yes" : "no");
     return 0;
 }
 
-static int bind_next(struct serve_listeners *all, const struct listen_settings *settings, enum http_listen what,
-                     struct cs_error *err)
+int serve_listeners_bind(struct serve_listeners *all, struct cs_error *err)
 {
-    struct serve_listener *one = &all->all[all->n++];
-
-    *one = (struct serve_listener){ .settings = settings, .what = what, .fd = -1 };
-    return bind_one(one, err);
-}
-
-int serve_listeners_bind(struct serve_listeners *all, const struct settings *settings, struct cs_error *err)
-{
-    all->all = calloc(settings->n_listen + 1, sizeof *all->all);
-    if (!all->all)
-        return cs_fail(err, CS_EINTERNAL, "out of memory");
-    for (size_t i = 0; i < settings->n_listen; i++) {
-        const struct listen_settings *listen = &settings->listen[i];
-
-        if (bind_next(all, listen, listen->proxy_protocol ? HTTP_PROXY_HEADERS : HTTP_PUBLIC, err) < 0)
+    for (size_t i = 0; i < all->n; i++)
+        if (bind_one(&all->all[i], err) < 0)
             return -1;
-    }
-    return settings->admin.address ? bind_next(all, &settings->admin, HTTP_ADMIN, err) : 0;
+    return 0;
 }
 
 /* A context that does not know the client CAs would serve whoever it is. */
 static int join_clients(const struct serve_listener *one, SSL_CTX *tls, struct cs_error *err)
 {
-    return one->client_ca ? client_ca_join(one->client_ca, tls, one->settings->needs_client_certificate, err) : 0;
+    return one->client_ca ? client_ca_join(one->client_ca, tls, one->settings.needs_client_certificate, err) : 0;
 }
 
 static int read_client_ca(struct serve_listener *one, struct cs_error *err)
 {
-    one->client_ca = client_ca_new(one->settings->client_ca, one->settings->client_crl, err);
+    one->client_ca = client_ca_new(one->settings.client_ca, one->settings.client_crl, err);
     if (!one->client_ca)
         return -1;
     return one->tls ? join_clients(one, one->tls, err) : 0;
 }
 
-int serve_listeners_read_keys(struct serve_listeners *all, struct cs_error *err)
+int serve_listeners_read_keys(struct serve_listeners *all, const struct config_node **at, struct cs_error *err)
 {
     for (size_t i = 0; i < all->n; i++) {
-        const struct listen_settings *settings = all->all[i].settings;
+        const struct listen_settings *settings = &all->all[i].settings;
 
+        if (at)
+            *at = settings->at;
         if (settings->certificate && !(all->all[i].tls = tls_context_new(settings->certificate, settings->key, err)))
             return -1;
         if (settings->client_ca && read_client_ca(&all->all[i], err) < 0)
@@ -103,17 +117,23 @@ int serve_listeners_read_keys(struct serve_listeners *all, struct cs_error *err)
     return 0;
 }
 
+/* ---- Take clients ---- */
+
+static int accept_one(struct serve_listener *one, struct http_server *http, struct cs_error *err)
+{
+    one->at = http_server_listen(http, one->fd, one->tls, one->what, err);
+    one->fd = -1;
+    if (!one->at)
+        return -1;
+    listener_set_client_ca(one->at, one->client_ca);
+    return 0;
+}
+
 int serve_listeners_accept(struct serve_listeners *all, struct http_server *http, struct cs_error *err)
 {
-    for (size_t i = 0; i < all->n; i++) {
-        struct serve_listener *one = &all->all[i];
-
-        one->at = http_server_listen(http, one->fd, one->tls, one->what, err);
-        one->fd = -1;
-        if (!one->at)
+    for (size_t i = 0; i < all->n; i++)
+        if (accept_one(&all->all[i], http, err) < 0)
             return -1;
-        listener_set_client_ca(one->at, one->client_ca);
-    }
     return 0;
 }
 
@@ -137,7 +157,7 @@ int serve_listeners_renew(struct serve_listeners *all, const char *self_name, st
     int rc = 0;
 
     for (size_t i = 0; i < all->n; i++) {
-        const struct listen_settings *settings = all->all[i].settings;
+        const struct listen_settings *settings = &all->all[i].settings;
         SSL_CTX *tls;
 
         if (!settings->self_name || strcmp(settings->self_name, self_name) != 0)
@@ -149,6 +169,104 @@ int serve_listeners_renew(struct serve_listeners *all, const char *self_name, st
     }
     return rc;
 }
+
+/* ---- A new file ---- */
+
+static struct serve_listener *bound_there(const struct serve_listeners *now, const struct serve_listener *one)
+{
+    for (size_t i = 0; i < now->n; i++)
+        if (strcmp(now->all[i].text, one->text) == 0)
+            return &now->all[i];
+    return NULL;
+}
+
+/* A listener becomes the admin's, or the other way round: the socket goes on, its clients are others. */
+static int share(struct serve_listener *one, const struct serve_listener *bound, struct cs_error *err)
+{
+    one->fd = fcntl(listener_fd(bound->at), F_DUPFD_CLOEXEC, 0);
+    return one->fd < 0 ? cs_fail(err, CS_EBUSY, "cannot take over a socket: %s", strerror(errno)) : 0;
+}
+
+static bool is_taken(const struct serve_listeners *fresh, const struct serve_listener *bound)
+{
+    for (size_t i = 0; i < fresh->n; i++)
+        if (fresh->all[i].kept == bound)
+            return true;
+    return false;
+}
+
+static int prepare_one(const struct serve_listeners *fresh, struct serve_listener *one, const struct serve_listeners *now,
+                       struct http_server *http, struct cs_error *err)
+{
+    struct serve_listener *bound = bound_there(now, one);
+
+    if (bound && is_taken(fresh, bound))
+        return cs_fail(err, CS_ECONFIG, "two listeners cannot have the address %s", one->text);
+    if (bound && (bound->what == HTTP_ADMIN) == (one->what == HTTP_ADMIN)) {
+        one->kept = bound;
+        return 0;
+    }
+    if ((bound ? share(one, bound, err) : bind_one(one, err)) < 0)
+        return -1;
+    return accept_one(one, http, err);
+}
+
+int serve_listeners_prepare(struct serve_listeners *fresh, const struct serve_listeners *now, struct http_server *http,
+                            struct cs_error *err)
+{
+    for (size_t i = 0; i < fresh->n; i++)
+        if (prepare_one(fresh, &fresh->all[i], now, http, err) < 0)
+            return -1;
+    return 0;
+}
+
+static bool shows_another(const SSL_CTX *before, const SSL_CTX *after)
+{
+    return after && (!before || X509_cmp(SSL_CTX_get0_certificate(before), SSL_CTX_get0_certificate(after)) != 0);
+}
+
+/* Always with the new context: more than the certificate may be another. */
+static void take_over(struct serve_listener *one, struct serve_listeners_changes *changes)
+{
+    changes->certificates += shows_another(one->kept->tls, one->tls);
+    one->at = one->kept->at;
+    one->kept->at = NULL;
+    listener_set_tls(one->at, one->tls);
+    listener_set_client_ca(one->at, one->client_ca);
+    listener_expect_proxy_header(one->at, one->what == HTTP_PROXY_HEADERS);
+}
+
+void serve_listeners_switch(struct serve_listeners *now, struct serve_listeners *fresh, struct http_server *http,
+                            struct serve_listeners_changes *changes)
+{
+    const struct serve_listeners before = *now;
+
+    *changes = (struct serve_listeners_changes){ 0 };
+    for (size_t i = 0; i < fresh->n; i++)
+        if (fresh->all[i].kept)
+            take_over(&fresh->all[i], changes);
+        else
+            changes->added++;
+    for (size_t i = 0; i < before.n; i++)
+        if (before.all[i].at) {
+            log_line(CS_LOG_INFO, LOG_WHO, "", "not listening any more on=%s", before.all[i].text);
+            http_server_unlisten(http, before.all[i].at);
+            changes->removed++;
+        }
+    *now = *fresh;
+    *fresh = before;
+    serve_listeners_free(fresh);
+}
+
+void serve_listeners_drop(struct serve_listeners *fresh, struct http_server *http)
+{
+    for (size_t i = 0; fresh && i < fresh->n; i++)
+        if (fresh->all[i].at)
+            http_server_unlisten(http, fresh->all[i].at);
+    serve_listeners_free(fresh);
+}
+
+/* ---- The end ---- */
 
 void serve_listeners_gone(struct serve_listeners *all)
 {

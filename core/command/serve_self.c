@@ -32,7 +32,7 @@ enum {
 
 struct own {
     struct serve_self *self;
-    const char *name;
+    char *name;
     struct self_times times;
     int64_t due_ms;   /* wall clock */
     int64_t failures; /* in a row */
@@ -278,7 +278,9 @@ static int add(struct serve_self *self, const struct listen_settings *listen, st
             return 0;
     if (self_certificate_prepare_wait(self->folder, listen->self_name, &times, err) < 0)
         return -1;
-    *own = (struct own){ .self = self, .name = listen->self_name };
+    *own = (struct own){ .self = self, .name = text_copy(listen->self_name) };
+    if (!own->name)
+        return cs_fail(err, CS_EINTERNAL, "out of memory");
     take(own, &times);
     self->n++;
     return 0;
@@ -316,6 +318,33 @@ struct serve_self *serve_self_open(struct loop *loop, const struct settings *set
     return NULL;
 }
 
+static bool has(const struct settings *settings, const char *name)
+{
+    for (size_t i = 0; i < settings->n_listen; i++)
+        if (settings->listen[i].self_name && strcmp(settings->listen[i].self_name, name) == 0)
+            return true;
+    return settings->admin.self_name && strcmp(settings->admin.self_name, name) == 0;
+}
+
+static bool knows(const struct serve_self *self, const char *name)
+{
+    for (size_t i = 0; name && i < self->n; i++)
+        if (strcmp(self->own[i].name, name) == 0)
+            return true;
+    return !name;
+}
+
+bool serve_self_fits(const struct serve_self *self, const struct settings *settings)
+{
+    for (size_t i = 0; i < settings->n_listen; i++)
+        if (!knows(self, settings->listen[i].self_name))
+            return false;
+    for (size_t i = 0; i < self->n; i++)
+        if (!has(settings, self->own[i].name))
+            return false;
+    return knows(self, settings->admin.self_name);
+}
+
 void serve_self_begin(struct serve_self *self, struct heart *heart, struct serve_listeners *listeners)
 {
     self->heart = heart;
@@ -344,6 +373,7 @@ void serve_self_free(struct serve_self *self)
             request_detach(self->own[i].request);
         OPENSSL_free(self->own[i].csr);
         free(self->own[i].chain);
+        free(self->own[i].name);
     }
     free(self->own);
     free(self->folder);

@@ -14,6 +14,9 @@ struct serve_self;
  * stands in. NULL: CS_ECONFIG with the file and what to do. The settings outlive it. */
 struct serve_self *serve_self_open(struct loop *loop, const struct settings *settings, struct cs_error *err);
 
+/* A new configuration: are the names of its own certificates the same? Otherwise a restart is needed. Any thread. */
+bool serve_self_fits(const struct serve_self *self, const struct settings *settings);
+
 /* The server takes requests: order what is due, now and later. New certificates go to the listeners that have that name. */
 void serve_self_begin(struct serve_self *self, struct heart *heart, struct serve_listeners *listeners);
 

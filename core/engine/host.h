@@ -32,6 +32,7 @@ struct cs_instance {
     const char *state_root;  /* the state folder */
     bool only_looks;         /* see cs_only_looks() */
     char *state_dir;         /* made by cs_state_dir(); who made the instance frees it */
+    size_t pending;          /* exchanges and kept values that will call it back; the loop's */
 };
 
 #endif

@@ -118,6 +118,7 @@ static void end_transfer(struct cs_http *http)
 /* It has left its row. */
 static void http_free(struct cs_http *http)
 {
+    http->in->pending--;
     end_transfer(http);
     timer_clear(&http->timer);
     http_request_free(http);
@@ -379,7 +380,8 @@ struct cs_http *cs_http_send(struct cs_instance *in, const struct cs_http_reques
     http = calloc(1, sizeof *http);
     if (!http)
         return NULL;
-    *http = (struct cs_http){ .client = client, .who = in->who, .done = done, .arg = arg };
+    in->pending++;
+    *http = (struct cs_http){ .client = client, .in = in, .who = in->who, .done = done, .arg = arg };
     if (http_request_copy(http, request, &http->err) < 0 || ask_guard(http, in->guard) < 0) {
         enter_row(http, HTTP_FINISHED);
     } else {

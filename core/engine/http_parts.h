@@ -44,6 +44,7 @@ enum http_state { HTTP_NEW, HTTP_WAITING, HTTP_RUNNING, HTTP_FINISHED };
 
 struct cs_http {
     struct http_client *client;
+    struct cs_instance *in; /* whose it is */
     struct cs_http *next, *before;
     enum http_state state;
     const char *who;

@@ -1,8 +1,11 @@
 /*
  * The sockets of one block of the configuration. Filled by plugin/instance.c; plugins get them with cs_listen().
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "engine/host.h"
@@ -92,6 +95,25 @@ int listens_add(struct listens *listens, const char *text, uint16_t default_port
     listens->at[listens->n].udp = udp_fd;
     listens->at[listens->n].tcp = tcp_fd;
     listens->n++;
+    return 0;
+}
+
+static int share(int fd)
+{
+    return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+int listens_share(struct listens *listens, const struct listens *from, size_t index, struct cs_error *err)
+{
+    const int udp = from->at[index].udp, tcp = from->at[index].tcp;
+
+    if (listens->n == LISTENS_MAX)
+        return cs_fail(err, CS_ECONFIG, "more than %d entries in one `listen`", LISTENS_MAX);
+    listens->at[listens->n].udp = share(udp);
+    listens->at[listens->n].tcp = share(tcp);
+    listens->n++;
+    if ((udp >= 0 && listens->at[listens->n - 1].udp < 0) || (tcp >= 0 && listens->at[listens->n - 1].tcp < 0))
+        return cs_fail(err, CS_EBUSY, "cannot take over a socket: %s", strerror(errno));
     return 0;
 }
 

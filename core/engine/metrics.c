@@ -43,6 +43,15 @@ struct metrics *metrics_new(void)
     return metrics;
 }
 
+static void free_values(struct metric *metric)
+{
+    for (size_t i = 0; i < metric->n; i++) {
+        free(metric->values[i].labels);
+        free(metric->values[i].histogram);
+    }
+    metric->n = 0;
+}
+
 void metrics_free(struct metrics *metrics)
 {
     struct metric *metric, *next;
@@ -51,10 +60,7 @@ void metrics_free(struct metrics *metrics)
         return;
     for (metric = metrics->first; metric; metric = next) {
         next = metric->next;
-        for (size_t i = 0; i < metric->n; i++) {
-            free(metric->values[i].labels);
-            free(metric->values[i].histogram);
-        }
+        free_values(metric);
         free(metric->values);
         free(metric);
     }
@@ -73,6 +79,14 @@ static struct metric *find_metric(const struct metrics *metrics, const char *nam
         if (strcmp(metric->name, name) == 0)
             return metric;
     return NULL;
+}
+
+void metrics_forget(struct metrics *metrics, const char *name)
+{
+    struct metric *metric = find_metric(metrics, name);
+
+    if (metric)
+        free_values(metric);
 }
 
 static struct metric *find_or_add_metric(struct metrics *metrics, const char *name, const char *help, enum metric_type type)

@@ -38,6 +38,9 @@ void metrics_declare(struct metrics *metrics, const char *name, const char *help
 /* Add `name="value"`, and a comma if something stands there already, with everything escaped that must be. */
 void metrics_add_label(struct text *labels, const char *name, const char *value);
 
+/* Forget every value of a metric: those of before are not there any more. */
+void metrics_forget(struct metrics *metrics, const char *name);
+
 /* `refresh` is called before each metrics_write(), to set what is only looked up when somebody asks. */
 void metrics_on_write(struct metrics *metrics, void (*refresh)(void *arg), void *arg);
 void metrics_write(const struct metrics *metrics, struct text *out);

@@ -74,7 +74,8 @@ static int why_not(const struct sockaddr *address, socklen_t len, int type, int 
     if (error == EADDRINUSE)
         return cs_fail(err, CS_ECONFIG, "%s%s is in use: stop the other server or change `listen`", kind, text);
     if (error == EACCES && address->sa_family != AF_UNIX)
-        return cs_fail(err, CS_ECONFIG, "%s%s needs root or CAP_NET_BIND_SERVICE: ports below 1024 are privileged", kind, text);
+        return cs_fail_as(err, CS_ECONFIG, SOCKET_PRIVILEGED,
+                          "%s%s needs root or CAP_NET_BIND_SERVICE: ports below 1024 are privileged", kind, text);
     if (error == EADDRNOTAVAIL)
         return cs_fail(err, CS_ECONFIG, "%s%s is not an address of this machine: change `listen`", kind, text);
     if (error == EAFNOSUPPORT)

@@ -12,6 +12,8 @@
 
 #include "base/address.h"
 
+#define SOCKET_PRIVILEGED "privileged-port" /* the reason of such an error */
+
 /* Bind (and for SOCK_STREAM listen on) an address: non-blocking, close-on-exec, TCP_NODELAY, REUSEADDR, v6only, PKTINFO for
  * UDP, a stale unix socket replaced (mode 0666 unless said). Takes an inherited socket when one fits. Returns the fd or -1 and
  * CS_ECONFIG with what to do (in use, no permission, no such address). */
@@ -27,6 +29,8 @@ struct listens *listens_new(void);
 void listens_free(struct listens *listens); /* closes them; NULL is allowed */
 /* Bind one entry of `listen`, for UDP, TCP or both. */
 int listens_add(struct listens *listens, const char *text, uint16_t default_port, bool udp, bool tcp, struct cs_error *err);
+/* The same sockets as entry `index` of `from`, which may be closed before or after these. */
+int listens_share(struct listens *listens, const struct listens *from, size_t index, struct cs_error *err);
 int listens_fd(const struct listens *listens, size_t index, int type); /* -1: none */
 
 #endif

@@ -120,6 +120,18 @@ int workers_run(struct workers *workers, void (*fn)(void *arg), void *arg, struc
     return 0;
 }
 
+bool workers_are_busy(struct workers *workers)
+{
+    bool busy;
+
+    if (!workers)
+        return false;
+    pthread_mutex_lock(&workers->lock);
+    busy = workers->first || workers->idle < workers->started;
+    pthread_mutex_unlock(&workers->lock);
+    return busy;
+}
+
 void workers_free(struct workers *workers)
 {
     if (!workers)

@@ -155,14 +155,20 @@ struct listener *listener_new(struct service *service, int fd, SSL_CTX *tls, str
     return listener;
 }
 
-void listener_expect_proxy_header(struct listener *listener)
+void listener_expect_proxy_header(struct listener *listener, bool expected)
 {
-    listener->entry.proxy_header = true;
+    listener->entry.proxy_header = expected;
+}
+
+int listener_fd(const struct listener *listener)
+{
+    return evconnlistener_get_fd(listener->events);
 }
 
 void listener_set_tls(struct listener *listener, SSL_CTX *tls)
 {
-    SSL_CTX_up_ref(tls);
+    if (tls)
+        SSL_CTX_up_ref(tls);
     SSL_CTX_free(listener->entry.tls);
     listener->entry.tls = tls;
 }

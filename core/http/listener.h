@@ -16,11 +16,13 @@ struct client_ca;
  * plain). Accepts from now on. NULL and CS_EINTERNAL without memory. */
 struct listener *listener_new(struct service *service, int fd, SSL_CTX *tls, struct cs_error *err);
 
-/* Every client must begin with a PROXY header, version 2: who does not is not served. */
-void listener_expect_proxy_header(struct listener *listener);
+/* Must clients that come from now on begin with a PROXY header, version 2? Who does not is not served. */
+void listener_expect_proxy_header(struct listener *listener, bool expected);
 
-/* Clients that come from now on get this context; connections that are there keep theirs. Of a listener that has one already;
- * holds a reference. */
+int listener_fd(const struct listener *listener); /* the listener's own */
+
+/* Clients that come from now on get this context (NULL: plain HTTP); connections that are there keep theirs. Holds a
+ * reference. */
 void listener_set_tls(struct listener *listener, SSL_CTX *tls);
 
 /* Clients that come from now on are verified by it (client_ca_join() has told the context); what proxies hand on, too. Holds a

@@ -152,7 +152,7 @@ struct listener *http_server_listen(struct http_server *server, int fd, SSL_CTX 
     struct listener *listener = listen_for(server, service, fd, tls, err);
 
     if (listener && what == HTTP_PROXY_HEADERS)
-        listener_expect_proxy_header(listener);
+        listener_expect_proxy_header(listener, true);
     return listener;
 }
 
@@ -170,6 +170,17 @@ int http_server_control(struct http_server *server, int fd, const struct control
 {
     server->control = *control;
     return listen_for(server, &server->control_service, fd, NULL, err) ? 0 : -1;
+}
+
+void http_server_change(struct http_server *server, int64_t wait_ms, size_t max_connections, struct proxies *proxies)
+{
+    server->api.wait_ms = wait_ms;
+    server->public_service.max_connections = max_connections;
+    proxies_clear(&server->api.proxies);
+    server->api.proxies = *proxies;
+    *proxies = (struct proxies){ 0 };
+    for (size_t i = 0; i < server->n_listeners; i++)
+        listener_room(server->listeners[i]);
 }
 
 static void close_listeners(struct http_server *server)

@@ -19,6 +19,7 @@
 #include "http/admin.h"
 #include "http/control.h"
 #include "http/listener.h"
+#include "http/proxies.h"
 #include "http/tls.h"
 #include "request/request.h"
 
@@ -60,6 +61,9 @@ struct listener *http_server_listen(struct http_server *server, int fd, SSL_CTX 
 
 /* Takes no more clients there, and closes the socket. Those who are connected are served on. */
 void http_server_unlisten(struct http_server *server, struct listener *listener);
+
+/* Other settings, from now on: as in struct http_settings. Takes what the proxies hold. */
+void http_server_change(struct http_server *server, int64_t wait_ms, size_t max_connections, struct proxies *proxies);
 
 /* The same as http_server_listen() for the control socket; `control` is copied, its `arg` lives until the server is freed. */
 int http_server_control(struct http_server *server, int fd, const struct control *control, struct cs_error *err);

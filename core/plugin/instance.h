@@ -27,6 +27,13 @@ struct instance {
     bool closing;     /* no new calls */
     size_t calls;     /* ops that are out */
     struct call *out; /* they themselves */
+    size_t appends;   /* what audit sinks have under way with it; theirs */
+    bool is_kept;     /* in a set that is being prepared: it runs already */
+    /* Of one that leaves: */
+    struct instance *next;
+    bool is_replaced;         /* nobody uses it but its calls */
+    struct instance *heir;    /* a DNS server that answers as soon as it was told what this one serves; else NULL */
+    int64_t hands_over_by_ms; /* on cs_now_ms() */
     bool challenges;  /* a CA that has asked for a challenge: it will again (request/challenge.c) */
 };
 
@@ -54,6 +61,34 @@ size_t instances_calls(const struct instances *all); /* ops that are still out *
  * instance in the reverse of the start order. NULL is allowed. Every op should be finished: an instance with one that is not is
  * left as it is, with a line in the log; the process must then end without taking its loop apart. */
 void instances_free(struct instances *all);
+
+/* ---- A new file while these run (docs/reload.md). In this order: instances_new() and instances_load() for a set of its own,
+ * in any thread; then, on the loop, instances_keep(), instances_begin(), and instances_switch() or instances_drop(). ---- */
+
+/* Instances of `now` whose blocks say the same in both files take the place of their twins, and go on as they are. */
+void instances_keep(struct instances *fresh, struct instances *now);
+/* What is different, as "ca.le dns.builtin"; of a set that instances_keep() has seen. */
+void instances_compare(const struct instances *fresh, const struct instances *now, struct text *added, struct text *changed,
+                       struct text *removed);
+/* Bind, open and start those that do not run yet; sockets that their predecessors have are shared with them. */
+int instances_begin(struct instances *fresh, struct instances *now, struct cs_error *err);
+/* `now` is the set of the new file, and `fresh` is freed; the settings that each points to have changed places before. Whom the
+ * new set has not leaves: no one finds it any more. Cannot fail. */
+void instances_switch(struct instances *now, struct instances *fresh);
+/* After the switch: who stands now for one of the set before: itself, its successor, or NULL when it is used to its end. */
+struct instance *instances_heir(const struct instances *all, struct instance *before);
+/* Close what instances_begin() has opened; `now` goes on as it was. NULL is allowed. */
+void instances_drop(struct instances *fresh);
+
+struct instances_watch {
+    bool (*is_used)(void *arg, const struct instance *instance);    /* one that has no heir: it cannot be closed yet */
+    bool (*is_told)(void *arg, const struct instance *heir);        /* everything that its predecessor serves */
+    void (*is_going)(void *arg, const struct instance *instance);   /* it is about to be closed and freed */
+    void *arg;
+};
+/* Close those that leave and are not used any more; to be called again while it returns true: DNS servers hand over. */
+bool instances_settle(struct instances *all, const struct instances_watch *watch);
+size_t instances_leaving(const struct instances *all);
 
 /* NULL: there is none of that name and role. An instance that plays two roles is found under each of its names. */
 struct instance *instances_find(struct instances *all, enum role role, const char *name);

@@ -5,9 +5,12 @@
 
 #include <dlfcn.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "engine/log.h"
 #include "plugin/plugin_file.h"
 
 /* What every plugin of ABI 1.x has at least: the sizes of 1.0. */
@@ -166,6 +169,53 @@ static int check(struct plugin *out, const struct cs_plugin *from, struct cs_err
     return copy_roles(out, from, err);
 }
 
+/* ---- Files that change under a process ---- */
+
+/* What a path led to when it was loaded: dlopen() gives the same code for it as long as the process lives. */
+struct loaded_file {
+    struct loaded_file *next;
+    struct stat st;
+    char path[];
+};
+
+static pthread_mutex_t loaded_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct loaded_file *loaded;
+
+static void remember(const char *path, const struct stat *st)
+{
+    struct loaded_file *file = malloc(sizeof *file + strlen(path) + 1);
+
+    if (!file)
+        return;
+    *file = (struct loaded_file){ .next = loaded, .st = *st };
+    memcpy(file->path, path, strlen(path) + 1);
+    loaded = file;
+}
+
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+static void look_at_file(const char *path)
+{
+    struct loaded_file *file;
+    struct stat st;
+
+    if (stat(path, &st) < 0)
+        return;
+    pthread_mutex_lock(&loaded_lock);
+    for (file = loaded; file && strcmp(file->path, path) != 0;)
+        file = file->next;
+    if (!file)
+        remember(path, &st);
+    else if (!is_same_file(&file->st, &st))
+        log_line(CS_LOG_WARN, "plugin", "",
+                 "%s is another file than the one that was loaded: what was loaded goes on, restart to load the new one", path);
+    pthread_mutex_unlock(&loaded_lock);
+}
+
 int plugin_load(struct plugin *out, const char *dir, const char *name, uid_t user, uid_t starter, struct cs_error *err)
 {
     const struct cs_plugin *from;
@@ -174,8 +224,10 @@ int plugin_load(struct plugin *out, const char *dir, const char *name, uid_t use
     if (!out->path)
         return -1;
     from = open_object(out->path, err);
-    if (from && check(out, from, err) == 0)
+    if (from && check(out, from, err) == 0) {
+        look_at_file(out->path);
         return 0;
+    }
     plugin_release(out);
     return -1;
 }

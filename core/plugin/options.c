@@ -307,6 +307,38 @@ const void *options_struct(const struct options *options)
     return options->at;
 }
 
+static bool same_strings(const struct cs_strings *a, const struct cs_strings *b)
+{
+    size_t i = 0;
+
+    while (i < a->n && i < b->n && strcmp(a->v[i], b->v[i]) == 0)
+        i++;
+    return i == a->n && i == b->n;
+}
+
+static bool same_value(const struct options *a, const struct options *b, const struct cs_option *option)
+{
+    const void *x = a->at + option->offset, *y = b->at + option->offset;
+
+    if (option->type == CS_OPTION_STRINGS)
+        return same_strings(x, y);
+    if (option->type == CS_OPTION_STRING || option->type == CS_OPTION_URL || option->type == CS_OPTION_SECRET)
+        return strcmp(*(const char *const *)x, *(const char *const *)y) == 0;
+    return memcmp(x, y, options_field_size(option->type)) == 0;
+}
+
+bool options_are_equal(const struct options *a, const struct options *b)
+{
+    struct cs_option option;
+    size_t i = 0;
+
+    if (a->table != b->table || a->n != b->n || a->size != b->size)
+        return false;
+    while (i < a->n && options_entry(a->table, a->stride, i, &option) && same_value(a, b, &option))
+        i++;
+    return i == a->n;
+}
+
 static void release(struct options *options, const struct cs_option *option)
 {
     void *at = options->at + option->offset;

@@ -14,6 +14,8 @@ struct options; /* owns the struct and everything it points to */
 struct options *options_fill(struct config *config, const struct block_settings *block, const struct cs_option *table,
                              size_t stride, size_t settings_size);
 const void *options_struct(const struct options *options);
+/* Do both hold the same, filled from the same table? */
+bool options_are_equal(const struct options *a, const struct options *b);
 void options_free(struct options *options); /* secrets are overwritten first; NULL is allowed */
 
 /* Is `insecure` the core's word beside this table: has it a URL, and no `insecure` of its own? */

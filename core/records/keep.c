@@ -24,6 +24,7 @@ struct keep {
 /* One call, from its arguments to its answer. */
 struct request {
     struct mail mail; /* carries to the loop what no store's thread does: a refusal, an answer out of memory */
+    struct cs_instance *in; /* whom it calls back on the loop; NULL: a worker waits */
     char *role, *instance;
     char key[KEY_MOST + 1];
     void *data; /* malloc'd; NULL: forget it, or nothing was found */
@@ -152,12 +153,18 @@ static int write_value(const struct store_conn *c, void *arg, struct cs_error *e
 
 /* ---- on the loop ------------------------------------------------------------------------------------------------- */
 
+static void answered(struct request *r)
+{
+    r->in->pending--;
+    request_free(r);
+}
+
 static void on_read(void *arg, const struct cs_error *err)
 {
     struct request *r = arg;
 
     r->got(r->arg, err ? NULL : r->data, err ? 0 : r->len, err);
-    request_free(r);
+    answered(r);
 }
 
 static void on_written(void *arg, const struct cs_error *err)
@@ -166,7 +173,7 @@ static void on_written(void *arg, const struct cs_error *err)
 
     if (r->done)
         r->done(r->arg, err);
-    request_free(r);
+    answered(r);
 }
 
 static void on_refused(struct mail *mail)
@@ -185,7 +192,8 @@ static void refuse(struct cs_instance *in, cs_keep_fn *got, cs_done_fn *done, vo
     struct request *r = calloc(1, sizeof *r);
 
     if (r) {
-        *r = (struct request){ .mail.fn = on_refused, .got = got, .done = done, .arg = arg, .err = *err };
+        in->pending++;
+        *r = (struct request){ .mail.fn = on_refused, .in = in, .got = got, .done = done, .arg = arg, .err = *err };
         loop_post(in->loop, &r->mail);
     } else if (got) {
         got(arg, NULL, 0, err);
@@ -243,6 +251,8 @@ void cs_keep_get(struct cs_instance *in, const char *key, cs_keep_fn *done, void
         refuse(in, done, NULL, arg, &err);
         return;
     }
+    r->in = in;
+    in->pending++;
     r->got = done;
     r->arg = arg;
     read_kept(in, r, on_read, r);
@@ -258,6 +268,8 @@ void cs_keep_put(struct cs_instance *in, const char *key, const void *data, size
         refuse(in, NULL, done, arg, &err);
         return;
     }
+    r->in = in;
+    in->pending++;
     r->done = done;
     r->arg = arg;
     write_kept(in, r, on_written, r);

@@ -15,6 +15,7 @@
 #include "base/day.h"
 #include "engine/log.h"
 #include "engine/timer.h"
+#include "records/sink_set.h"
 #include "records/visit_sink.h"
 
 /* Rows that are kept for the hour, and again for each sink that is down. */
@@ -25,10 +26,10 @@ struct ledger {
     struct loop *loop;
     struct metrics *metrics;
     struct timer hour;
+    int64_t first_ms; /* how long the first hour is to be */
     void *rows; /* a tree of struct ledger_row, by text */
     size_t n_rows;
-    size_t n;
-    struct visit_sink *sinks[];
+    struct sink_set sinks;
 };
 
 /* ---- a visit comes ----------------------------------------------------------------------------------------------- */
@@ -90,8 +91,8 @@ static struct ledger_row *find_or_add(struct ledger *ledger, struct ledger_row *
 
 static void lose(struct ledger *ledger, int64_t n)
 {
-    for (size_t i = 0; i < ledger->n; i++)
-        visit_sink_lose(ledger->sinks[i], n);
+    for (size_t i = 0; i < ledger->sinks.n; i++)
+        visit_sink_lose(ledger->sinks.at[i], n);
 }
 
 void ledger_add(struct ledger *ledger, const struct cs_visit *visit)
@@ -99,7 +100,7 @@ void ledger_add(struct ledger *ledger, const struct cs_visit *visit)
     struct ledger_row *row = NULL, *there;
     char *text;
 
-    if (!ledger || !ledger->n)
+    if (!ledger || !ledger->sinks.n)
         return;
     assert(on_loop_thread());
     text = visit_text(visit);
@@ -205,8 +206,8 @@ static void hand_over(struct ledger *ledger)
         log_line(CS_LOG_ERROR, "ledger", "", "there are no random numbers: an hour of visits is not handed over");
         lose(ledger, visits_in(hour));
     } else {
-        for (size_t i = 0; i < ledger->n; i++)
-            visit_sink_give(ledger->sinks[i], hour);
+        for (size_t i = 0; i < ledger->sinks.n; i++)
+            visit_sink_give(ledger->sinks.at[i], hour);
     }
     ledger_hour_drop(hour);
 }
@@ -223,23 +224,23 @@ static void on_hour_over(void *arg)
 
 void ledger_reopen(struct ledger *ledger)
 {
-    for (size_t i = 0; ledger && i < ledger->n; i++)
-        visit_sink_reopen(ledger->sinks[i]);
+    for (size_t i = 0; ledger && i < ledger->sinks.n; i++)
+        visit_sink_reopen(ledger->sinks.at[i]);
 }
 
 /* The rows of this hour are not told: their number, looked at often, would say when each visit came. */
 void ledger_measure(const struct ledger *ledger)
 {
-    for (size_t i = 0; ledger && i < ledger->n; i++) {
+    for (size_t i = 0; ledger && i < ledger->sinks.n; i++) {
         struct text labels = TEXT_MAX(100);
 
-        metrics_add_label(&labels, "sink", visit_sink_name(ledger->sinks[i]));
+        metrics_add_label(&labels, "sink", visit_sink_name(ledger->sinks.at[i]));
         metrics_gauge(ledger->metrics, "countersign_visits_sink_waiting",
                       "Rows of the visits ledger that a sink has not taken yet.", text_of(&labels),
-                      (int64_t)visit_sink_waiting(ledger->sinks[i]));
+                      (int64_t)visit_sink_waiting(ledger->sinks.at[i]));
         metrics_total(ledger->metrics, "countersign_visits_sink_lost_total",
                       "Visits that a sink of the visits ledger did not get.", text_of(&labels),
-                      visit_sink_lost(ledger->sinks[i]));
+                      visit_sink_lost(ledger->sinks.at[i]));
         text_free(&labels);
     }
 }
@@ -247,65 +248,103 @@ void ledger_measure(const struct ledger *ledger)
 static void ledger_free(struct ledger *ledger)
 {
     timer_clear(&ledger->hour);
-    for (size_t i = 0; i < ledger->n; i++)
-        visit_sink_free(ledger->sinks[i]);
+    sink_set_free(&ledger->sinks);
     tdestroy(ledger->rows, free);
     free(ledger);
 }
 
-static int make_sinks(struct ledger *ledger, struct instances *all, struct cs_error *err)
+static void *make_sink(void *arg, struct instance *instance, struct cs_error *err)
 {
-    struct instance *instance;
+    const struct ledger *ledger = arg;
 
-    for (size_t i = 0; (instance = instances_at(all, ROLE_AUDIT, i)) != NULL; i++) {
-        if (instance->block.ledger != LEDGER_VISITS)
-            continue;
-        ledger->sinks[ledger->n] = visit_sink_new(ledger->loop, instance, ROWS_MOST, err);
-        if (!ledger->sinks[ledger->n])
-            return -1;
-        ledger->n++;
-    }
+    return visit_sink_new(ledger->loop, instance, ROWS_MOST, err);
+}
+
+static void free_sink(void *sink)
+{
+    visit_sink_free(sink);
+}
+
+static void stop_sink(void *sink)
+{
+    visit_sink_stop(sink);
+}
+
+static bool is_sink_out(const void *sink)
+{
+    return visit_sink_is_out(sink);
+}
+
+static void move_sink(void *sink, struct instance *instance)
+{
+    visit_sink_move(sink, instance);
+}
+
+static const struct instance *instance_of_sink(const void *sink)
+{
+    return visit_sink_instance(sink);
+}
+
+static const struct sink_kind kind = { .ledger = LEDGER_VISITS, .make = make_sink, .free = free_sink, .stop = stop_sink,
+                                       .is_out = is_sink_out, .move = move_sink, .instance = instance_of_sink };
+
+/* The first hour is shorter, by chance: when it is over tells nothing of the server's start, nor of the clock. */
+static int choose_first(struct ledger *ledger, struct cs_error *err)
+{
+    struct chance chance = { .left = 0 };
+    uint32_t ms;
+
+    if (pick(&chance, HOUR_MS / 2, &ms) < 0)
+        return cs_fail(err, CS_EINTERNAL, "there are no random numbers");
+    ledger->first_ms = HOUR_MS / 2 + (int64_t)ms;
     return 0;
 }
 
-/* The first hour is shorter, by chance: when it is over tells nothing of the server's start, nor of the clock. */
-static int start_hours(struct ledger *ledger, struct cs_error *err)
+struct sink_change *ledger_prepare(struct ledger *ledger, struct instances *all, struct cs_error *err)
 {
-    struct chance chance = { .left = 0 };
-    uint32_t first_ms;
+    return choose_first(ledger, err) < 0 ? NULL : sink_set_prepare(&ledger->sinks, all, err);
+}
 
-    if (!ledger->n)
-        return 0;
-    if (pick(&chance, HOUR_MS / 2, &first_ms) < 0)
-        return cs_fail(err, CS_EINTERNAL, "there are no random numbers");
-    timer_set_in(ledger->loop, &ledger->hour, HOUR_MS / 2 + (int64_t)first_ms, on_hour_over, ledger);
-    return 0;
+void ledger_drop(struct ledger *ledger, struct sink_change *change)
+{
+    sink_set_drop(&ledger->sinks, change);
+}
+
+void ledger_switch(struct ledger *ledger, struct sink_change *change)
+{
+    sink_set_switch(&ledger->sinks, change);
+    if (ledger->sinks.n && !timer_is_set(&ledger->hour))
+        timer_set_in(ledger->loop, &ledger->hour, ledger->first_ms, on_hour_over, ledger);
+}
+
+bool ledger_uses(struct ledger *ledger, const struct instance *instance)
+{
+    return sink_set_uses(&ledger->sinks, instance);
 }
 
 struct ledger *ledger_open(struct loop *loop, struct instances *all, struct metrics *metrics, struct cs_error *err)
 {
-    struct ledger *ledger;
-    size_t n = 0;
+    struct ledger *ledger = calloc(1, sizeof *ledger);
+    struct sink_change *change;
 
-    while (instances_at(all, ROLE_AUDIT, n))
-        n++;
-    ledger = calloc(1, sizeof *ledger + n * sizeof ledger->sinks[0]);
     if (!ledger) {
         cs_fail(err, CS_EBUSY, "no memory for the visits ledger");
         return NULL;
     }
-    ledger->loop = loop;
-    ledger->metrics = metrics;
-    if (make_sinks(ledger, all, err) == 0 && start_hours(ledger, err) == 0)
-        return ledger;
-    ledger_free(ledger);
-    return NULL;
+    *ledger = (struct ledger){ .loop = loop, .metrics = metrics, .sinks = { .kind = &kind, .arg = ledger } };
+    change = ledger_prepare(ledger, all, err);
+    if (!change) {
+        ledger_free(ledger);
+        return NULL;
+    }
+    ledger_switch(ledger, change);
+    return ledger;
 }
 
 static bool every_sink(const struct ledger *ledger, bool (*is)(const struct visit_sink *sink), bool wanted)
 {
-    for (size_t i = 0; i < ledger->n; i++)
-        if (is(ledger->sinks[i]) != wanted)
+    for (size_t i = 0; i < ledger->sinks.n; i++)
+        if (is(ledger->sinks.at[i]) != wanted)
             return false;
     return true;
 }
@@ -314,8 +353,8 @@ static void give_last_chance(struct ledger *ledger)
 {
     const int64_t until_ms = cs_now_ms() + LAST_CHANCE_MS;
 
-    for (size_t i = 0; i < ledger->n; i++)
-        visit_sink_last_chance(ledger->sinks[i]);
+    for (size_t i = 0; i < ledger->sinks.n; i++)
+        visit_sink_last_chance(ledger->sinks.at[i]);
     while (!every_sink(ledger, visit_sink_is_quiet, true) && cs_now_ms() < until_ms)
         loop_run_once(ledger->loop, 20);
 }
@@ -326,9 +365,9 @@ void ledger_close(struct ledger *ledger)
         return;
     hand_over(ledger);
     give_last_chance(ledger);
-    for (size_t i = 0; i < ledger->n; i++)
-        visit_sink_stop(ledger->sinks[i]);
-    while (!every_sink(ledger, visit_sink_is_out, false))
+    for (size_t i = 0; i < ledger->sinks.n; i++)
+        visit_sink_stop(ledger->sinks.at[i]);
+    while (!every_sink(ledger, visit_sink_is_out, false) || sink_set_is_leaving(&ledger->sinks))
         loop_run_once(ledger->loop, 20);
     ledger_free(ledger);
 }

@@ -13,6 +13,7 @@
 #include "engine/log.h"
 #include "engine/timer.h"
 #include "records/sink.h"
+#include "records/sink_set.h"
 
 /* Cursors are saved this long after a delivery, once for many batches, and together with other writes: an order's last lazy one
  * waits a little longer than this. What was delivered in between comes again after a crash, which is what "at least once" is
@@ -30,8 +31,7 @@ struct outbox {
     size_t told;     /* outbox_tell()s under way */
     bool upkeep_out; /* an upkeep is under way */
     struct timer upkeep;
-    size_t n;
-    struct sink *sinks[];
+    struct sink_set sinks;
 };
 
 /* ---- ways in ----------------------------------------------------------------------------------------------------- */
@@ -62,11 +62,11 @@ int64_t outbox_lost(const struct outbox *outbox)
 void outbox_measure(const struct outbox *outbox, struct metrics *metrics)
 {
     metrics_total(metrics, "countersign_audit_events_lost_total", "Audit events that not every sink got.", "", outbox->lost);
-    for (size_t i = 0; i < outbox->n; i++) {
-        const int64_t cursor = sink_cursor(outbox->sinks[i]);
+    for (size_t i = 0; i < outbox->sinks.n; i++) {
+        const int64_t cursor = sink_cursor(outbox->sinks.at[i]);
         struct text labels = TEXT_MAX(100);
 
-        metrics_add_label(&labels, "sink", sink_name(outbox->sinks[i]));
+        metrics_add_label(&labels, "sink", sink_name(outbox->sinks.at[i]));
         metrics_gauge(metrics, "countersign_audit_events_waiting", "Audit events that a sink has not taken yet.",
                       text_of(&labels), cursor >= 0 && outbox->last > cursor ? outbox->last - cursor : 0);
         text_free(&labels);
@@ -114,7 +114,7 @@ void outbox_tell(struct outbox *outbox, const char *kind, const char *json, size
     struct telling *t = NULL;
 
     assert(on_loop_thread());
-    if (!outbox->n)
+    if (!outbox->sinks.n)
         return;
     if (outbox->told < TOLD_MOST)
         t = calloc(1, sizeof *t);
@@ -188,15 +188,15 @@ static void on_upkeep_written(void *arg, const struct cs_error *err)
 
 static void start_upkeep(struct outbox *outbox)
 {
-    struct upkeep *u = calloc(1, sizeof *u + outbox->n * sizeof u->cursors[0]);
+    struct upkeep *u = calloc(1, sizeof *u + outbox->sinks.n * sizeof u->cursors[0]);
 
     if (!u)
         return;
     u->outbox = outbox;
     u->most = outbox->most;
-    u->n = outbox->n;
-    for (size_t i = 0; i < outbox->n; i++)
-        u->cursors[i] = (struct upkeep_cursor){ sink_name(outbox->sinks[i]), sink_cursor(outbox->sinks[i]) };
+    u->n = outbox->sinks.n;
+    for (size_t i = 0; i < outbox->sinks.n; i++)
+        u->cursors[i] = (struct upkeep_cursor){ sink_name(outbox->sinks.at[i]), sink_cursor(outbox->sinks.at[i]) };
     outbox->upkeep_out = true;
     store_write_lazily(outbox->store, write_upkeep, u, on_upkeep_written, u);
 }
@@ -222,100 +222,131 @@ static void want_upkeep(void *arg)
 void outbox_wake(struct outbox *outbox)
 {
     assert(on_loop_thread());
-    if (!outbox->n)
+    if (!outbox->sinks.n)
         return;
-    for (size_t i = 0; i < outbox->n; i++)
-        sink_wake(outbox->sinks[i]);
+    for (size_t i = 0; i < outbox->sinks.n; i++)
+        sink_wake(outbox->sinks.at[i]);
     want_upkeep(outbox);
 }
 
 /* ---- life -------------------------------------------------------------------------------------------------------- */
 
-/* Sinks of the other ledger are ledger.c's. */
-static size_t count_sinks(struct instances *all)
+static void *make_sink(void *arg, struct instance *instance, struct cs_error *err)
 {
-    const struct instance *instance;
-    size_t n = 0;
+    struct outbox *outbox = arg;
 
-    for (size_t i = 0; (instance = instances_at(all, ROLE_AUDIT, i)) != NULL; i++)
-        n += instance->block.ledger == LEDGER_ISSUANCE;
-    return n;
+    return sink_new(outbox->loop, outbox->store, instance, want_upkeep, outbox, err);
 }
 
-static int make_sinks(struct outbox *outbox, struct instances *all, struct cs_error *err)
+static void free_sink(void *sink)
 {
-    struct instance *instance;
-
-    for (size_t i = 0; (instance = instances_at(all, ROLE_AUDIT, i)) != NULL; i++) {
-        if (instance->block.ledger != LEDGER_ISSUANCE)
-            continue;
-        outbox->sinks[outbox->n] = sink_new(outbox->loop, outbox->store, instance, want_upkeep, outbox, err);
-        if (!outbox->sinks[outbox->n])
-            return -1;
-        outbox->n++;
-    }
-    return 0;
+    sink_free(sink);
 }
+
+static void stop_sink(void *sink)
+{
+    sink_stop(sink);
+}
+
+static bool is_sink_out(const void *sink)
+{
+    return sink_is_out(sink);
+}
+
+static void move_sink(void *sink, struct instance *instance)
+{
+    sink_move(sink, instance);
+}
+
+static const struct instance *instance_of_sink(const void *sink)
+{
+    return sink_instance(sink);
+}
+
+static const struct sink_kind kind = { .ledger = LEDGER_ISSUANCE, .make = make_sink, .free = free_sink, .stop = stop_sink,
+                                       .is_out = is_sink_out, .move = move_sink, .instance = instance_of_sink };
 
 static void outbox_free(struct outbox *outbox)
 {
     timer_clear(&outbox->upkeep);
-    for (size_t i = 0; i < outbox->n; i++)
-        sink_free(outbox->sinks[i]);
+    sink_set_free(&outbox->sinks);
     free(outbox);
 }
 
+struct sink_change *outbox_prepare(struct outbox *outbox, struct instances *all, struct cs_error *err)
+{
+    return sink_set_prepare(&outbox->sinks, all, err);
+}
+
+void outbox_drop(struct outbox *outbox, struct sink_change *change)
+{
+    sink_set_drop(&outbox->sinks, change);
+}
+
 /* Without a sink nothing is written, and what an earlier configuration left is forgotten. */
+void outbox_switch(struct outbox *outbox, struct sink_change *change, int64_t most)
+{
+    sink_set_switch(&outbox->sinks, change);
+    outbox->most = outbox->sinks.n ? most : 0;
+    store_want_events(outbox->store, outbox->sinks.n > 0);
+    if (outbox->sinks.n)
+        outbox_wake(outbox);
+    else if (!outbox->upkeep_out)
+        start_upkeep(outbox);
+}
+
+bool outbox_uses(struct outbox *outbox, const struct instance *instance)
+{
+    return sink_set_uses(&outbox->sinks, instance);
+}
+
 struct outbox *outbox_open(struct loop *loop, struct store *store, struct instances *all, int64_t most, struct cs_error *err)
 {
-    size_t n = count_sinks(all);
-    struct outbox *outbox = calloc(1, sizeof *outbox + n * sizeof outbox->sinks[0]);
+    struct outbox *outbox = calloc(1, sizeof *outbox);
+    struct sink_change *change;
 
     if (!outbox) {
         cs_fail(err, CS_EBUSY, "no memory for the outbox");
         return NULL;
     }
-    *outbox = (struct outbox){ .loop = loop, .store = store, .most = n ? most : 0 };
-    if (make_sinks(outbox, all, err) < 0) {
+    *outbox = (struct outbox){ .loop = loop, .store = store, .sinks = { .kind = &kind, .arg = outbox } };
+    change = outbox_prepare(outbox, all, err);
+    if (!change) {
         outbox_free(outbox);
         return NULL;
     }
-    store_want_events(store, n > 0);
-    if (n)
-        outbox_wake(outbox);
-    else
-        start_upkeep(outbox);
+    outbox_switch(outbox, change, most);
     return outbox;
 }
 
 void outbox_reopen(struct outbox *outbox)
 {
-    for (size_t i = 0; i < outbox->n; i++)
-        sink_reopen(outbox->sinks[i]);
+    for (size_t i = 0; i < outbox->sinks.n; i++)
+        sink_reopen(outbox->sinks.at[i]);
 }
 
 static bool is_quiet(const struct outbox *outbox)
 {
-    for (size_t i = 0; i < outbox->n; i++)
-        if (!sink_is_quiet(outbox->sinks[i]))
+    for (size_t i = 0; i < outbox->sinks.n; i++)
+        if (!sink_is_quiet(outbox->sinks.at[i]))
             return false;
     return outbox->told == 0;
 }
 
 static bool is_out(const struct outbox *outbox)
 {
-    for (size_t i = 0; i < outbox->n; i++)
-        if (sink_is_out(outbox->sinks[i]))
+    for (size_t i = 0; i < outbox->sinks.n; i++)
+        if (sink_is_out(outbox->sinks.at[i]))
             return true;
-    return outbox->told > 0 || outbox->upkeep_out;
+    return outbox->told > 0 || outbox->upkeep_out || sink_set_is_leaving(&outbox->sinks);
 }
 
 static void give_last_chance(struct outbox *outbox)
 {
     int64_t until_ms = cs_now_ms() + LAST_CHANCE_MS;
 
-    for (size_t i = 0; i < outbox->n; i++)
-        sink_last_chance(outbox->sinks[i]);
+    for (size_t i = 0; i < outbox->sinks.n; i++)
+        sink_last_chance(outbox->sinks.at[i]);
     while (!is_quiet(outbox) && cs_now_ms() < until_ms)
         loop_run_once(outbox->loop, 20);
     if (!is_quiet(outbox))
@@ -335,11 +366,11 @@ void outbox_close(struct outbox *outbox)
         return;
     store_hurry(outbox->store);
     give_last_chance(outbox);
-    for (size_t i = 0; i < outbox->n; i++)
-        sink_stop(outbox->sinks[i]);
+    for (size_t i = 0; i < outbox->sinks.n; i++)
+        sink_stop(outbox->sinks.at[i]);
     wait_for_what_is_out(outbox);
     timer_clear(&outbox->upkeep);
-    if (outbox->n) {
+    if (outbox->sinks.n) {
         start_upkeep(outbox);
         wait_for_what_is_out(outbox);
     }

@@ -13,6 +13,7 @@
 #include "engine/log.h"
 #include "engine/timer.h"
 #include "engine/workers.h"
+#include "records/sink_reopen.h"
 
 enum { BATCH_MOST = 500, BATCH_BYTES = 1024 * 1024, PAUSE_FIRST_MS = 1000, PAUSE_MOST_MS = 60000 };
 /* New events wait this long for others: a read, a thread's turn and an fsync for all of them. They are on the disk already. */
@@ -22,6 +23,7 @@ enum sink_state { SINK_IDLE = 1, SINK_READING, SINK_APPENDING, SINK_WAITING };
 
 struct sink_batch {
     struct mail mail;
+    struct instance *instance; /* that has it */
     struct cs_event events[BATCH_MOST];
     size_t n, bytes;
     int64_t after; /* -1: look the cursor up first */
@@ -134,6 +136,7 @@ static void on_appended(struct mail *mail)
     struct sink_batch *batch = (struct sink_batch *)mail;
     struct sink *sink = (struct sink *)((char *)batch - offsetof(struct sink, batch));
 
+    batch->instance->appends--;
     if (batch->failed) {
         note_failure(sink, &batch->err);
         try_later(sink);
@@ -154,7 +157,7 @@ static void append_batch(void *arg)
     struct sink *sink = arg;
     struct sink_batch *batch = &sink->batch;
 
-    batch->failed = instance_append(sink->instance, batch->events, batch->n, &batch->err) < 0;
+    batch->failed = instance_append(batch->instance, batch->events, batch->n, &batch->err) < 0;
     batch->mail.fn = on_appended;
     loop_post(sink->loop, &batch->mail);
 }
@@ -164,8 +167,11 @@ static void start_appending(struct sink *sink)
     struct cs_error err;
 
     sink->state = SINK_APPENDING;
+    sink->batch.instance = sink->instance;
+    sink->instance->appends++;
     if (workers_run(sink->workers, append_batch, sink, &err) == 0)
         return;
+    sink->instance->appends--;
     note_failure(sink, &err);
     try_later(sink);
 }
@@ -228,18 +234,21 @@ void sink_wake(struct sink *sink)
         sink->again = true;
 }
 
-static void reopen(void *arg)
-{
-    instance_audit_reopen(((struct sink *)arg)->instance);
-}
-
 /* Its one thread does one thing after the other. */
 void sink_reopen(struct sink *sink)
 {
-    struct cs_error err;
+    sink_reopening(sink->loop, sink->workers, sink->instance);
+}
 
-    if (workers_run(sink->workers, reopen, sink, &err) < 0)
-        log_line(CS_LOG_WARN, sink->instance->in.who, "", "cannot open anew after SIGHUP: %s", err.text);
+/* What its thread has goes to where it was on its way to. */
+void sink_move(struct sink *sink, struct instance *instance)
+{
+    sink->instance = instance;
+}
+
+const struct instance *sink_instance(const struct sink *sink)
+{
+    return sink->instance;
 }
 
 /* ---- life -------------------------------------------------------------------------------------------------------- */

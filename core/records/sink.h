@@ -17,6 +17,10 @@ void sink_free(struct sink *sink); /* NULL is allowed; nothing of it is out (sin
 /* SIGHUP: the plugin opens its files anew, between two batches. */
 void sink_reopen(struct sink *sink);
 
+/* From now on that instance of the same name gets the events. */
+void sink_move(struct sink *sink, struct instance *instance);
+const struct instance *sink_instance(const struct sink *sink);
+
 /* There may be new events. */
 void sink_wake(struct sink *sink);
 

@@ -152,6 +152,18 @@ static void look_at_proxies(struct visits *visits, const char *kept)
     visit_batch_soon(visits);
 }
 
+void visits_change(struct visits *visits, const char *runtime, const char *const *proxies, size_t n_proxies)
+{
+    char before[HASH_HEX + 1];
+    const bool known = hash_proxies(visits, before) == 0;
+
+    visits->with.runtime = runtime;
+    visits->with.proxies = proxies;
+    visits->with.n_proxies = n_proxies;
+    if (known)
+        look_at_proxies(visits, before);
+}
+
 /* ---- the start --------------------------------------------------------------------------------------------------- */
 
 struct kept {

@@ -13,6 +13,7 @@
 #include "engine/log.h"
 #include "engine/timer.h"
 #include "engine/workers.h"
+#include "records/sink_reopen.h"
 
 enum { BATCH_MOST = 500, PAUSE_FIRST_MS = 1000, PAUSE_MOST_MS = 60000, LOST_LOG_MS = 60000 };
 
@@ -25,6 +26,7 @@ struct waiting_hour {
 /* Rows of the first hour that waits, on their way to the plugin. */
 struct visit_batch {
     struct mail mail;
+    struct instance *instance; /* that has it */
     struct ledger_row *const *rows;
     size_t n;
     bool failed;
@@ -117,7 +119,7 @@ static int append_events(struct visit_sink *sink, struct cs_event *events, struc
             return cs_fail(err, CS_EBUSY, "no memory for visits");
         events[i] = (struct cs_event){ .size = sizeof events[i], .kind = "visit", .json = json, .json_len = strlen(json) };
     }
-    return instance_append(sink->instance, events, batch->n, err);
+    return instance_append(batch->instance, events, batch->n, err);
 }
 
 static void on_appended(struct mail *mail);
@@ -166,8 +168,11 @@ static void try_now(void *arg)
     sink->batch.rows = w->hour->rows + w->given;
     sink->batch.n = w->hour->n - w->given < BATCH_MOST ? w->hour->n - w->given : BATCH_MOST;
     sink->out = true;
+    sink->batch.instance = sink->instance;
+    sink->instance->appends++;
     if (workers_run(sink->workers, append_batch, sink, &err) == 0)
         return;
+    sink->instance->appends--;
     sink->out = false;
     try_later(sink, &err);
 }
@@ -178,6 +183,7 @@ static void on_appended(struct mail *mail)
     struct visit_sink *sink = (struct visit_sink *)((char *)batch - offsetof(struct visit_sink, batch));
 
     sink->out = false;
+    batch->instance->appends--;
     if (batch->failed) {
         visit_sink_lose(sink, make_room(sink, 0));
         try_later(sink, &batch->err);
@@ -214,17 +220,19 @@ void visit_sink_give(struct visit_sink *sink, struct ledger_hour *hour)
         try_now(sink);
 }
 
-static void reopen(void *arg)
-{
-    instance_audit_reopen(((struct visit_sink *)arg)->instance);
-}
-
 void visit_sink_reopen(struct visit_sink *sink)
 {
-    struct cs_error err;
+    sink_reopening(sink->loop, sink->workers, sink->instance);
+}
 
-    if (workers_run(sink->workers, reopen, sink, &err) < 0)
-        log_line(CS_LOG_WARN, sink->instance->in.who, "", "cannot open anew after SIGHUP: %s", err.text);
+void visit_sink_move(struct visit_sink *sink, struct instance *instance)
+{
+    sink->instance = instance;
+}
+
+const struct instance *visit_sink_instance(const struct visit_sink *sink)
+{
+    return sink->instance;
 }
 
 /* ---- life -------------------------------------------------------------------------------------------------------- */

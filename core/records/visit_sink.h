@@ -30,6 +30,9 @@ void visit_sink_free(struct visit_sink *sink);
 void visit_sink_give(struct visit_sink *sink, struct ledger_hour *hour); /* takes a reference of its own */
 void visit_sink_reopen(struct visit_sink *sink);
 
+void visit_sink_move(struct visit_sink *sink, struct instance *instance);
+const struct instance *visit_sink_instance(const struct visit_sink *sink);
+
 const char *visit_sink_name(const struct visit_sink *sink);
 size_t visit_sink_waiting(const struct visit_sink *sink);  /* rows */
 int64_t visit_sink_lost(const struct visit_sink *sink);    /* visits that it did not get, and will not */

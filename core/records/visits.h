@@ -34,6 +34,9 @@ struct visits *visits_open(const struct visits_with *with, struct cs_error *err)
 /* May anything be forgotten because its time has passed? Not while the clock is doubted: see must_confirm below. NULL: yes. */
 bool visits_may_purge(struct visits *visits);
 
+/* A new file: the settings that `with` points to hold its values now, these are the rest. What they were is still there. */
+void visits_change(struct visits *visits, const char *runtime, const char *const *proxies, size_t n_proxies);
+
 /* Before /metrics is written: their store's figures, and how many visits were lost. */
 void visits_measure(const struct visits *visits);
 

@@ -1,6 +1,6 @@
 /*
  * Keys that others have: those that leaked, stand in documentation, or came from a broken generator. Read from the files that
- * `blocked_keys` of the configuration names, by command/serve.c at the start and on SIGHUP, and by command/check.c; request.c
+ * `blocked_keys` of the configuration names, by command/serve_keys.c, and by command/check.c; request.c
  * asks for each CSR.
  *
  * A file is text: a line for each key, with the SHA-256 of its SubjectPublicKeyInfo in hexadecimal (64 digits), or its hash as

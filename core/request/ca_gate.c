@@ -2,6 +2,7 @@
  * The lines before CAs that are out, and their release; see ca_gate.h. Calls job_line.c when a CA goes out.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "request/ca_gate_parts.h"
 #include "request/counts.h"
@@ -231,6 +232,16 @@ int64_t ca_gate_wait_ms(const struct ca_gate *gate, const struct ca_place *place
 
 /* ---- All of them ------------------------------------------------------------------------------------------------- */
 
+/* A gate stays where it is when its CA's block changes. */
+static struct ca_gate *find_named(const struct ca_gates *gates, const char *ca)
+{
+    struct ca_gate *gate = gates->first;
+
+    while (gate && strcmp(gate->ca->in.name, ca) != 0)
+        gate = gate->next;
+    return gate;
+}
+
 static int add_gate(struct ca_gates *gates, struct heart *heart, struct instance *ca)
 {
     struct ca_gate *gate = calloc(1, sizeof *gate);
@@ -240,22 +251,68 @@ static int add_gate(struct ca_gates *gates, struct heart *heart, struct instance
     *gate = (struct ca_gate){ .next = gates->first, .heart = heart, .ca = ca, .order_ms = ORDER_FIRST_MS };
     gate->guard = ca_health_guard(gate);
     gates->first = gate;
-    if (heart->breakers && !ca->plugin.about.dns)
-        ca->in.guard = &gate->guard; /* what a plugin that is a DNS back end, too, asks over HTTP may be about that */
     return 0;
+}
+
+/* What a plugin that is a DNS back end, too, asks over HTTP may be about that. */
+static void guard(struct ca_gate *gate)
+{
+    if (gate->heart->breakers && !gate->ca->plugin.about.dns)
+        gate->ca->in.guard = &gate->guard;
 }
 
 struct ca_gates *ca_gates_new(struct heart *heart)
 {
+    struct ca_gates *gates = ca_gates_prepare(heart, NULL, heart->instances);
+
+    for (struct ca_gate *gate = gates ? gates->first : NULL; gate; gate = gate->next)
+        guard(gate);
+    return gates;
+}
+
+struct ca_gates *ca_gates_prepare(struct heart *heart, const struct ca_gates *now, struct instances *instances)
+{
     struct ca_gates *gates = calloc(1, sizeof *gates);
     struct instance *ca;
 
-    for (size_t i = 0; gates && (ca = instances_at(heart->instances, ROLE_CA, i)); i++)
-        if (!ca_gates_find(gates, ca) && add_gate(gates, heart, ca) < 0) {
+    for (size_t i = 0; gates && (ca = instances_at(instances, ROLE_CA, i)); i++)
+        if (!(now && find_named(now, ca->in.name)) && !ca_gates_find(gates, ca) && add_gate(gates, heart, ca) < 0) {
             ca_gates_free(gates);
             return NULL;
         }
     return gates;
+}
+
+void ca_gates_switch(struct ca_gates *gates, struct ca_gates *more)
+{
+    struct ca_gate **end = &gates->first;
+
+    while (*end)
+        end = &(*end)->next;
+    *end = more->first;
+    free(more);
+    for (struct ca_gate *gate = gates->first; gate; gate = gate->next) {
+        struct instance *heir = instances_heir(gate->heart->instances, gate->ca);
+
+        if (heir)
+            gate->ca = heir;
+        guard(gate);
+    }
+}
+
+void ca_gates_forget(struct ca_gates *gates, const struct instance *ca)
+{
+    struct ca_gate **at = &gates->first, *gate;
+
+    while (*at && (*at)->ca != ca)
+        at = &(*at)->next;
+    gate = *at;
+    if (!gate)
+        return;
+    *at = gate->next;
+    timer_clear(&gate->timer);
+    timer_clear(&gate->soon);
+    free(gate);
 }
 
 struct ca_gate *ca_gates_find(struct ca_gates *gates, const struct instance *ca)

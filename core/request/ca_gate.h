@@ -36,6 +36,11 @@ struct ca_place {
 struct ca_gates *ca_gates_new(struct heart *heart);
 void ca_gates_free(struct ca_gates *gates); /* NULL is allowed */
 struct ca_gate *ca_gates_find(struct ca_gates *gates, const struct instance *ca);
+/* A new file: gates for the CAs that have none yet, for ca_gates_switch() or ca_gates_free(). NULL: no memory. */
+struct ca_gates *ca_gates_prepare(struct heart *heart, const struct ca_gates *now, struct instances *instances);
+/* Takes them, and each gate stands before its CA's heir from now on; who waits there stays. */
+void ca_gates_switch(struct ca_gates *gates, struct ca_gates *more);
+void ca_gates_forget(struct ca_gates *gates, const struct instance *ca); /* no job uses it any more */
 void ca_gates_stop(struct ca_gates *gates); /* no more probes, nobody passes */
 void ca_gates_measure(const struct ca_gates *gates, struct metrics *metrics);
 

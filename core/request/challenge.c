@@ -454,6 +454,11 @@ void challenges_push_revived(struct challenges *challenges, const struct cs_job_
         owner_push(value->owner);
 }
 
+struct owners *challenges_owners(const struct challenges *challenges)
+{
+    return challenges->owners;
+}
+
 size_t challenges_busy(const struct challenges *challenges)
 {
     return owners_busy(challenges->owners) + challenge_records_busy(challenges->records);

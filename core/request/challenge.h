@@ -24,6 +24,7 @@ void challenges_revive(struct challenges *challenges, const struct cs_job_challe
 void challenges_push_revived(struct challenges *challenges, const struct cs_job_challenge *row);
 
 /* Values that are still to be taken away. */
+struct owners *challenges_owners(const struct challenges *challenges); /* for heart_reload.c */
 size_t challenges_busy(const struct challenges *challenges);
 
 #endif

@@ -49,6 +49,24 @@ void heart_stop(struct heart *heart);
 size_t heart_busy(const struct heart *heart);
 size_t heart_orders(const struct heart *heart); /* that wait for their zone, or are under way */
 
+/* ---- A new file while it runs (docs/reload.md) ---- */
+
+struct heart_change;
+/* What has to be made for the instances and settings of a new file. NULL and *err. */
+struct heart_change *heart_prepare(struct heart *heart, struct instances *instances, const struct settings *settings,
+                                   struct cs_error *err);
+/* `instances` and `settings` of the heart are those of the new file now: jobs, gates and challenge values go to the heirs of
+ * their instances. */
+void heart_switch(struct heart *heart, struct heart_change *change);
+void heart_drop(struct heart_change *change); /* in place of the switch; NULL is allowed */
+
+/* Does a job or a challenge value use an instance that the new file has not? */
+bool heart_uses(const struct heart *heart, const struct instance *instance);
+/* Was a new DNS instance told all values of the one before? */
+bool heart_has_told(const struct heart *heart, const struct instance *dns);
+/* It is about to be freed. */
+void heart_forget(struct heart *heart, const struct instance *instance);
+
 void heart_free(struct heart *heart); /* after the store has closed; NULL is allowed */
 
 #endif

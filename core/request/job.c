@@ -323,6 +323,26 @@ void jobs_each(struct jobs *jobs, void (*fn)(struct job *job, void *arg), void *
     free(list.at);
 }
 
+struct walk {
+    void (*fn)(struct job *job, void *arg);
+    void *arg;
+};
+
+static void pass_by(const void *node, VISIT visit, void *arg)
+{
+    const struct walk *walk = arg;
+
+    if (visit == preorder || visit == leaf)
+        walk->fn(*(struct job *const *)node, walk->arg);
+}
+
+void jobs_walk(const struct jobs *jobs, void (*fn)(struct job *job, void *arg), void *arg)
+{
+    struct walk walk = { .fn = fn, .arg = arg };
+
+    twalk_r(jobs->by_id, pass_by, &walk);
+}
+
 static void drop(struct job *job, void *arg)
 {
     struct jobs *jobs = arg;

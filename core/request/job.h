@@ -103,6 +103,8 @@ struct jobs *jobs_new(struct heart *heart);
 void jobs_free(struct jobs *jobs); /* NULL is allowed */
 size_t jobs_count(const struct jobs *jobs);
 void jobs_each(struct jobs *jobs, void (*fn)(struct job *job, void *arg), void *arg);
+/* The same without memory, for a function that releases none. */
+void jobs_walk(const struct jobs *jobs, void (*fn)(struct job *job, void *arg), void *arg);
 
 /* Join the job of these names and key, or make one. Takes over `csr` in any case. The waiter hears later, once. */
 int job_join(struct heart *heart, struct subject_row *row, const struct grant *grant, struct csr *csr, bool fresh,

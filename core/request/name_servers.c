@@ -128,29 +128,41 @@ static int read_resolv_conf(struct server_list *list, const char *path)
     return list->n > 0 ? 0 : list_parse_one(list, "127.0.0.1", strlen("127.0.0.1"), NULL);
 }
 
-struct name_servers *name_servers_new(struct loop *loop, const struct name_servers_setup *setup, struct cs_error *err)
+struct server_list *name_servers_read(const struct name_servers_setup *setup, struct cs_error *err)
 {
-    struct name_servers *all = calloc(1, sizeof *all);
+    struct server_list *list = list_new("");
 
-    if (all)
-        all->resolvers = list_new("");
-    if (!all || !all->resolvers) {
-        free(all);
+    if (!list) {
         cs_fail(err, CS_EBUSY, "no memory");
         return NULL;
     }
-    all->loop = loop;
-    all->port = setup->port;
     for (size_t i = 0; i < setup->n_resolvers; i++) {
-        if (list_parse_one(all->resolvers, setup->resolvers[i], strlen(setup->resolvers[i]), err) < 0) {
-            name_servers_free(all);
+        if (list_parse_one(list, setup->resolvers[i], strlen(setup->resolvers[i]), err) < 0) {
+            free(list);
             cs_fail_in(err, "resolvers");
             return NULL;
         }
     }
     if (setup->n_resolvers == 0)
-        read_resolv_conf(all->resolvers, setup->resolv_conf);
-    return all;
+        read_resolv_conf(list, setup->resolv_conf);
+    return list;
+}
+
+struct name_servers *name_servers_new(struct loop *loop, const struct name_servers_setup *setup, struct cs_error *err)
+{
+    struct name_servers *all = calloc(1, sizeof *all);
+
+    if (!all) {
+        cs_fail(err, CS_EBUSY, "no memory");
+        return NULL;
+    }
+    all->loop = loop;
+    all->port = setup->port;
+    all->resolvers = name_servers_read(setup, err);
+    if (all->resolvers)
+        return all;
+    free(all);
+    return NULL;
 }
 
 const struct server_list *name_servers_resolvers(const struct name_servers *all)
@@ -175,6 +187,14 @@ void name_servers_free(struct name_servers *all)
         forget(&all->remembered[i]);
     free(all->resolvers);
     free(all);
+}
+
+void name_servers_take(struct name_servers *all, struct server_list *resolvers)
+{
+    for (size_t i = 0; i < REMEMBERED; i++)
+        forget(&all->remembered[i]);
+    free(all->resolvers);
+    all->resolvers = resolvers;
 }
 
 const struct server_list *name_servers_known(struct name_servers *all, const char *zone)

@@ -31,6 +31,11 @@ struct name_servers_setup {
 struct name_servers *name_servers_new(struct loop *loop, const struct name_servers_setup *setup, struct cs_error *err);
 void name_servers_free(struct name_servers *all); /* no search is under way; NULL is allowed */
 
+/* Whom a setup says to ask: for name_servers_take(), or free(). NULL and CS_ECONFIG. */
+struct server_list *name_servers_read(const struct name_servers_setup *setup, struct cs_error *err);
+/* From now on these are asked, and what the others said is forgotten. Takes the list. */
+void name_servers_take(struct name_servers *all, struct server_list *resolvers);
+
 /* Who is asked; for tests. */
 const struct server_list *name_servers_resolvers(const struct name_servers *all);
 

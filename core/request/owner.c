@@ -12,38 +12,14 @@
 #include "engine/log.h"
 #include "engine/step.h"
 #include "request/counts.h"
+#include "request/owner_parts.h"
 
 #define FIRST_WAIT   1000
 #define LONGEST_WAIT (5 * 60 * 1000)
 #define TRIES        5 /* to set a value that somebody waits for; to take one away we try until it has expired */
 
-struct owner {
-    struct owners *all;
-    struct instance *dns;
-    char *zone, *name;
-    struct value *values;
-    bool out, again; /* a call is out; something changed since */
-    int tries;
-    int64_t wait_ms, asked_ms;
-    struct timer retry;
-};
-
-/* The values of one job, wherever they are; it goes with the last of them. */
-struct values_of_job {
-    char *job;
-    struct value *first;
-};
-
-struct owners {
-    struct heart *heart;
-    owner_told_fn *told;
-    void *arg;
-    void *tree;    /* struct owner */
-    void *by_job;  /* struct values_of_job */
-};
-
 /* By zone too: one name is there twice where one zone of the table lies in another, or was added meanwhile. */
-static int compare(const void *a, const void *b)
+int owner_compare(const void *a, const void *b)
 {
     const struct owner *x = a, *y = b;
     int by_name = strcmp(x->name, y->name), by_zone = strcmp(x->zone, y->zone);
@@ -51,7 +27,7 @@ static int compare(const void *a, const void *b)
     return by_name ? by_name : by_zone ? by_zone : strcmp(x->dns->in.name, y->dns->in.name);
 }
 
-static int compare_jobs(const void *a, const void *b)
+int owner_compare_jobs(const void *a, const void *b)
 {
     return strcmp(((const struct values_of_job *)a)->job, ((const struct values_of_job *)b)->job);
 }
@@ -73,7 +49,7 @@ const char *owner_dns(const struct owner *owner)
 
 /* ---- Owners and values ---- */
 
-static void free_owner(struct owner *owner)
+void owner_free(struct owner *owner)
 {
     timer_clear(&owner->retry);
     free(owner->zone);
@@ -92,9 +68,9 @@ static struct owner *find_or_add(struct owners *all, struct instance *dns, const
     owner->zone = text_copy(zone);
     owner->name = text_copy(name);
     if (owner->zone && owner->name)
-        found = tsearch(owner, &all->tree, compare);
+        found = tsearch(owner, &all->tree, owner_compare);
     if (!found || *found != owner)
-        free_owner(owner);
+        owner_free(owner);
     return found ? *found : NULL;
 }
 
@@ -102,8 +78,8 @@ static void forget_if_empty(struct owner *owner)
 {
     if (owner->values || owner->out)
         return;
-    tdelete(owner, &owner->all->tree, compare);
-    free_owner(owner);
+    tdelete(owner, &owner->all->tree, owner_compare);
+    owner_free(owner);
 }
 
 static void free_of_job(struct values_of_job *of_job)
@@ -120,7 +96,7 @@ static struct values_of_job *find_or_add_job(struct owners *all, const char *job
         return NULL;
     of_job->job = text_copy(job);
     if (of_job->job)
-        found = tsearch(of_job, &all->by_job, compare_jobs);
+        found = tsearch(of_job, &all->by_job, owner_compare_jobs);
     if (!found || *found != of_job)
         free_of_job(of_job);
     return found ? *found : NULL;
@@ -152,11 +128,11 @@ static void leave_job(struct value *value)
         value->next_of_job->before_of_job = value->before_of_job;
     if (of_job->first)
         return;
-    tdelete(of_job, &value->owner->all->by_job, compare_jobs);
+    tdelete(of_job, &value->owner->all->by_job, owner_compare_jobs);
     free_of_job(of_job);
 }
 
-static void free_value(struct value *value)
+void owner_free_value(struct value *value)
 {
     leave_job(value);
     free(value->name);
@@ -172,7 +148,7 @@ void value_forget(struct value *value)
     while (*at != value)
         at = &(*at)->next;
     *at = value->next;
-    free_value(value);
+    owner_free_value(value);
     forget_if_empty(owner);
 }
 
@@ -201,7 +177,7 @@ struct value *owners_value(struct owners *owners, struct instance *dns, const ch
     }
     if (!value || !value->name || !value->text || join_job(value, job) < 0) {
         if (value)
-            free_value(value);
+            owner_free_value(value);
         forget_if_empty(owner);
         return NULL;
     }
@@ -264,7 +240,7 @@ static void tell_sent(struct owner *owner, enum value_state state, const struct 
     }
 }
 
-static bool has(const struct owner *owner, enum value_state state)
+bool owner_has(const struct owner *owner, enum value_state state)
 {
     for (const struct value *value = owner->values; value; value = value->next)
         if (value->state == state)
@@ -273,7 +249,7 @@ static bool has(const struct owner *owner, enum value_state state)
 }
 
 /* A call that timed out may still be out. */
-static void push_again(void *arg)
+void owner_push_again(void *arg)
 {
     owner_push(arg);
 }
@@ -310,8 +286,8 @@ static void on_failure(struct owner *owner, const struct cs_error *err)
         owner->wait_ms = LONGEST_WAIT;
     if (err->retry_after_ms > owner->wait_ms)
         owner->wait_ms = err->retry_after_ms;
-    if (!stopping && (has(owner, VALUE_GONE) || !give_up))
-        timer_set_in(owner->all->heart->loop, &owner->retry, owner->wait_ms, push_again, owner);
+    if (!stopping && (owner_has(owner, VALUE_GONE) || !give_up))
+        timer_set_in(owner->all->heart->loop, &owner->retry, owner->wait_ms, owner_push_again, owner);
 }
 
 static bool was_sent(const struct owner *owner, enum value_state state)
@@ -340,12 +316,13 @@ static void on_set(void *arg, const struct op_result *result)
     struct owner *owner = arg;
 
     owner->out = true;
+    owner->moved = owner->moved && !owner->was_told;
     if (!result->cancelled && !owner->all->heart->stopping)
         visits_latency(owner->all->heart->visits, "dns", owner->dns->in.name, cs_now_ms() - owner->asked_ms);
     if (!result->late)
         counts_dns_change(owner->all->heart->metrics, owner->dns->in.name, owner->asked_ms, result->err);
     if (result->late && result->err)
-        owner->again |= has(owner, VALUE_GONE);
+        owner->again |= owner_has(owner, VALUE_GONE);
     else if (result->err)
         on_failure(owner, result->err);
     else
@@ -372,12 +349,14 @@ static void push(struct owner *owner)
     want = calloc(2 * n + 1, sizeof *want);
     gone = want ? want + n : NULL;
     if (!want) {
-        timer_set_in(owner->all->heart->loop, &owner->retry, FIRST_WAIT, push_again, owner);
+        timer_set_in(owner->all->heart->loop, &owner->retry, FIRST_WAIT, owner_push_again, owner);
         return;
     }
     sort_values(owner, &change, want, gone);
     change.want = want;
     change.gone = gone;
+    owner->was_told = true;
+    owner->moved = owner->moved && (change.n_want || change.n_gone);
     if (change.n_want || change.n_gone) {
         if (change.n_want)
             step_reached(STEP_SETTING, "");
@@ -398,86 +377,4 @@ void owner_push(struct owner *owner)
         owner->again = true;
     else
         push(owner);
-}
-
-/* ---- All of them ---- */
-
-struct owners *owners_new(struct heart *heart, owner_told_fn *told, void *arg)
-{
-    struct owners *owners = calloc(1, sizeof *owners);
-
-    if (owners) {
-        owners->heart = heart;
-        owners->told = told;
-        owners->arg = arg;
-    }
-    return owners;
-}
-
-void owners_each_of_job(struct owners *owners, const char *job, void (*fn)(struct value *value))
-{
-    const struct values_of_job key = { .job = (char *)job };
-    struct values_of_job **found = tfind(&key, &owners->by_job, compare_jobs);
-    struct value *next;
-
-    for (struct value *value = found ? (*found)->first : NULL; value; value = next) {
-        next = value->next_of_job;
-        fn(value);
-    }
-}
-
-struct each {
-    void (*fn)(struct value *value);
-};
-
-static void visit_owner(const void *node, VISIT visit, void *arg)
-{
-    const struct each *each = arg;
-
-    if (visit != preorder && visit != leaf)
-        return;
-    for (struct value *value = (*(struct owner *const *)node)->values; value; value = value->next)
-        each->fn(value);
-}
-
-void owners_each(struct owners *owners, void (*fn)(struct value *value))
-{
-    twalk_r(owners->tree, visit_owner, &(struct each){ fn });
-}
-
-static void count_busy(const void *node, VISIT visit, void *arg)
-{
-    const struct owner *owner = *(struct owner *const *)node;
-    size_t *n = arg;
-
-    if (visit == preorder || visit == leaf)
-        *n += owner->out || (has(owner, VALUE_GONE) && !owner->all->heart->stopping);
-}
-
-size_t owners_busy(const struct owners *owners)
-{
-    size_t n = 0;
-
-    twalk_r(owners->tree, count_busy, &n);
-    return n;
-}
-
-static void drop(void *node)
-{
-    struct owner *owner = node;
-    struct value *next;
-
-    for (struct value *value = owner->values; value; value = next) {
-        next = value->next;
-        free_value(value);
-    }
-    free_owner(owner);
-}
-
-void owners_free(struct owners *owners)
-{
-    if (!owners)
-        return;
-    tdestroy(owners->tree, drop);
-    free(owners);
 }

@@ -49,6 +49,11 @@ size_t owners_busy(const struct owners *owners);
 /* The value of that job at that owner, made in VALUE_RECORDING when there is none yet. NULL: no memory. */
 struct value *owners_value(struct owners *owners, struct instance *dns, const char *zone, const char *owner, const char *job,
                            const char *name, const char *text, int64_t expires_ms);
+/* A new file: each owner goes to the heir of its instance, which is told all its values. */
+void owners_move(struct owners *owners, const struct instances *instances);
+bool owners_use(const struct owners *owners, const struct instance *dns);
+/* Was that heir told everything, whatever it said to it? */
+bool owners_were_told(const struct owners *owners, const struct instance *dns);
 /* A change was made to a value's state: tell the back end soon. */
 void owner_push(struct owner *owner);
 const char *owner_name(const struct owner *owner);

@@ -66,10 +66,22 @@ static int64_t longer(int64_t pause_ms)
     return pause_ms * 2 < LONGEST_PAUSE_MS ? pause_ms * 2 : LONGEST_PAUSE_MS;
 }
 
+static struct name_servers_setup setup_of(const char *const *resolvers, size_t n)
+{
+    return (struct name_servers_setup){ .resolvers = resolvers, .n_resolvers = n, .resolv_conf = "/etc/resolv.conf",
+                                        .port = 53 };
+}
+
+struct server_list *visible_read_resolvers(const char *const *resolvers, size_t n, struct cs_error *err)
+{
+    const struct name_servers_setup setup = setup_of(resolvers, n);
+
+    return name_servers_read(&setup, err);
+}
+
 struct visible *visible_new(struct loop *loop, const char *const *resolvers, size_t n, struct cs_error *err)
 {
-    const struct name_servers_setup setup = { .resolvers = resolvers, .n_resolvers = n, .resolv_conf = "/etc/resolv.conf",
-                                              .port = 53 };
+    const struct name_servers_setup setup = setup_of(resolvers, n);
     struct visible *visible = calloc(1, sizeof *visible);
 
     if (!visible) {

@@ -10,6 +10,8 @@
 struct visible;
 /* `resolvers` ("ADDRESS[:PORT]" each, copied; none: /etc/resolv.conf's) find the servers of zones that name none. */
 struct visible *visible_new(struct loop *loop, const char *const *resolvers, size_t n, struct cs_error *err);
+/* The same for name_servers_take(). NULL and CS_ECONFIG. */
+struct server_list *visible_read_resolvers(const char *const *resolvers, size_t n, struct cs_error *err);
 void visible_free(struct visible *visible); /* pending waits end with CS_ESHUTDOWN */
 
 /* Who finds servers for it, and remembers them. */

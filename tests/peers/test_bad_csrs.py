@@ -76,7 +76,7 @@ def test_the_list_of_blocked_keys_is_read_anew_on_sighup(server):
     assert post(server, one).status == 200
     server.blocked.write_text("# nothing\nabc\n")
     server.child.signal(signal.SIGHUP)
-    server.child.wait_for_log(f"the blocked keys stay as they were: {server.blocked}:2: ", 10)
+    server.child.wait_for_log(f"cannot take the new configuration, the old one stays: {server.blocked}:2: ", 10)
     assert said(post(server, other)) == "400 `compromised-key`"
     checked = server.command("check", check=False)
     assert checked.returncode == 1 and f"{server.blocked}:2: a hash has 64" in checked.stderr, checked

@@ -22,7 +22,7 @@ static void serve(SSL_CTX *tls)
 
     echo.listener = listener_new(&echo.service, rig_listen(AF_INET, NULL, &echo.port), tls, &err);
     assert_non_null(echo.listener);
-    listener_expect_proxy_header(echo.listener);
+    listener_expect_proxy_header(echo.listener, true);
 }
 
 static int begin(void **state)
