@@ -59,8 +59,6 @@ struct job {
     struct csr csr;
     char *names; /* separated by spaces */
     char *profile;
-    bool was_ordered; /* a step was saved: the CA has, or had, an order of it */
-    bool given_back; /* it failed before the CA had it, so it does not count against limits */
     enum job_phase phase;
     enum cs_job_state state;
     char step[32]; /* saved */
@@ -71,6 +69,8 @@ struct job {
     int64_t attempts;
     int returns; /* to the line before its CA after it was let go */
     bool ca_was_asked;     /* the plugin was called for it, in this run or maybe an earlier one */
+    bool was_ordered;      /* a step was saved: the CA has, or had, an order of it */
+    bool given_back;       /* it failed before the CA had it, so it does not count against limits */
     bool pausing;          /* in JOB_QUEUED, without a place in any line: see job_give_up() */
     int64_t pause_ms;      /* the last one; 0: none yet */
     int64_t created_ms, deadline_ms, keep_until_ms; /* wall clock: only for what is stored */
