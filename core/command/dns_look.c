@@ -174,14 +174,22 @@ static uint32_t get32(const uint8_t *at)
     return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
+static bool skip_name(struct dns_reader *r)
+{
+    uint8_t name[DNS_NAME_MOST];
+    size_t len;
+
+    return dns_reader_name(r, false, name, &len);
+}
+
 int dns_seen_soa(const struct dns_seen *seen, uint32_t *serial, uint32_t *negative_s)
 {
     struct dns_reader r = { seen->rdata, seen->len, 0 };
-    uint8_t name[DNS_NAME_MOST];
     uint32_t minimum;
-    size_t len;
+    bool whole = skip_name(&r); /* MNAME */
 
-    if (!dns_reader_name(&r, false, name, &len) || !dns_reader_name(&r, false, name, &len) || r.len - r.at != SOA_NUMBERS)
+    whole = whole && skip_name(&r); /* RNAME */
+    if (!whole || r.len - r.at != SOA_NUMBERS)
         return -1;
     *serial = get32(r.packet + r.at);
     minimum = get32(r.packet + r.at + SOA_NUMBERS - 4);

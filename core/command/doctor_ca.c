@@ -112,8 +112,7 @@ static void tell(struct doctor *d, const struct doctor_ca *ca)
 {
     const struct instance *instance = ca->instance;
     char about[100];
-    const json_t *finding;
-    size_t i;
+    const json_t *findings = json_object_get(ca->said, "findings");
 
     snprintf(about, sizeof about, "%.90s", instance->in.who);
     if (!instance->options)
@@ -124,8 +123,8 @@ static void tell(struct doctor *d, const struct doctor_ca *ca)
         doctor_fail(d, about, "%s\nsee that this host reaches it, then ask again", ca->err.text);
     else if (!instance->plugin.ca.examine)
         doctor_ok(d, about, "%s has nothing to be asked", instance->plugin.about.name);
-    json_array_foreach(json_object_get(ca->said, "findings"), i, finding)
-        tell_finding(d, about, finding);
+    for (size_t i = 0; i < json_array_size(findings); i++)
+        tell_finding(d, about, json_array_get(findings, i));
     tell_clock(d, about, json_object_get(ca->said, "ahead_ms"));
 }
 

@@ -125,6 +125,21 @@ void doctor_ports(struct doctor *d)
 
 /* ---- Open files ----------------------------------------------------------------------------------------------------- */
 
+/* A line of /proc/PID/limits; "unlimited" is all that there can be. */
+static bool read_limit(const char *line, int64_t *limit)
+{
+    static const char begin[] = "Max open files";
+    char *end;
+
+    if (strncmp(line, begin, strlen(begin)) != 0)
+        return false;
+    errno = 0;
+    *limit = strtoll(line + strlen(begin), &end, 10);
+    if (end == line + strlen(begin))
+        *limit = INT64_MAX;
+    return errno == 0;
+}
+
 /* Of the server that runs: its unit's limit is another one than this shell's. False: it cannot be read. */
 static bool limit_of(const char *pid, int64_t *limit)
 {
@@ -135,7 +150,7 @@ static bool limit_of(const char *pid, int64_t *limit)
     snprintf(path, sizeof path, "/proc/%.20s/limits", pid);
     file = fopen(path, "re");
     while (file && !found && fgets(line, sizeof line, file))
-        found = sscanf(line, "Max open files %" SCNd64, limit) == 1;
+        found = read_limit(line, limit);
     if (file)
         fclose(file);
     return found;

@@ -5,7 +5,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,9 +16,6 @@
 #include "base/address.h"
 
 enum { TCP_LISTEN = 0x0a, UDP_UNCONNECTED = 0x07 };
-
-/* Of a line, behind the local address: its port, the remote one, state, queues, timers, user, inode. */
-#define REST ":%4x %*x:%*x %2x %*x:%*x %*x:%*x %*x %u %*u %lu"
 
 struct wanted {
     struct sockaddr_storage at;
@@ -43,21 +39,64 @@ static void put_address(struct sockaddr_storage *at, int family, const uint32_t 
     }
 }
 
+/* The words of a line, from the first on that is behind the socket's number. */
+enum { WORD_LOCAL, WORD_REMOTE, WORD_STATE, WORD_QUEUES, WORD_TIMER, WORD_AGAIN, WORD_UID, WORD_TIMEOUT, WORD_INODE, WORDS };
+
+/* A number and nothing else. */
+static bool read_number(const char *text, size_t len, int base, unsigned long *out)
+{
+    char word[24], *end;
+
+    if (len == 0 || len >= sizeof word)
+        return false;
+    memcpy(word, text, len);
+    word[len] = '\0';
+    errno = 0;
+    *out = strtoul(word, &end, base);
+    return errno == 0 && *end == '\0';
+}
+
+static bool read_local(struct sockaddr_storage *at, const char *word, int family)
+{
+    const size_t n_words = family == AF_INET ? 1 : 4;
+    uint32_t words[4] = { 0 };
+    unsigned long number;
+
+    if (strspn(word, "0123456789ABCDEF") != 8 * n_words || word[8 * n_words] != ':')
+        return false;
+    for (size_t i = 0; i < n_words; i++) {
+        if (!read_number(word + 8 * i, 8, 16, &number))
+            return false;
+        words[i] = (uint32_t)number;
+    }
+    if (!read_number(word + 8 * n_words + 1, strlen(word + 8 * n_words + 1), 16, &number) || number > UINT16_MAX)
+        return false;
+    put_address(at, family, words, (unsigned)number);
+    return true;
+}
+
 bool port_line_read(struct port_line *out, const char *line, int family)
 {
-    uint32_t words[4] = { 0 };
-    unsigned port;
-    int n;
+    const char *colon = strchr(line, ':');
+    char copy[512], *rest = copy, *word, *words[WORDS] = { NULL };
+    unsigned long state, uid;
+    size_t n = 0;
 
     *out = (struct port_line){ 0 };
-    if (family == AF_INET)
-        n = sscanf(line, " %*u: %8" SCNx32 REST, &words[0], &port, &out->state, &out->uid, &out->inode) == 5 ? 0 : -1;
-    else
-        n = sscanf(line, " %*u: %8" SCNx32 "%8" SCNx32 "%8" SCNx32 "%8" SCNx32 REST,
-                   &words[0], &words[1], &words[2], &words[3], &port, &out->state, &out->uid, &out->inode) == 8 ? 0 : -1;
-    if (n == 0)
-        put_address(&out->at, family, words, port);
-    return n == 0;
+    if (!colon)
+        return false;
+    snprintf(copy, sizeof copy, "%s", colon + 1);
+    while (n < WORDS && (word = strsep(&rest, " \n")))
+        if (*word)
+            words[n++] = word;
+    if (n < WORDS || !read_local(&out->at, words[WORD_LOCAL], family) ||
+        !read_number(words[WORD_STATE], strlen(words[WORD_STATE]), 16, &state) ||
+        !read_number(words[WORD_UID], strlen(words[WORD_UID]), 10, &uid) ||
+        !read_number(words[WORD_INODE], strlen(words[WORD_INODE]), 10, &out->inode))
+        return false;
+    out->state = (unsigned)state;
+    out->uid = (unsigned)uid;
+    return true;
 }
 
 static uint16_t port_of(const struct sockaddr_storage *at)
@@ -208,13 +247,14 @@ static void judge_user(struct port *port, const struct port_line *line, const ch
 static unsigned first_free_port(void)
 {
     FILE *file = fopen("/proc/sys/net/ipv4/ip_unprivileged_port_start", "re");
-    unsigned first = 1024;
+    unsigned long first = 1024;
+    char line[32];
 
-    if (file && fscanf(file, "%u", &first) != 1)
+    if (!file || !fgets(line, sizeof line, file) || !read_number(line, strcspn(line, "\n"), 10, &first))
         first = 1024;
     if (file)
         fclose(file);
-    return first;
+    return (unsigned)first;
 }
 
 /* Port 0 of that address: whether the address is there, without a port that somebody may want. */

@@ -121,57 +121,49 @@ def test_people_read_groups_and_advice(server):
 
 # ---- The host ----------------------------------------------------------------------------------------------------------
 
-def test_a_port_that_somebody_else_has(server):
+def test_a_port_that_somebody_else_has_and_an_address_that_is_not_here(server):
+    server.config["listen"].append({"address": "192.0.2.1", "port": server.port})
     with socket.create_server(("127.0.0.1", server.port)):
-        saw, todo = Doctor(server).one("port", "fail", f"TCP 127.0.0.1:{server.port}")
+        seen = Doctor(server)
         checked = server.command("check", check=False)
+    saw, todo = seen.one("port", "fail", f"TCP 127.0.0.1:{server.port}")
     assert saw.startswith(f"process {os.getpid()} (") and saw.endswith(") has it, which is not our server")
     assert todo == "stop that one, or give `listen` another address or port"
-    assert checked.returncode == 1 and f"TCP 127.0.0.1:{server.port}: {saw}; {todo}\n1 fault" in checked.stderr
+    assert seen.one("port", "fail", f"TCP 192.0.2.1:{server.port}") == (
+        "it is not an address of this machine", "change `listen`, or give the machine that address")
+    assert checked.returncode == 1 and f"TCP 127.0.0.1:{server.port}: {saw}; {todo}\n" in checked.stderr
+    assert checked.stderr.endswith("2 faults\n")
 
 
-def test_an_address_that_is_not_here(server):
-    server.config["listen"].append({"address": "192.0.2.1", "port": server.port})
-    found = Doctor(server).one("port", "fail", f"TCP 192.0.2.1:{server.port}")
-    assert found == ("it is not an address of this machine", "change `listen`, or give the machine that address")
-
-
-def test_a_key_that_the_server_cannot_read(lab, server):
-    if os.geteuid() != 0:
-        pytest.skip("the reader must be somebody else than the owner")
-    certificate, key = make_certificate(lab.place("tls"))
-    key.chmod(0o600)
-    about = with_tls(server, certificate, key)
-    saw, todo = Doctor(server).one("certificate", "fail", about)
-    assert saw == f"{key} cannot be read by the server's user: Permission denied"
-    assert todo == ("let the server's user read it: chgrp to the user's group and chmod 640, and a+x on the folders above")
-
-
-def test_a_key_of_another_certificate(lab, server):
-    certificate, _ = make_certificate(lab.place("tls"))
-    _, key = make_certificate(lab.place("tls"))
-    about = with_tls(server, certificate, key)
-    saw, todo = Doctor(server).one("certificate", "fail", about)
-    assert saw.startswith(f"{key} does not fit the certificate (")
-    assert todo == "put certificate and key of the same pair there"
-
-
-@pytest.mark.parametrize("begins, days, verdict, saw", [
-    ("2020-01-01", 31, "fail", "ended on 2020-02-01 00:00 UTC"),
-    ("2049-01-01", 31, "fail", "begins on 2049-01-01 00:00 UTC only"),
-    (None, 90, "ok", "is for countersign.example until"), (None, 6, "ok", "is for countersign.example until")])
-def test_a_certificates_dates(lab, server, begins, days, verdict, saw):
-    files = make_certificate(lab.place("tls"), begins, days)
-    about = with_tls(server, *files)
-    assert saw in Doctor(server).one("certificate", verdict, about)[0]
-
-
-def test_a_certificate_that_ends_soon(lab, server):
-    begins = (datetime.datetime.utcnow() - datetime.timedelta(days=84, hours=12)).isoformat()
-    files = make_certificate(lab.place("tls"), begins, 90)
-    about = with_tls(server, *files)
-    saw, todo = Doctor(server).one("certificate", "warn", about)
+def test_certificates_and_keys(lab, server):
+    """A listener for each case; one run of the doctor tells them apart."""
+    def listener(certificate, key):
+        port = free_port()
+        server.config["listen"].append({"address": "127.0.0.1", "port": port, "certificate": certificate, "key": key})
+        return f"listen 127.0.0.1 port {port}"
+    good, secret = make_certificate(lab.place("tls")), make_certificate(lab.place("tls"))
+    nearly = (datetime.datetime.utcnow() - datetime.timedelta(days=84, hours=12)).isoformat()
+    secret[1].chmod(0o600)
+    about = {"good": listener(*good), "short": listener(*make_certificate(lab.place("tls"), None, 6)),
+             "mixed": listener(good[0], make_certificate(lab.place("tls"))[1]),
+             "over": listener(*make_certificate(lab.place("tls"), "2020-01-01", 31)),
+             "later": listener(*make_certificate(lab.place("tls"), "2049-01-01", 31)),
+             "soon": listener(*make_certificate(lab.place("tls"), nearly, 90)), "secret": listener(*secret)}
+    seen = Doctor(server)
+    assert "is for countersign.example until" in seen.one("certificate", "ok", about["good"])[0]
+    assert "is for countersign.example until" in seen.one("certificate", "ok", about["short"])[0]  # a third of its life is left
+    saw, todo = seen.one("certificate", "fail", about["mixed"])
+    assert " does not fit the certificate (" in saw and todo == "put certificate and key of the same pair there"
+    saw, todo = seen.one("certificate", "fail", about["over"])
+    assert saw.endswith(" ended on 2020-02-01 00:00 UTC") and todo == "renew it, then reload or restart the server"
+    saw, todo = seen.one("certificate", "fail", about["later"])
+    assert saw.endswith(" begins on 2049-01-01 00:00 UTC only") and todo == "set the clock, or wait until then"
+    saw, todo = seen.one("certificate", "warn", about["soon"])
     assert saw.endswith(", in 5 days") and todo == "renew it, then reload or restart the server"
+    if os.geteuid() == 0:
+        assert seen.one("certificate", "fail", about["secret"]) == (
+            f"{secret[1]} cannot be read by the server's user: Permission denied",
+            "let the server's user read it: chgrp to the user's group and chmod 640, and a+x on the folders above")
 
 
 def test_a_folder_that_others_can_write_to(server):
@@ -184,21 +176,19 @@ def test_a_folder_that_others_can_write_to(server):
     assert found == (f"{state} can be written by others (mode 777)", f"chmod go-w {state}")
 
 
-def test_a_resolver_that_is_not_there(server):
+def test_a_resolver_that_is_not_there_and_a_fault_of_the_configuration(server):
     server.config["resolvers"] = [f"127.0.0.1:{free_port()}"]
-    saw, todo = Doctor(server).one("resolver", "fail")
+    server.config["wiat"] = 3
+    seen = Doctor(server)
+    saw, todo = seen.one("resolver", "fail")
     assert saw.endswith("Connection refused")
     assert todo == "mend /etc/resolv.conf, or set `resolvers` to one that answers"
-
-
-# ---- The configuration and the rows ------------------------------------------------------------------------------------
-
-def test_every_fault_of_the_configuration(server):
-    server.config["wiat"] = 3
-    saw, todo = Doctor(server).one("configuration", "fail")
+    saw, todo = seen.one("configuration", "fail")
     assert ": unknown key `wiat`, did you mean `wait`?" in saw
     assert todo == "mend that line; `countersign check` looks at the file alone"
 
+
+# ---- The rows ----------------------------------------------------------------------------------------------------------
 
 def test_rows_that_lead_nowhere(server):
     server.config["dns"]["gone"] = {"plugin": "dns-exec", "program": "/bin/true"}
@@ -222,23 +212,19 @@ def test_rows_that_lead_nowhere(server):
 
 # ---- The CA ------------------------------------------------------------------------------------------------------------
 
-def test_a_ca_that_is_down(server):
-    server.config["ca"]["pebble"]["directory"] = f"https://localhost:{free_port()}/dir"
-    saw, todo = Doctor(server).one("ca", "fail", "ca.pebble")
+def test_cas_that_are_down_not_trusted_or_want_their_terms_agreed_to(server):
+    good = server.config["ca"]["pebble"]
+    server.config["ca"] = {"down": {**good, "directory": f"https://localhost:{free_port()}/dir"},
+                           "strange": {key: value for key, value in good.items() if key != "ca_file"},
+                           "terms": {**good, "terms_agreed": False}}
+    seen = Doctor(server)
+    saw, todo = seen.one("ca", "fail", "ca.down")
     assert saw.startswith("cannot connect to localhost")
     assert todo == "let this host reach it (firewall, proxy, resolver), or mend `directory`"
-
-
-def test_a_ca_whose_certificate_is_not_trusted(server):
-    del server.config["ca"]["pebble"]["ca_file"]
-    saw, todo = Doctor(server).one("ca", "fail", "ca.pebble")
-    assert saw.startswith("localhost: its certificate is not trusted: ") or saw.startswith("localhost:")
+    saw, todo = seen.one("ca", "fail", "ca.strange")
+    assert saw.startswith("localhost:") and ": its certificate is not trusted: " in saw
     assert todo == "set ca_file to the PEM file of the CA that signed the https certificate, or have that certificate mended"
-
-
-def test_terms_that_nobody_agreed_to(server):
-    server.config["ca"]["pebble"]["terms_agreed"] = False
-    saw, todo = Doctor(server).one("terms", "fail", "ca.pebble")
+    saw, todo = seen.one("terms", "fail", "ca.terms")
     assert saw.startswith("the CA wants its terms of service agreed to: ") and todo == "read them, then set terms_agreed = true"
 
 
@@ -360,54 +346,54 @@ def test_a_zone_that_is_not_delegated(lab, server):
         f"add `{ZONE}. NS` records that name it to the zone example.")
 
 
-def test_a_name_server_that_the_parent_lacks(scripted):
-    names = scripted(child=CHILD + "@ NS ns2\nns2 A 127.0.0.3\n")
-    names.scripted("127.0.0.3", {ZONE: CHILD + "@ NS ns2\nns2 A 127.0.0.3\n"})
-    assert names.look().one("delegation", "warn") == (
-        f"the zone {ZONE}. has the name server ns2.{ZONE}., but example. does not name it",
-        f"add its NS record to example., or take it out of {ZONE}.")
-
-
-def test_a_lame_delegation(scripted):
-    names = scripted(parent=PARENT + "trial NS ns3.trial\nns3.trial A 127.0.0.3\n")
-    names.scripted("127.0.0.3", {"other.example": CHILD})
+def test_name_servers_each_with_a_fault_of_its_own(scripted):
+    """ns1 is good, ns2 unknown to the parent, ns3 lame and only there, ns4 old, ns5 changes case, ns6 lags, ns7 has no TCP."""
+    def ns(*numbers):
+        return "".join(f"{at} NS ns{n}{below}\nns{n}{below} A 127.0.0.{n + 8}\n" for n in numbers)
+    at, below = "@", ""
+    child = CHILD + ns(2, 4, 5, 6, 7)
+    at, below = "trial", ".trial"
+    names = scripted(parent=PARENT + ns(3, 4, 5, 6, 7), child=child.replace("hostmaster 1", "hostmaster 7"))
+    for number, wrong in {2: {}, 4: {"edns": False}, 5: {"lower": True}, 7: {"tcp": False}}.items():
+        names.scripted(f"127.0.0.{number + 8}", {ZONE: child.replace("hostmaster 1", "hostmaster 7")}, **wrong)
+    names.scripted("127.0.0.11", {"other.example": CHILD})
+    names.scripted("127.0.0.14", {ZONE: child})
     seen = names.look()
-    assert seen.one("name-server", "fail", "ns3.") == (
+    assert seen.one("delegation", "warn") == (
+        f"example. names ns3.{ZONE}. as a name server of {ZONE}., the zone itself does not",
+        f"add its NS record to {ZONE}., or take it out of example.")
+    assert seen.one("name-server", "ok", " ns1.")[0] == "UDP, TCP and EDNS, with authority, serial 7"
+    assert seen.one("name-server", "fail", " ns3.") == (
         f"it does not serve {ZONE}.: it answers REFUSED without authority",
         f"load the zone there, or take the server out of {ZONE}. and of the zone above")
-    saw = seen.one("delegation", "warn")[0]
-    assert saw == f"example. names ns3.{ZONE}. as a name server of {ZONE}., the zone itself does not"
-
-
-def test_a_secondary_that_lags(scripted):
-    both = CHILD + "@ NS ns2\nns2 A 127.0.0.3\n"
-    names = scripted(parent=PARENT + "trial NS ns2.trial\nns2.trial A 127.0.0.3\n",
-                     child=both.replace("hostmaster 1", "hostmaster 7"))
-    names.scripted("127.0.0.3", {ZONE: both})
-    assert names.look().one("serial", "warn") == (
-        f"ns1.{ZONE}. has serial 7, ns2.{ZONE}. only 1",
-        f"see why ns2.{ZONE}. does not follow (NOTIFY, transfers, TSIG): a CA may ask it")
-
-
-def test_port_53_without_tcp(scripted):
-    saw, todo = scripted(tcp=False).look("--timeout", "12").one("name-server", "fail")
-    assert saw == "it answers by UDP, but not by TCP (no answer)"
-    assert todo == "open TCP port 53 of its firewall to the world: CAs fall back to it"
-
-
-def test_a_server_that_is_too_old(scripted):
-    saw, todo = scripted(edns=False).look().one("name-server", "warn")
-    assert saw == "a question with EDNS gets another answer than one without (FORMERR)"
-    assert todo == "bring it up to date, or let its firewall pass EDNS: resolvers lose time with it"
-
-
-def test_a_server_that_changes_case(scripted):
-    assert scripted(lower=True).look().one("name-server", "warn") == (
+    assert seen.one("name-server", "warn", " ns4.") == (
+        "a question with EDNS gets another answer than one without (FORMERR)",
+        "bring it up to date, or let its firewall pass EDNS: resolvers lose time with it")
+    assert seen.one("name-server", "warn", " ns5.") == (
         "it changes the case of the name that it was asked for",
         "bring it up to date: resolvers that mix the case (0x20) take its answers for forged ones")
+    assert seen.one("name-server", "fail", " ns7.") == (
+        "it answers by UDP, but not by TCP (no answer)",
+        "open TCP port 53 of its firewall to the world: CAs fall back to it")
+    saw, todo = seen.one("serial", "warn")
+    assert saw.endswith(f" has serial 7, ns6.{ZONE}. only 1")
+    assert todo == f"see why ns6.{ZONE}. does not follow (NOTIFY, transfers, TSIG): a CA may ask it"
 
 
-def test_a_signature_that_is_broken(scripted):
+def test_a_name_server_that_the_parent_lacks_and_a_long_negative_ttl(scripted):
+    child = CHILD.replace("86400 10", "86400 3600").replace("TTL 60", "TTL 7200") + "@ NS ns2\nns2 A 127.0.0.3\n"
+    names = scripted(child=child)
+    names.scripted("127.0.0.3", {ZONE: child})
+    seen = names.look()
+    assert seen.one("delegation", "warn") == (
+        f"the zone {ZONE}. has the name server ns2.{ZONE}., but example. does not name it",
+        f"add its NS record to example., or take it out of {ZONE}.")
+    assert seen.one("negative-ttl", "warn") == (
+        '"no such record" is remembered for 3600 s',
+        "lower the minimum of the SOA record: who asked too early sees a new value only then")
+
+
+def test_a_signature_that_is_broken_and_a_zone_that_is_not_in_the_table(scripted):
     names = scripted()
 
     def twist(question):
@@ -418,6 +404,8 @@ def test_a_signature_that_is_broken(scripted):
     assert names.look().one("dnssec", "fail") == (
         "a resolver says SERVFAIL, but answers when it does not validate: the signature is broken",
         "compare the DS record in example. with the zone's keys, and renew the signatures; or take the DS record away")
+    assert names.look("unknown.example").about("zone", "unknown.example") == (
+        "it is not in the table", "`countersign zone add unknown.example`")
 
 
 def test_caa_records(lab, scripted):
@@ -437,18 +425,6 @@ def test_aliases_and_wildcards(scripted):
     assert seen.one("wildcard", "fail", ZONE) == (
         "a wildcard makes aliases of all names, also of challenges: they would go to elsewhere.example.",
         "add `_acme-challenge` records beside the wildcard, or take the wildcard out")
-
-
-def test_a_long_negative_ttl(scripted):
-    saw, todo = scripted(child="$TTL 7200\n" + CHILD.split("\n", 1)[1].replace("86400 10", "86400 3600")).look().one(
-        "negative-ttl", "warn")
-    assert saw == '"no such record" is remembered for 3600 s'
-    assert todo == "lower the minimum of the SOA record: who asked too early sees a new value only then"
-
-
-def test_a_zone_that_is_not_in_the_table(scripted):
-    assert scripted().look("unknown.example").about("zone", "unknown.example") == (
-        "it is not in the table", "`countersign zone add unknown.example`")
 
 
 @pytest.mark.parametrize("kind", [Bind, PowerDns])

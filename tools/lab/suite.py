@@ -286,6 +286,7 @@ WITH_ASAN = [*WITHOUT_VALGRIND, "--deselect=tests/peers/test_lab_dns.py", "--des
              "--deselect=tests/peers/test_bad_requests.py::test_behind_proxies_one_request_gets_one_answer",
              "--deselect=tests/peers/test_revoke.py::test_a_server_that_dies_at_a_step_has_done_it_or_knows_nothing",
              "--deselect=tests/peers/test_slow_clients.py", "--deselect=tests/peers/test_manual.py",
+             "--deselect=tests/peers/test_doctor.py",
              "--interleavings=60", "-k", "not window and not moved_clock and not dash and not busybox and not shell_client"]
 MANY_AT_ONCE = ["-k", "test_orders or test_stops or test_names and flood or test_issuance and exec and ten or "
                       "test_conformance and builtin", *WITHOUT_VALGRIND]
