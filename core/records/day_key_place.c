@@ -101,6 +101,19 @@ static void unescape(char *path)
     *to = '\0';
 }
 
+/* A device whose node is not in this /dev, as under PrivateDevices=: the kernel has it by its name, with '!' for '/'. */
+static bool is_safe_name(const char *path, const char *sys)
+{
+    char device[PATH_ROOM];
+
+    if (strncmp(path, "/dev/", 5) != 0 ||
+        (size_t)snprintf(device, sizeof device, "%s/class/block/%s", sys, path + 5) >= sizeof device)
+        return false;
+    for (char *at = device + strlen(device) - strlen(path + 5); (at = strchr(at, '/'));)
+        *at = '!';
+    return is_safe_device(device, LAYERS_MOST);
+}
+
 /* A partition's own number, or that of the device which holds the file. */
 static bool is_safe_swap(const char *path, const char *sys)
 {
@@ -109,7 +122,7 @@ static bool is_safe_swap(const char *path, const char *sys)
     dev_t number;
 
     if (stat(path, &st) < 0)
-        return false;
+        return is_safe_name(path, sys);
     number = S_ISBLK(st.st_mode) ? st.st_rdev : st.st_dev;
     if ((size_t)snprintf(device, sizeof device, "%s/dev/block/%u:%u", sys, major(number), minor(number)) >= sizeof device)
         return false;

@@ -125,6 +125,30 @@ static void zram_is_memory_unless_a_disk_stands_behind_it(void **state)
     assert_false(are_safe());
 }
 
+static bool is_safe_without_node(const char *node)
+{
+    snprintf(swaps, sizeof swaps, "heading\n/dev/%s partition 1 0 -2\n", node);
+    return are_safe();
+}
+
+static void a_device_without_a_node_is_known_by_its_name(void **state)
+{
+    (void)state;
+    run("mkdir -p %s/class/block %s/devices/zram7 %s/devices/none-dm/dm %s/devices/none-sda", folder, folder, folder, folder);
+    run("printf 'CRYPT-PLAIN-x\\n' > %s/devices/none-dm/dm/uuid", folder);
+    run("cd %s/class/block && ln -s ../../devices/zram7 none-zram && ln -s ../../devices/none-dm none-dm && "
+        "ln -s ../../devices/none-dm 'none!dm' && ln -s ../../devices/none-sda none-sda",
+        folder);
+    assert_true(is_safe_without_node("none-zram"));
+    assert_true(is_safe_without_node("none-dm"));
+    assert_true(is_safe_without_node("none/dm"));
+    assert_false(is_safe_without_node("none-sda"));
+    assert_string_equal(why, "the swap /dev/none-sda is not encrypted, and could take it to a disk");
+    assert_false(is_safe_without_node("none-at-all"));
+    run("printf '/dev/sda3\n' > %s/devices/zram7/backing_dev", folder);
+    assert_false(is_safe_without_node("none-zram"));
+}
+
 static void every_swap_counts_and_names_may_have_spaces(void **state)
 {
     (void)state;
@@ -160,6 +184,7 @@ int main(void)
         TEST(a_volume_is_as_safe_as_all_that_it_lies_on),
         TEST(devices_that_lie_on_each_other_are_not_followed_for_ever),
         TEST(zram_is_memory_unless_a_disk_stands_behind_it),
+        TEST(a_device_without_a_node_is_known_by_its_name),
         TEST(every_swap_counts_and_names_may_have_spaces),
         TEST(systemd_is_asked_only_for_its_own_folders),
     };
