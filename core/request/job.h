@@ -144,6 +144,9 @@ void job_turn(void *arg);                                    /* job_run.c: the z
 void job_fail(struct job *job, const struct cs_error *err);  /* job_run.c: it ends with this */
 /* job_run.c: the same, unless finalize was sent and what came in its way may pass: then the CA is asked again after a pause. */
 void job_give_up(struct job *job, const struct cs_error *err);
+bool job_finalize_was_sent(const struct job *job); /* job_run.c: or is about to be: the CA may have issued */
+/* job_run.c: CS_EINPUT "revoked-key" when the key was refused meanwhile, and the CA cannot have issued yet. */
+int job_check_key(const struct job *job, struct cs_error *err);
 void job_suspend(struct job *job);                           /* the server stops: it stays as it is stored */
 void job_end(struct job *job);                               /* gives its turn back; frees it when nothing needs it any more */
 void job_leave_lines(struct job *job);                       /* its names and its zone are free for the next; harmless twice */

@@ -24,9 +24,14 @@
 
 static void sign(struct job *job);
 
-static bool finalize_was_sent(const struct job *job)
+bool job_finalize_was_sent(const struct job *job)
 {
     return strncmp(job->step, "finalize", strlen("finalize")) == 0;
+}
+
+int job_check_key(const struct job *job, struct cs_error *err)
+{
+    return job_finalize_was_sent(job) ? 0 : revoked_keys_check(job->heart->revoked_keys, job->csr.spki_sha256, err);
 }
 
 /* ---- Not now, though the CA may have issued ---- */
@@ -71,7 +76,7 @@ static bool stays_open(struct job *job, const struct cs_error *err)
     const int64_t pause_ms = next_pause_ms(job, err);
     const int64_t latest_ms = job->began_ms + job->heart->settings->outage_wait_ms;
 
-    if (!finalize_was_sent(job) || !may_pass(err) || cs_now_ms() + pause_ms >= latest_ms)
+    if (!job_finalize_was_sent(job) || !may_pass(err) || cs_now_ms() + pause_ms >= latest_ms)
         return false;
     log_line(CS_LOG_WARN, LOG_WHO, job->id, "order stays open, the CA is asked for it again zone=%s in_s=%" PRId64 ": %s",
              job->row->zone, pause_ms / 1000, err->text);
@@ -137,6 +142,16 @@ static void give_end_up(struct job *job)
 
 /* ---- It worked ---- */
 
+/* The key was refused when the CA had the finalize already. */
+static void warn_of_refused_key(const struct job *job)
+{
+    if (revoked_keys_have(job->heart->revoked_keys, job->csr.spki_sha256))
+        log_line(CS_LOG_WARN, LOG_WHO, job->id,
+                 "the certificate has a key that was revoked meanwhile, and is not handed out: revoke it, too, with "
+                 "`countersign revoke %s` zone=%s ca=%s serial=%s",
+                 job->certificate.serial, job->row->zone, job->ca->in.name, job->certificate.serial);
+}
+
 static void on_done_saved(void *arg, const struct cs_error *err)
 {
     struct job *job = arg;
@@ -157,6 +172,7 @@ static void on_done_saved(void *arg, const struct cs_error *err)
              job->ca->in.name, job->certificate.serial, job->csr.n_names, cs_now_ms() - job->began_ms);
     counts_step(job, is_late ? NULL : "storing");
     counts_order(job, NULL);
+    warn_of_refused_key(job);
     outbox_wake(job->heart->outbox);
     if (is_late) {
         job_release(job);
@@ -256,8 +272,12 @@ static void start_anew(struct job *job, const struct cs_error *why)
 {
     struct cs_error err;
 
-    if (finalize_was_sent(job) || job->attempts > MAX_STARTS_ANEW) {
+    if (job_finalize_was_sent(job) || job->attempts > MAX_STARTS_ANEW) {
         cs_fail_as(&err, CS_EUPSTREAM, "order-lost", "the CA does not know the order any more: %s", why->text);
+        job_fail(job, &err);
+        return;
+    }
+    if (job_check_key(job, &err) < 0) {
         job_fail(job, &err);
         return;
     }
@@ -316,7 +336,7 @@ static bool returns_too_often(struct job *job)
     if (job->ca_place.let_go)
         job_go_behind(job);
     job->returns += job->ca_place.let_go && job->ca_place.counted;
-    return job->returns > MAX_RETURNS && !finalize_was_sent(job);
+    return job->returns > MAX_RETURNS && !job_finalize_was_sent(job);
 }
 
 static void wait_for_ca(struct job *job, const struct cs_error *why)
@@ -431,7 +451,7 @@ void job_turn(void *arg)
     }
     job->phase = JOB_SIGNING;
     counts_step(job, "queued");
-    if (!finalize_was_sent(job) && revoked_keys_check(job->heart->revoked_keys, job->csr.spki_sha256, &err) < 0) {
+    if (job_check_key(job, &err) < 0) {
         job_fail(job, &err);
         return;
     }

@@ -13,6 +13,7 @@
 #include "engine/wait.h"
 #include "request/job.h"
 #include "request/order_limits.h"
+#include "request/revoked_keys.h"
 
 #define MAX_STEP      31
 #define MAX_DATA      (64 * 1024)
@@ -36,6 +37,7 @@ struct save {
     struct order_limits limits;    /* of now: a reload may change them while the writer looks */
     struct op_ticket *ticket; /* of cs_op_save() */
     cs_done_fn *plugin_done; /* NULL: nobody waits for it */
+    bool is_before_issuing;  /* the CA could not have issued yet */
     void *plugin_arg;
     struct timer again;
     struct cs_error refused;
@@ -209,6 +211,10 @@ static void tell_plugin(struct save *save, const struct cs_error *err)
         if (err)
             log_line(CS_LOG_WARN, "job", job->id, "a step was not saved step=%s: %s", save->step, err->text);
     } else if (op_ticket_use(save->ticket)) {
+        /* the key may have been refused while this was written */
+        if (!err && save->is_before_issuing &&
+            revoked_keys_check(job->heart->revoked_keys, job->csr.spki_sha256, &save->refused) < 0)
+            err = &save->refused;
         save->plugin_done(save->plugin_arg, err);
     }
     free_save(save);
@@ -412,24 +418,33 @@ static int take_step(struct job *job, const char *step, const void *data, size_t
     return 0;
 }
 
-/* The order failed before the plugin came to rest: its row says so, and nobody will resume it. */
 static void refuse_save(void *arg)
 {
     struct save *save = arg;
-    const struct cs_error err = { .code = CS_ETIMEDOUT, .text = "the order has ended already" };
 
     save->job->writes--;
-    tell_plugin(save, &err);
+    tell_plugin(save, &save->refused);
+}
+
+/* When the order failed before the plugin came to rest, its row says so, and nobody will resume it. */
+static int may_save(const struct job *job, struct cs_error *err)
+{
+    if (job->state != CS_JOB_OPEN)
+        return cs_fail(err, CS_ETIMEDOUT, "the order has ended already");
+    return job_check_key(job, err);
 }
 
 void cs_op_save(struct cs_op *op, const char *step, const void *data, size_t len, cs_done_fn *done, void *arg)
 {
     struct job *job = op_owner(op);
-    const bool is_open = job && job->state == CS_JOB_OPEN;
+    struct cs_error refused;
     struct save *save = NULL;
+    bool taken, is_before_issuing;
 
     assert(on_loop_thread() && job && strlen(step) <= MAX_STEP && len <= MAX_DATA);
-    if (!is_open || take_step(job, step, data, len) == 0)
+    taken = may_save(job, &refused) == 0;
+    is_before_issuing = !job_finalize_was_sent(job);
+    if (!taken || take_step(job, step, data, len) == 0)
         save = make_save(job, NULL);
     if (save && done)
         save->ticket = op_ticket_new(op);
@@ -444,9 +459,11 @@ void cs_op_save(struct cs_op *op, const char *step, const void *data, size_t len
     }
     save->plugin_done = done;
     save->plugin_arg = arg;
-    if (is_open) {
+    save->is_before_issuing = is_before_issuing;
+    if (taken) {
         submit(save);
     } else {
+        save->refused = refused;
         job->writes++;
         timer_set_in(job->heart->loop, &save->again, 0, refuse_save, save);
     }
