@@ -45,6 +45,7 @@ class Result:
         self.passed = 0
         self.failures = []
         self.notes = []  # what tests print: the matrix of DNS plugins and servers, and what they measured
+        self.cpu_s = 0  # of the processes that it waited for
 
     def fail(self, what, output=""):
         self.failures.append((what, output.strip()))
@@ -80,19 +81,24 @@ class Children:
 
 
 CHILDREN = Children()
+CPU = threading.local()  # .seconds: what the children of this thread's part used
 
 
 def run(command, timeout, env=None):
     """Exit code and output. Kills the whole group when the time is over, so that nothing stays behind."""
     child = CHILDREN.start(command, env)
+    over = []
+    limit = threading.Timer(timeout, lambda: (over.append(True), os.killpg(child.pid, signal.SIGKILL)))
+    limit.start()
     try:
-        output, _ = child.communicate(timeout=timeout)
-        return child.returncode, output
-    except subprocess.TimeoutExpired:
-        os.killpg(child.pid, signal.SIGKILL)
-        output, _ = child.communicate()
-        return -1, f"{output}\nstopped after {timeout} s"
+        output = child.stdout.read()
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        CPU.seconds = getattr(CPU, "seconds", 0) + usage.ru_utime + usage.ru_stime
+        return (-1, f"{output}\nstopped after {timeout} s") if over else (child.returncode, output)
     finally:
+        limit.cancel()
+        child.stdout.close()
         CHILDREN.ended(child)
 
 
@@ -160,21 +166,58 @@ def meson_results(folder, result):
             result.fail(f"{test['name']}: {test['result']}", tail(output))
 
 
-def unit(name):
+def has_threads(program):
+    """Only a program that imports pthread_create can have a race."""
+    _, names = run(["nm", "-D", "--undefined-only", program], 60)
+    return re.search(r"\b(pthread_create|thrd_create)\b", names) is not None
+
+
+def with_threads(result):
+    """The names of the unit tests that ThreadSanitizer may have something to say of, as the plain build shows; the others'
+    programs."""
+    folder, output = build("plain")
+    if not folder:
+        result.fail("the plain build", output)
+        return [], set()
+    _, output = run(["meson", "introspect", "--tests", folder], 60)
+    tests = {test["name"]: pathlib.Path(test["cmd"][0]) for test in json.loads(output)}
+    alone = {name for name, program in tests.items() if program.is_relative_to(folder) and not has_threads(program)}
+    return sorted(set(tests) - alone), {str(tests[name].relative_to(folder)) for name in alone}
+
+
+def threaded():
+    """The unit tests under TSan."""
+    result = Result()
+    names, others = with_threads(result)
+    folder, output = build("tsan", ["build.ninja"]) if names else (None, "no test has threads")
+    if folder:
+        made = [os.path.relpath(name, folder) for target in targets(folder, "executable") + targets(folder, "shared module")
+                for name in target["filename"]]
+        folder = built("tsan", result, [name for name in made if name not in others])
+    else:
+        result.fail("the tsan build", output)
+    return unit_tests(folder, result, 5, names)
+
+
+def unit(name, slow):
     def part():
         result = Result()
-        folder = built(name, result)
-        if folder:
-            slow = {"plain": 1, "asan": 3, "tsan": 5}[name]
-            log = folder / "meson-logs/testlog.json"
-            log.unlink(missing_ok=True)
-            code, output = run(["meson", "test", "-C", folder, "--no-rebuild", "-t", str(slow)], 1200)
-            if log.exists():
-                meson_results(folder, result)
-            if code != 0 and not result.failures:
-                result.fail("meson test", tail(output))
-        return result
+        return unit_tests(built(name, result), result, slow)
     return part
+
+
+def unit_tests(folder, result, slow, names=()):
+    """All, or those of these names; each may take `slow` times as long as in the plain build."""
+    if not folder:
+        return result
+    log = folder / "meson-logs/testlog.json"
+    log.unlink(missing_ok=True)
+    code, output = run(["meson", "test", "-C", folder, "--no-rebuild", "-t", str(slow), *names], 1200)
+    if log.exists():
+        meson_results(folder, result)
+    if code != 0 and not result.failures:
+        result.fail("meson test", tail(output))
+    return result
 
 
 def pytest(arguments, timeout):
@@ -295,12 +338,12 @@ AT_A_TIME = 3
 PARTS = {
     "tools": tools,
     "lint": lint,
-    "plain": unit("plain"),
+    "plain": unit("plain", 1),
     "style": style,
-    "asan": unit("asan"),
+    "asan": unit("asan", 3),
     "peers": peers("plain", *WITHOUT_FAULTS),
     "faults": peers("plain", files=FAULTS),
-    "tsan": unit("tsan"),
+    "tsan": threaded,
     "peers-asan": peers("asan", *WITH_ASAN),
     "peers-tsan": peers("tsan", *MANY_AT_ONCE),
     "fuzz": fuzz,
@@ -310,7 +353,8 @@ PARTS = {
 # ---- The run -----------------------------------------------------------------------------------------------------------
 
 def show(name, result, seconds):
-    print(f"{name:<12} {result.passed:5} passed {len(result.failures):4} failed   {seconds:6.1f} s", flush=True)
+    print(f"{name:<12} {result.passed:5} passed {len(result.failures):4} failed   {seconds:6.1f} s, {result.cpu_s:.0f} s of "
+          "CPU", flush=True)
     for line in result.notes:
         print(f"  {line}")
     for what, output in result.failures:
@@ -334,11 +378,13 @@ class Run:
 
     def part(self, name):
         start = time.monotonic()
+        CPU.seconds = 0
         try:
             result = PARTS[name]()
         except Exception as fault:  # the other parts are still wanted
             result = Result()
             result.fail("the part itself", f"{type(fault).__name__}: {fault}")
+        result.cpu_s = CPU.seconds
         with self._said:
             show(name, result, time.monotonic() - start)
             self.passed += result.passed
