@@ -85,6 +85,9 @@ static void a_dns_failure_is_tried_again(void **state)
     free(csr);
 }
 
+/* Less than a write may be late before the store refuses it. */
+enum { STEP_MS = 4000 };
+
 static void a_dns_that_stays_down_fails_the_order(void **state)
 {
     char *csr = rig_csr("a.x.example");
@@ -99,7 +102,7 @@ static void a_dns_that_stays_down_fails_the_order(void **state)
     rig_until(&rig, &one.came);
     assert_int_equal(one.code, CS_EUPSTREAM);
     assert_non_null(strstr(one.text, "fake DNS failure"));
-    rig_hurry_until(&rig, 30000, heart_busy(rig.heart) == 0);
+    rig_hurry_until(&rig, STEP_MS, heart_busy(rig.heart) == 0);
     assert_int_equal(rig_challenges(&rig), 0);
     free(csr);
 }
@@ -178,11 +181,12 @@ static void an_order_that_lacks_memory_after_finalize_goes_on_at_its_step_until_
 
     (void)state;
     rig.setup.settings.outage_wait_ms = 3600 * 1000;
+    rig.setup.settings.job_deadline_ms = 3600 * 1000;
     subject("save:finalize+fail:6"); /* CS_EBUSY */
     rig_submit(&rig, csr, 24 * 3600 * 1000, false, false, &one);
     rig_hurry_until(&rig, 1000, resumes() >= 3);
     assert_false(one.came);
-    rig_hurry_until(&rig, 20 * 1000, one.came);
+    rig_hurry_until(&rig, STEP_MS, one.came);
     assert_int_equal(one.code, CS_EBUSY);
     assert_in_range(resumes(), 3, 900);
     free(csr);
