@@ -139,13 +139,28 @@ static bool signed_itself(X509 *certificate)
     return (X509_get_extension_flags(certificate) & EXFLAG_SS) != 0;
 }
 
+static int hash_key(X509 *leaf, uint8_t hash[32])
+{
+    unsigned char *der = NULL;
+    const int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(leaf), &der);
+    const int ok = len > 0 && EVP_Digest(der, (size_t)len, hash, NULL, EVP_sha256(), NULL) == 1;
+
+    OPENSSL_free(der);
+    return ok;
+}
+
 static int read_times(const char *path, struct self_times *times, struct cs_error *err)
 {
     BIO *content = BIO_new_file(path, "r");
     X509 *leaf = content ? PEM_read_bio_X509(content, NULL, NULL, NULL) : NULL;
 
-    if (leaf && !signed_itself(leaf))
-        *times = (struct self_times){ time_ms(X509_get0_notBefore(leaf)), time_ms(X509_get0_notAfter(leaf)) };
+    if (leaf && !signed_itself(leaf)) {
+        *times = (struct self_times){ time_ms(X509_get0_notBefore(leaf)), time_ms(X509_get0_notAfter(leaf)), { 0 } };
+        if (!hash_key(leaf, times->spki_sha256)) {
+            X509_free(leaf);
+            leaf = NULL;
+        }
+    }
     BIO_free(content);
     ERR_clear_error();
     if (!leaf)
@@ -241,6 +256,16 @@ int self_certificate_request_wait(const char *folder, const char *name, unsigned
     EVP_PKEY_free(key);
     free(path);
     return rc;
+}
+
+void self_certificate_drop_key_wait(const char *folder, const char *name)
+{
+    struct cs_error err;
+    char *path = path_of(folder, name, "next", &err);
+
+    if (path)
+        unlink(path);
+    free(path);
 }
 
 /* ---- Its end ---- */

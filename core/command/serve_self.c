@@ -16,6 +16,7 @@
 #include "engine/log.h"
 #include "engine/timer.h"
 #include "engine/workers.h"
+#include "request/revoked_keys.h"
 #include "request/subject.h"
 
 #define LOG_WHO "self"
@@ -41,6 +42,7 @@ struct own {
     /* the worker's, until its mail has come */
     struct mail mail;
     bool working;
+    bool key_is_refused; /* that of the last order: another one is made */
     unsigned char *csr;
     size_t csr_len;
     char *chain;
@@ -203,6 +205,7 @@ static void on_answer(void *arg, const struct answer *answer)
         err = *answer->err;
     else
         cs_fail(&err, CS_EBUSY, "out of memory");
+    own->key_is_refused = strcmp(err.reason, "revoked-key") == 0;
     failed(own, &err);
 }
 
@@ -235,6 +238,7 @@ static void on_request_made(struct mail *mail)
     struct cs_error err = own->err;
 
     own->working = false;
+    own->key_is_refused = false;
     if (own->self->stopped)
         return;
     if (own->rc < 0)
@@ -248,8 +252,18 @@ static void make_request_in_worker(void *arg)
     struct own *own = arg;
 
     OPENSSL_free(own->csr);
+    own->csr = NULL;
+    if (own->key_is_refused)
+        self_certificate_drop_key_wait(own->self->folder, own->name);
     own->rc = self_certificate_request_wait(own->self->folder, own->name, &own->csr, &own->csr_len, &own->err);
     loop_post(own->self->loop, &own->mail);
+}
+
+/* One with a revoked key is of no use to clients, however long it lasts. */
+static bool is_due(const struct own *own)
+{
+    return cs_wall_ms() >= own->due_ms ||
+           (own->times.not_after_ms && revoked_keys_have(own->self->heart->revoked_keys, own->times.spki_sha256));
 }
 
 static void on_time(void *arg)
@@ -258,7 +272,7 @@ static void on_time(void *arg)
 
     if (own->self->stopped || own->working || own->request)
         return;
-    if (cs_wall_ms() < own->due_ms)
+    if (!is_due(own))
         wait_for_time(own);
     else
         work(own, make_request_in_worker, on_request_made);
