@@ -427,7 +427,10 @@ void api_handle(void *arg, struct connection *c, const struct message *m, const 
         look(api, c, m);
         break;
     case ROUTE_REVOKE:
-        revoke_post(api->heart, c, routes[route].name, body, body_len, api->wait_ms);
+        revoke_post(api->heart,
+                    &(struct revoke_from){
+                        .c = c, .route = routes[route].name, .limits = api->limits, .source = caller.source },
+                    body, body_len, api->wait_ms);
         break;
     case ROUTE_SERVER:
         connection_answer(c, &(struct reply){ .status = 204, .route = routes[route].name, .allow = ALLOW_ANY });

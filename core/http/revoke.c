@@ -14,9 +14,8 @@
 #define OVERTIME_MS 5000 /* the heart keeps the deadline; should it fail to, the connection answers */
 
 struct posted {
-    struct connection *c;
+    struct revoke_from from;
     struct revocation_ask *ask;
-    const char *route;
 };
 
 /* RFC 9110 15.5.10: it clashes with how the certificate is now. */
@@ -25,16 +24,18 @@ static bool is_conflict(const struct cs_error *err)
     return strcmp(err->reason, "certificate-ended") == 0;
 }
 
-static void answer_error(struct connection *c, const char *route, const struct cs_error *err, const char *upstream)
+static void answer_error(const struct revoke_from *from, const struct cs_error *err, const char *upstream)
 {
     struct problem problem = problem_of_error(err, "", upstream, false);
 
+    if (from->limits)
+        limits_failed(from->limits, &from->source, err);
     if (is_conflict(err))
         problem.status = 409;
     if (problem_is_internal(err))
         log_line(CS_LOG_ERROR, "http", "", "a revocation failed: %s", err->text);
-    connection_answer_problem(c, &problem,
-                              &(struct reply){ .route = route, .retry_after_s = problem_retry_after_s(err, false) });
+    connection_answer_problem(from->c, &problem,
+                              &(struct reply){ .route = from->route, .retry_after_s = problem_retry_after_s(err, false) });
 }
 
 json_t *revoke_json(const struct revocation_answer *answer)
@@ -51,11 +52,11 @@ static void answer_revoked(const struct posted *p, const struct revocation_answe
     json_t *json = revoke_json(answer);
     char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 
-    connection_answer(p->c, &(struct reply){ .status = 200,
-                                             .route = p->route,
-                                             .content_type = text ? "application/json" : NULL,
-                                             .body = text,
-                                             .body_len = text ? strlen(text) : 0 });
+    connection_answer(p->from.c, &(struct reply){ .status = 200,
+                                                  .route = p->from.route,
+                                                  .content_type = text ? "application/json" : NULL,
+                                                  .body = text,
+                                                  .body_len = text ? strlen(text) : 0 });
     free(text);
     json_decref(json);
 }
@@ -65,7 +66,7 @@ static void on_answer(void *arg, const struct revocation_answer *answer)
     struct posted *p = arg;
 
     if (answer->err)
-        answer_error(p->c, p->route, answer->err, answer->problem);
+        answer_error(&p->from, answer->err, answer->problem);
     else
         answer_revoked(p, answer);
     free(p);
@@ -79,8 +80,7 @@ static void on_gone(void *arg)
     free(p);
 }
 
-void revoke_post(struct heart *heart, struct connection *c, const char *route, const char *body, size_t body_len,
-                 int64_t wait_ms)
+void revoke_post(struct heart *heart, const struct revoke_from *from, const char *body, size_t body_len, int64_t wait_ms)
 {
     const int64_t deadline_ms = cs_now_ms() + (wait_ms < REVOKE_WAIT_MS ? wait_ms : REVOKE_WAIT_MS);
     struct posted *p = calloc(1, sizeof *p);
@@ -89,13 +89,13 @@ void revoke_post(struct heart *heart, struct connection *c, const char *route, c
     if (!p) {
         cs_fail(&err, CS_EBUSY, "The server has no room for another request at the moment.");
     } else {
-        *p = (struct posted){ .c = c, .route = route };
+        *p = (struct posted){ .from = *from };
         p->ask = revocation_by_holder(heart, body, body_len, deadline_ms, on_answer, p, &err);
     }
     if (p && p->ask) {
-        connection_wait(c, deadline_ms + OVERTIME_MS, on_gone, p);
+        connection_wait(from->c, deadline_ms + OVERTIME_MS, on_gone, p);
         return;
     }
     free(p);
-    answer_error(c, route, &err, NULL);
+    answer_error(from, &err, NULL);
 }

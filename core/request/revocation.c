@@ -15,6 +15,7 @@
 static void free_ask(struct revocation_ask *ask)
 {
     timer_clear(&ask->deadline);
+    timer_clear(&ask->later);
     revocation_leave(ask);
     revocation_statement_free(&ask->statement);
     revocation_certificates_free(ask->found);
@@ -84,7 +85,10 @@ static int check(const struct revocation_ask *ask, struct cs_error *err)
         return 0;
     if (check_end(certificate, err) < 0)
         return -1;
-    return ask->by_operator ? 0 : revocation_statement_prove(&ask->statement, certificate->der, certificate->der_len, err);
+    if (ask->by_operator || ask->is_proven)
+        return 0;
+    *err = ask->unproven;
+    return -1;
 }
 
 static void tell_done(struct revocation_ask *ask, const struct revocation_certificate *certificate)
@@ -134,6 +138,15 @@ static void join(struct revocation_ask *ask)
     refuse(ask, &err);
 }
 
+static bool prove(struct revocation_ask *ask)
+{
+    const struct revocation_certificate *of = ask->found;
+
+    return check_end(of, &ask->unproven) == 0 &&
+           revocation_statement_prove(&ask->statement, of->der, of->der_len, &ask->unproven) == 0;
+}
+
+/* In the store's thread, which has time for a public-key operation; the ask waits here until it is back. */
 static int look(const struct store_conn *c, void *arg, struct cs_error *err)
 {
     struct revocation_ask *ask = arg;
@@ -141,7 +154,18 @@ static int look(const struct store_conn *c, void *arg, struct cs_error *err)
     int rc = revocation_find_certificates(c, &search, err);
 
     ask->found = search.found;
+    ask->is_proven = rc == 0 && ask->found && !ask->by_operator && prove(ask);
     return rc;
+}
+
+static void on_looked(void *arg, const struct cs_error *err);
+
+static void on_unsent(void *arg)
+{
+    struct revocation_ask *ask = arg;
+    const struct cs_error err = ask->unsent;
+
+    on_looked(ask, &err);
 }
 
 static void on_looked(void *arg, const struct cs_error *err)
@@ -149,6 +173,11 @@ static void on_looked(void *arg, const struct cs_error *err)
     struct revocation_ask *ask = arg;
     struct cs_error refused;
 
+    if (ask->sending) {
+        ask->unsent = *err;
+        timer_set_in(ask->all->heart->loop, &ask->later, 0, on_unsent, ask);
+        return;
+    }
     ask->looking = false;
     ask->all->n_looking--;
     if (ask->detached)
@@ -199,7 +228,9 @@ static struct revocation_ask *start(struct revocation_ask *ask, int64_t deadline
     ask->looking = true;
     ask->all->n_looking++;
     timer_set_at(heart->loop, &ask->deadline, deadline_ms, on_deadline, ask);
+    ask->sending = true;
     store_read(heart->store, look, ask, on_looked, ask);
+    ask->sending = false;
     return ask;
 }
 

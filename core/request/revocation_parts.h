@@ -22,7 +22,8 @@ struct revocation {
     int64_t pause_ms; /* the last one; 0: none yet */
     int64_t again_ms; /* on cs_now_ms(): when the CA is asked again */
     bool op_is_out;   /* the plugin has not finished yet */
-    bool writing;
+    bool writing, sending; /* sending: within the call that hands the write over */
+    struct cs_error unsent; /* without memory that call fails at once, and `timer` carries it out of there */
     bool told_unsaved;   /* the log knows that the store takes nothing of it */
     bool done_before;    /* found while the intent was stored: somebody was faster */
     bool failed;         /* COMMITTING: how it ends */
@@ -49,8 +50,12 @@ struct revocation_ask {
     char *ca; /* "": any */
     int reason;
     struct revocation_certificate *found; /* while it is looked up */
+    bool is_proven;                       /* the holder's statement, by the key of what was found */
+    struct cs_error unproven;
     struct timer deadline;
-    bool looking, detached;
+    bool looking, sending, detached; /* sending: as in struct revocation */
+    struct cs_error unsent;
+    struct timer later;
     revocation_fn *fn;
     void *arg;
 };

@@ -126,14 +126,47 @@ void revocation_suspend(struct revocation *r)
     release(r);
 }
 
+/* ---- Written down ----------------------------------------------------------------------------------------------------------
+ */
+
+static void write_down(struct revocation *r, store_fn *fn, cs_done_fn *done)
+{
+    r->writing = true;
+    r->sending = true;
+    store_write(r->all->heart->store, fn, r, done, r);
+    r->sending = false;
+}
+
+/* False: the store had no memory to take it, and `fn` hears so in a moment, when nobody is in the middle of something. */
+static bool was_sent(struct revocation *r, const struct cs_error *err, void (*fn)(void *arg))
+{
+    if (!r->sending)
+        return true;
+    r->unsent = *err;
+    timer_set_in(r->all->heart->loop, &r->timer, 0, fn, r);
+    return false;
+}
+
 /* ---- The end ---------------------------------------------------------------------------------------------------------------
  */
+
+static void on_end_stored(void *arg, const struct cs_error *err);
+
+static void on_end_unsent(void *arg)
+{
+    struct revocation *r = arg;
+    const struct cs_error err = r->unsent;
+
+    on_end_stored(r, &err);
+}
 
 static void on_end_stored(void *arg, const struct cs_error *err)
 {
     struct revocation *r = arg;
     const struct revocation_certificate *of = r->certificate;
 
+    if (!was_sent(r, err, on_end_unsent))
+        return;
     r->writing = false;
     if (err && r->all->heart->stopping) {
         revocation_suspend(r);
@@ -168,14 +201,14 @@ static void store_end(void *arg)
         timer_set_in(r->all->heart->loop, &r->timer, STORE_AGAIN_MS, store_end, r);
         return;
     }
-    r->writing = true;
-    store_write(r->all->heart->store, revocation_write_end, r, on_end_stored, r);
+    write_down(r, revocation_write_end, on_end_stored);
 }
 
 static void end(struct revocation *r, const struct cs_error *err)
 {
     struct revocation_certificate *of = r->certificate;
 
+    timer_clear(&r->timer); /* when a late answer comes, the next question is waiting there */
     r->phase = REVOCATION_COMMITTING;
     r->failed = err != NULL;
     of->ended_ms = cs_wall_ms();
@@ -193,9 +226,14 @@ static void end(struct revocation *r, const struct cs_error *err)
 /* ---- Not now ---------------------------------------------------------------------------------------------------------------
  */
 
-static bool is_final(enum cs_code code)
+/* A refusal without the CA's own words may be that of a proxy in between, and pass. */
+static bool is_final(const struct op_result *result)
 {
-    return code == CS_EREFUSED || code == CS_EINPUT || code == CS_EDENIED || code == CS_ENOTFOUND || code == CS_ECONFLICT;
+    const enum cs_code code = result->err->code;
+
+    if (code == CS_EREFUSED)
+        return result->problem || strcmp(result->err->reason, "ca-no-revocation") == 0;
+    return code == CS_EINPUT || code == CS_EDENIED || code == CS_ENOTFOUND || code == CS_ECONFLICT;
 }
 
 static void later(struct revocation *r, const struct cs_error *err)
@@ -254,7 +292,7 @@ static void on_asked(void *arg, const struct op_result *result)
         end(r, NULL);
     else if (r->all->heart->stopping)
         revocation_suspend(r);
-    else if (is_final(result->err->code))
+    else if (is_final(result))
         end(r, result->err);
     else
         later(r, result->err);
@@ -318,11 +356,23 @@ static void ask_ca(void *arg)
 /* ---- The intent ------------------------------------------------------------------------------------------------------------
  */
 
+static void on_intent_stored(void *arg, const struct cs_error *err);
+
+static void on_intent_unsent(void *arg)
+{
+    struct revocation *r = arg;
+    const struct cs_error err = r->unsent;
+
+    on_intent_stored(r, &err);
+}
+
 static void on_intent_stored(void *arg, const struct cs_error *err)
 {
     struct revocation *r = arg;
     const struct revocation_certificate *of = r->certificate;
 
+    if (!was_sent(r, err, on_intent_unsent))
+        return;
     r->writing = false;
     if (err) {
         tell_error(r, err);
@@ -360,7 +410,6 @@ struct revocation *revocation_begin(struct revocations *all, struct revocation_c
         return r;
     }
     step_reached(STEP_RECORDING_REVOCATION, certificate->job);
-    r->writing = true;
-    store_write(all->heart->store, revocation_write_intent, r, on_intent_stored, r);
+    write_down(r, revocation_write_intent, on_intent_stored);
     return r;
 }

@@ -155,7 +155,7 @@ static void on_account(void *arg, const struct failure *failure)
         return;
     }
     if (!directory->revoke_cert[0]) {
-        cs_fail(&err, CS_EREFUSED, "the CA does not offer revocation");
+        cs_fail_as(&err, CS_EREFUSED, "ca-no-revocation", "the CA does not offer revocation");
         give_up(errand, &err);
         return;
     }

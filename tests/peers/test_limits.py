@@ -108,6 +108,18 @@ def test_a_proxy_is_no_source_its_clients_are(server):
     assert seen == [400, "closed"]
 
 
+def test_a_refused_revocation_is_a_failed_post(server):
+    running = server(failed_posts="1/h burst 3")
+    connection = connect(running, SOURCE)
+
+    def revoke():
+        connection.request("POST", "/v1/revoke", b"no CMS")
+        reply = connection.getresponse()
+        reply.text = reply.read()
+        return reply.status, word(reply)
+    assert [revoke() for _ in range(4)] == [(400, "bad-revocation")] * 3 + [(429, "too-many-failed-posts")]
+
+
 def test_connections_beyond_the_limit_are_closed_before_tls(server, lab):
     folder = lab.place("tls")
     pki.make_server_pki(folder)

@@ -335,6 +335,21 @@ def test_a_ca_that_says_no_is_believed_and_asked_anew_when_somebody_asks(chaos_w
     assert client.post().status == 200 and revoked(chaos) == [True]
 
 
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_refusal_of_a_proxy_in_between_is_not_the_cas_no(chaos_world, status):
+    lab, server, chaos = chaos_world
+    client = Client(lab, server).get()
+    chaos.fault(f"html at=revoke times=always value={status}")
+    answer = client.post()
+    assert (answer.status, problem(answer)) == (503, "revocation-pending"), answer
+    assert f"{status} without saying why" in json.loads(answer.body)["detail"]
+    assert server.sql("SELECT state FROM revocation") == [("open",)]
+    server.stop()
+    chaos.clear()
+    server.start()
+    until(lambda: revoked(chaos) == [True])
+
+
 def test_a_client_that_hangs_up_stops_nothing(chaos_world):
     lab, server, chaos = chaos_world
     client = Client(lab, server).get()
