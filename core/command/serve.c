@@ -234,7 +234,8 @@ static void on_hangup(evutil_socket_t number, short events, void *arg)
     const struct server *s = arg;
 
     (void)number, (void)events;
-    serve_reload(s->reload);
+    if (s->reload)
+        serve_reload(s->reload);
 }
 
 static int watch_signals(struct server *s, struct cs_error *err)
@@ -255,6 +256,7 @@ static void close_all(struct server *s)
     timer_clear(&s->look);
     timer_clear(&s->limit);
     serve_reload_free(s->reload);
+    s->reload = NULL; /* a SIGHUP may still come while the loop turns below */
     notify_close(&s->notify);
     http_server_free(s->http);
     if (s->controlled)
