@@ -125,7 +125,7 @@ static int accept_one(struct serve_listener *one, struct http_server *http, stru
     one->fd = -1;
     if (!one->at)
         return -1;
-    listener_set_client_ca(one->at, one->client_ca);
+    listener_set_client_ca(one->at, one->client_ca, one->settings.believes_client_cert);
     return 0;
 }
 
@@ -232,7 +232,7 @@ static void take_over(struct serve_listener *one, struct serve_listeners_changes
     one->at = one->kept->at;
     one->kept->at = NULL;
     listener_set_tls(one->at, one->tls);
-    listener_set_client_ca(one->at, one->client_ca);
+    listener_set_client_ca(one->at, one->client_ca, one->settings.believes_client_cert);
     listener_expect_proxy_header(one->at, one->what == HTTP_PROXY_HEADERS);
 }
 

@@ -1,6 +1,6 @@
 /*
  * The client's certificate as a proxy hands it on: the field Client-Cert (RFC 9440). Called by credential.c, for requests of
- * proxies that are listed; from others the field means nothing. Fuzzed (tests/fuzz/fuzz_client_cert.c).
+ * listed proxies on a listener that believes them; otherwise the field means nothing. Fuzzed (tests/fuzz/fuzz_client_cert.c).
  */
 #ifndef HTTP_CLIENT_CERT_H
 #define HTTP_CLIENT_CERT_H

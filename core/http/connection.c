@@ -242,7 +242,8 @@ void connection_new(struct service *service, int fd, const struct connection_ent
         return;
     }
     *c = (struct connection){ .service = service, .bev = bev, .tls = tls != NULL, .peer = entry->peer,
-                              .place = place, .client_ca = client_ca_keep(entry->client_ca) };
+                              .place = place, .client_ca = client_ca_keep(entry->client_ca),
+                              .believes_client_cert = entry->believes_client_cert };
     service_add(service, &c->link);
     service_count_connection(service, "accepted");
     c->header_by_ms = cs_now_ms() + service->deadlines.header_ms;

@@ -19,6 +19,7 @@ struct client_ca;
 struct connection_entry {
     SSL_CTX *tls;      /* NULL: plain */
     struct client_ca *client_ca; /* NULL: client certificates are not asked for */
+    bool believes_client_cert;   /* of listed proxies, what client_ca verifies */
     bool proxy_header; /* it must begin with a PROXY header, version 2 */
     struct peer peer;  /* as the socket has it */
     struct limits_place place; /* where it counts as unfinished, until it is finished; nowhere before a PROXY header */
@@ -33,7 +34,8 @@ const struct peer *connection_peer(const struct connection *c);
 /* The certificate that it has shown in the TLS handshake, good at this moment: *out gets a reference. One that has become bad
  * since sets *bad; nothing is set when there is none. -1: CS_EBUSY. */
 int connection_certificate(struct connection *c, struct client_certificate **out, bool *bad, struct cs_error *err);
-struct client_ca *connection_client_ca(const struct connection *c); /* its listener's, or NULL */
+/* Who verifies what a listed proxy hands on here; NULL: its listener believes no proxy's Client-Cert. */
+struct client_ca *connection_client_cert_ca(const struct connection *c);
 
 /* Answer the request that the service handles: exactly once. Copies. */
 void connection_answer(struct connection *c, const struct reply *reply);

@@ -34,7 +34,7 @@ int connection_certificate(struct connection *c, struct client_certificate **out
     return 0;
 }
 
-struct client_ca *connection_client_ca(const struct connection *c)
+struct client_ca *connection_client_cert_ca(const struct connection *c)
 {
-    return c->client_ca;
+    return c->believes_client_cert ? c->client_ca : NULL;
 }

@@ -173,11 +173,12 @@ void listener_set_tls(struct listener *listener, SSL_CTX *tls)
     listener->entry.tls = tls;
 }
 
-void listener_set_client_ca(struct listener *listener, struct client_ca *ca)
+void listener_set_client_ca(struct listener *listener, struct client_ca *ca, bool believes_client_cert)
 {
     client_ca_keep(ca);
     client_ca_free(listener->entry.client_ca);
     listener->entry.client_ca = ca;
+    listener->entry.believes_client_cert = believes_client_cert;
 }
 
 void listener_room(struct listener *listener)

@@ -25,9 +25,9 @@ int listener_fd(const struct listener *listener); /* the listener's own */
  * reference. */
 void listener_set_tls(struct listener *listener, SSL_CTX *tls);
 
-/* Clients that come from now on are verified by it (client_ca_join() has told the context); what proxies hand on, too. Holds a
- * reference. */
-void listener_set_client_ca(struct listener *listener, struct client_ca *ca);
+/* Clients that come from now on are verified by it (client_ca_join() has told the context); with `believes_client_cert` what
+ * listed proxies hand on, too, which otherwise counts for nothing. Holds a reference. */
+void listener_set_client_ca(struct listener *listener, struct client_ca *ca, bool believes_client_cert);
 
 /* A connection of the service has ended. */
 void listener_room(struct listener *listener);

@@ -145,19 +145,20 @@ static void read_tls(struct config *config, const char *state, const char *what,
 static void read_clients(struct config *config, const struct config_node *at, struct listen_settings *out)
 {
     const char *word = "optional";
+    const struct config_node *said = config_find(config, at, "client_certificate");
     const bool says = config_string(config, at, "client_certificate", &word) != CONFIG_MISSING;
 
     config_string(config, at, "client_ca", &out->client_ca);
     config_string(config, at, "client_crl", &out->client_crl);
     out->needs_client_certificate = strcmp(word, "required") == 0;
-    if (!out->needs_client_certificate && strcmp(word, "optional") != 0)
-        config_complain(config, config_find(config, at, "client_certificate"),
-                        "`client_certificate` must be \"optional\" or \"required\", not \"%s\"", word);
+    out->believes_client_cert = strcmp(word, "proxy") == 0;
+    if (!out->needs_client_certificate && !out->believes_client_cert && strcmp(word, "optional") != 0)
+        config_complain(config, said, "`client_certificate` must be \"optional\", \"required\" or \"proxy\", not \"%s\"", word);
     if (!out->client_ca && (says || out->client_crl))
-        config_complain(config, at, "`%s` needs `client_ca`: the CAs whose client certificates are good",
+        config_complain(config, says ? said : at, "`%s` needs `client_ca`: the CAs whose client certificates are good",
                         says ? "client_certificate" : "client_crl");
-    if (says && !out->certificate)
-        config_complain(config, at, "`client_certificate` needs TLS: `certificate` and `key`");
+    if (says && !out->certificate && !out->believes_client_cert)
+        config_complain(config, said, "`client_certificate` needs TLS (`certificate` and `key`), unless it is \"proxy\"");
 }
 
 static void read_listen_block(struct config *config, const struct config_node *at, const char *what, bool is_admin,

@@ -19,7 +19,8 @@ struct listen_settings {
      * one; then certificate and key are one file in the state folder. NULL: of any other. */
     const char *self_name, *self_ca;
     const char *client_ca, *client_crl; /* CAs of client certificates, and their CRLs; NULL: none */
-    bool needs_client_certificate; /* of all clients */
+    bool needs_client_certificate; /* of all clients: client_certificate = "required" */
+    bool believes_client_cert;     /* of listed proxies: client_certificate = "proxy" */
     bool proxy_protocol;           /* clients begin with a PROXY header, version 2 */
     char *bracketed;               /* what `address` points to, if it had to be made */
     char *self_file;               /* what certificate and key point to */

@@ -82,3 +82,9 @@ class Clients:
 
     def der(self, name):
         return self.certificates[name].public_bytes(serialization.Encoding.DER)
+
+    def forged(self, name):
+        """What anybody can make: the names of one of ours and of its issuer, a key and a signature of his own."""
+        key = ec.generate_private_key(ec.SECP256R1()).public_key()
+        sans = [x509.UniformResourceIdentifier(f"spiffe://lab.example/{name}")]
+        return Ca.sign(name_of(name), key, Ca("Inner CA"), sans=sans).public_bytes(serialization.Encoding.DER)

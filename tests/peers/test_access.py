@@ -34,7 +34,7 @@ class Door:
         tls = lab.place("tls")
         pki.make_server_pki(tls)
         self.ca_file = tls / "ca.pem"
-        self.ports = {name: free_port() for name in ("tls", "required", "plain-ca", "no-crl")}
+        self.ports = {name: free_port() for name in ("tls", "required", "plain-ca", "plain-proxy", "tls-proxy", "no-crl")}
         pair = {"certificate": tls / "server.pem", "key": tls / "server.key"}
         verified = {"client_ca": self.clients.folder / "all.pem", "client_crl": self.clients.folder / "crl.pem"}
         self.server.config["proxies"] = [PROXY]
@@ -42,6 +42,8 @@ class Door:
             {"address": "127.0.0.1", "port": self.ports["tls"], **pair, **verified},
             {"address": "127.0.0.1", "port": self.ports["required"], **pair, **verified, "client_certificate": "required"},
             {"address": "127.0.0.1", "port": self.ports["plain-ca"], **verified},
+            {"address": "127.0.0.1", "port": self.ports["plain-proxy"], **verified, "client_certificate": "proxy"},
+            {"address": "127.0.0.1", "port": self.ports["tls-proxy"], **pair, **verified, "client_certificate": "proxy"},
             {"address": "127.0.0.1", "port": self.ports["no-crl"], **pair, "client_ca": self.clients.folder / "ca.pem"},
         ]
         self.ports["plain"] = self.server.port
@@ -243,19 +245,21 @@ def client_cert(der):
 
 
 @pytest.mark.parametrize("listener, certificate, cells", [
-    ("plain", "robot", ["chain", "token-needed", "chain"]),
-    ("plain", "web", ["chain", "token-needed", "chain"]),
-    ("plain", "stranger", ["chain", "token-needed", "unknown-certificate"]),
-    ("plain", "foreign", ["chain", "token-needed", "unknown-certificate"]),  # the proxy has verified it
-    ("plain", "over", ["certificate-expired"] * 3),
-    ("plain", "server", ["bad-certificate"] * 3),
-    ("plain-ca", "robot", ["chain", "token-needed", "chain"]),
-    ("plain-ca", "foreign", ["bad-certificate"] * 3),
-    ("plain-ca", "revoked", ["bad-certificate"] * 3),
-    ("plain-ca", "over", ["bad-certificate"] * 3),
-    ("plain-ca", "server", ["bad-certificate"] * 3),
-    ("tls", "robot", ["chain", "token-needed", "chain"]),
-    ("tls", "revoked", ["bad-certificate"] * 3),
+    ("plain-proxy", "robot", ["chain", "token-needed", "chain"]),
+    ("plain-proxy", "web", ["chain", "token-needed", "chain"]),
+    ("plain-proxy", "stranger", ["chain", "token-needed", "unknown-certificate"]),
+    ("plain-proxy", "foreign", ["bad-certificate"] * 3),
+    ("plain-proxy", "revoked", ["bad-certificate"] * 3),
+    ("plain-proxy", "over", ["bad-certificate"] * 3),
+    ("plain-proxy", "server", ["bad-certificate"] * 3),
+    ("tls-proxy", "robot", ["chain", "token-needed", "chain"]),
+    ("tls-proxy", "revoked", ["bad-certificate"] * 3),
+    # Where the listener does not say so, the field is not there, whoever is listed.
+    ("plain", "robot", CERTIFICATES[None]),
+    ("plain", "server", CERTIFICATES[None]),
+    ("plain-ca", "robot", CERTIFICATES[None]),
+    ("plain-ca", "foreign", CERTIFICATES[None]),
+    ("tls", "robot", CERTIFICATES[None]),
 ])
 def test_what_a_listed_proxy_hands_on(door, listener, certificate, cells):
     connection = door.connect(listener, source=PROXY)
@@ -265,17 +269,32 @@ def test_what_a_listed_proxy_hands_on(door, listener, certificate, cells):
     assert got == {cell: expected(cells, *cell) for cell in got}
 
 
+def test_what_a_client_makes_up_is_nobody_s_behind_a_proxy_that_passes_it_on(door):
+    """His own certificate, with the issuer and the name that a row of the table wants: the proxy did not take it away."""
+    forged = client_cert(door.clients.forged("web"))
+    assert door.ask("certificate", headers=forged, source=PROXY) == "certificate-needed"
+    assert door.ask("certificate", headers=forged, listener="plain-ca", source=PROXY) == "certificate-needed"
+    assert door.ask("certificate", headers=forged, listener="plain-proxy", source=PROXY) == "bad-certificate"
+    for listener in ("plain", "plain-ca", "tls"):
+        assert door.ask("open", headers=[("Client-Cert", "nonsense")], listener=listener, source=PROXY) == "chain"
+
+
 def test_nobody_else_s_word_counts(door):
     field = client_cert(door.clients.der("robot"))
     assert door.ask("certificate", headers=field) == "certificate-needed"
     assert door.ask("certificate", headers=field, listener="tls") == "certificate-needed"
+    assert {door.ask("certificate", headers=field, listener=name) for name in ("plain-proxy", "tls-proxy")} == {
+        "certificate-needed"}
+    assert door.ask("certificate", headers=client_cert(door.clients.der("stranger")), listener="tls-proxy",
+                    certificate="robot") == "chain"
     assert door.ask("certificate", headers=field, listener="tls", certificate="stranger") == "unknown-certificate"
     assert door.ask("open", headers=[("Client-Cert", "nonsense")]) == "chain"
 
 
 def test_a_proxy_s_own_certificate_is_nobody_s(door):
-    assert door.ask("certificate", listener="tls", certificate="robot", source=PROXY) == "certificate-needed"
-    assert door.ask("certificate", listener="tls", certificate="robot", source=PROXY,
+    for listener in ("tls", "tls-proxy"):
+        assert door.ask("certificate", listener=listener, certificate="robot", source=PROXY) == "certificate-needed"
+    assert door.ask("certificate", listener="tls-proxy", certificate="robot", source=PROXY,
                     headers=client_cert(door.clients.der("stranger"))) == "unknown-certificate"
 
 
@@ -289,7 +308,8 @@ def test_a_proxy_s_own_certificate_is_nobody_s(door):
 ], ids=["several", "empty", "nothing", "bare", "cut", "more", "parameter", "list", "url", "pem"])
 def test_a_field_that_cannot_be_read_is_refused(door, make):
     der = door.clients.der("robot")
-    assert {door.ask(access, headers=make(der), source=PROXY) for access in ACCESS} == {"bad-client-cert"}
+    got = {door.ask(access, headers=make(der), listener="plain-proxy", source=PROXY) for access in ACCESS}
+    assert got == {"bad-client-cert"}
 
 
 HAPROXY = """
@@ -343,7 +363,7 @@ http {
 def haproxy(door, start):
     pair = door.ca_file.with_name("both.pem")
     pair.write_bytes(b"".join(door.ca_file.with_name(name).read_bytes() for name in ("server.pem", "server.key")))
-    text = HAPROXY.replace("TARGET", str(door.server.port)).replace("SERVER", str(pair))
+    text = HAPROXY.replace("TARGET", str(door.ports["plain-proxy"])).replace("SERVER", str(pair))
     return start("haproxy", ["haproxy", "-db", "-f"], text.replace("CA ", f"{door.clients.folder / 'all.pem'} "))
 
 
@@ -351,7 +371,7 @@ def nginx(door, start):
     made = subprocess.run(["sh", "-c", map_command()], capture_output=True, text=True, check=True).stdout
     text = NGINX.replace("CERTIFICATE;", f"{door.ca_file.with_name('server.pem')};").replace(
         "KEY;", f"{door.ca_file.with_name('server.key')};").replace("CA;", f"{door.clients.folder / 'all.pem'};")
-    return start("nginx", ["nginx", "-c"], text.replace("TARGET", str(door.server.port)).replace("USER", nginx_user())
+    return start("nginx", ["nginx", "-c"], text.replace("TARGET", str(door.ports["plain-proxy"])).replace("USER", nginx_user())
                  .replace("MAP", made))
 
 
@@ -397,7 +417,8 @@ def test_names_and_secrets_stay_where_they_belong(door):
     ({"client_ca": "MISSING"}, "cannot read client_ca"), ({"client_ca": "KEY"}, "must hold certificates of CAs in PEM"),
     ({"client_ca": "CA", "client_crl": "CA"}, "must hold CRLs in PEM"),
     ({"client_crl": "CRL"}, "`client_crl` needs `client_ca`"), ({"client_certificate": "required"}, "needs `client_ca`"),
-    ({"client_ca": "CA", "client_certificate": "sometimes"}, 'must be "optional" or "required", not "sometimes"'),
+    ({"client_certificate": "proxy"}, "`client_certificate` needs `client_ca`"),
+    ({"client_ca": "CA", "client_certificate": "sometimes"}, 'must be "optional", "required" or "proxy", not "sometimes"'),
 ])
 def test_a_wrong_configuration_is_told(lab, door, change, words):
     folder = door.clients.folder

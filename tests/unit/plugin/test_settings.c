@@ -139,6 +139,24 @@ static void a_certificate_of_its_own_is_one_file_in_the_state_folder(void **stat
     forget();
 }
 
+static void a_proxy_s_client_cert_is_believed_where_that_is_said(void **state)
+{
+    (void)state;
+    read_settings("listen = ( { address = \"::\"; client_ca = \"c\"; }, { address = \"::\"; client_ca = \"c\"; "
+                  "client_certificate = \"proxy\"; } );");
+    assert_string_equal(config_complaints(config), "");
+    assert_false(settings.listen[0].believes_client_cert);
+    assert_true(settings.listen[1].believes_client_cert);
+    assert_false(settings.listen[1].needs_client_certificate);
+    forget();
+    read_settings("listen = ( { address = \"::\";\n client_certificate = \"proxy\"; },\n"
+                  "{ address = \"::\"; client_ca = \"c\";\n client_certificate = \"required\"; } );");
+    assert_has(config_complaints(config), ":2: `client_certificate` needs `client_ca`");
+    assert_has(config_complaints(config), ":4: `client_certificate` needs TLS");
+    assert_int_equal(config_complaint_count(config), 2);
+    forget();
+}
+
 static void proxies_are_networks(void **state)
 {
     (void)state;
@@ -278,6 +296,7 @@ int main(void)
         cmocka_unit_test(what_the_file_says_is_taken),
         cmocka_unit_test(one_listener_or_a_list),
         cmocka_unit_test(a_certificate_of_its_own_is_one_file_in_the_state_folder),
+        cmocka_unit_test(a_proxy_s_client_cert_is_believed_where_that_is_said),
         cmocka_unit_test(proxies_are_networks),
         cmocka_unit_test(an_ipv6_address_needs_no_brackets),
         cmocka_unit_test(the_sample_is_right_and_shows_the_defaults),
