@@ -6,6 +6,10 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include <openssl/evp.h>
+
+#include "base/base64url.h"
+
 #define HOUR_MS  (3600 * INT64_C(1000))
 #define DAY_MS   (24 * HOUR_MS)
 #define WEEK_MS  (7 * DAY_MS)
@@ -38,32 +42,78 @@ static struct cs_counted_order order_of(const struct cs_job *row)
     return order;
 }
 
-/* ---- Is it a renewal that is due? ---- */
+/* ---- Is it a renewal that is due, and the first one? ---- */
 
-struct renewal {
-    int64_t now_ms;
-    bool is_due;
+/* That a set of names was let past is noted like an order, of a subject that no row can be: a subject has a `=`. */
+#define PASS "renewal "
+
+struct pass {
+    char name[sizeof PASS + 64];
+    struct cs_counted_order order; /* of that name */
 };
 
-static int look_at_newest(void *arg, const struct cs_certificate *row)
+static int make_pass(struct pass *out, const struct cs_job *row, struct cs_error *err)
+{
+    unsigned char hash[EVP_MAX_MD_SIZE];
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    const bool good = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
+                      EVP_DigestUpdate(md, row->zone, strlen(row->zone) + 1) == 1 &&
+                      EVP_DigestUpdate(md, row->subject, strlen(row->subject) + 1) == 1 &&
+                      EVP_DigestUpdate(md, row->names, strlen(row->names)) == 1 && EVP_DigestFinal_ex(md, hash, NULL) == 1;
+
+    EVP_MD_CTX_free(md);
+    if (!good)
+        return cs_fail(err, CS_EBUSY, "out of memory");
+    memcpy(out->name, PASS, sizeof PASS);
+    hex_encode(out->name + strlen(PASS), hash, 32);
+    out->order = (struct cs_counted_order){ .size = sizeof out->order, .job = row->id, .at_ms = row->created_ms };
+    out->order.name[CS_ORDERS_OF_SUBJECT] = out->name;
+    return 0;
+}
+
+struct renewal {
+    const struct cs_job *row;
+    bool is_due, is_under_way;
+};
+
+static int look_at_newest(void *arg, const struct cs_certificate *newest)
 {
     struct renewal *renewal = arg;
+    const int64_t left_ms = newest->not_after_ms - renewal->row->created_ms;
 
-    renewal->is_due = row->not_after_ms - renewal->now_ms <= (row->not_after_ms - row->not_before_ms) / 3;
+    renewal->is_due = left_ms <= (newest->not_after_ms - newest->not_before_ms) / 3;
     return 1;
 }
 
-/* It counts for its subject alone. */
-static int look_for_renewal(const struct store_conn *c, const struct cs_job *row, struct cs_counted_order *order,
-                            struct cs_error *err)
+static int look_at_open(void *arg, const struct cs_job *open)
 {
-    struct renewal renewal = { .now_ms = row->created_ms };
+    struct renewal *renewal = arg;
+    const struct cs_job *row = renewal->row;
+
+    renewal->is_under_way = strcmp(open->names, row->names) == 0 && strcmp(open->subject, row->subject) == 0 &&
+                            strcmp(open->zone, row->zone) == 0 && strcmp(open->id, row->id) != 0;
+    return renewal->is_under_way;
+}
+
+/* 1: it passes the limits of zone and client. The old certificate stays due until there is a new one, so many orders could say
+ * that they renew it: one at a time may, and one a day. */
+static int may_pass(const struct store_conn *c, const struct cs_job *row, const struct pass *pass, struct cs_error *err)
+{
+    struct renewal renewal = { .row = row };
+    int64_t passed_ms;
 
     if (c->ops->certificate_of_names(c->conn, row->zone, row->subject, row->names, look_at_newest, &renewal, err) < 0)
         return -1;
-    if (renewal.is_due)
-        order->name[CS_ORDERS_OF_CLIENT] = order->name[CS_ORDERS_OF_ZONE] = NULL;
-    return 0;
+    if (!renewal.is_due)
+        return 0;
+    if (c->ops->order_nth(c->conn, CS_ORDERS_OF_SUBJECT, pass->name, 1, row->created_ms - DAY_MS, row->created_ms + AHEAD_MS,
+                          &passed_ms, err) < 0)
+        return -1;
+    if (passed_ms)
+        return 0;
+    if (c->ops->job_list_open(c->conn, look_at_open, &renewal, err) < 0)
+        return -1;
+    return !renewal.is_under_way;
 }
 
 /* ---- The windows ---- */
@@ -129,21 +179,32 @@ int order_limits_take(const struct store_conn *c, const struct order_limits *lim
                       struct cs_error *err)
 {
     struct cs_counted_order order = order_of(row);
+    struct pass pass;
+    int passes;
 
     if (!can_count(c))
         return limits_any(limits) ? cs_fail(err, CS_ECONFIG, "the store's plugin cannot count orders: take `orders` out of "
                                                              "`limits`, or another store")
                                   : 0;
-    if (look_for_renewal(c, row, &order, err) < 0 || check(c, limits, &order, err) < 0)
+    if (make_pass(&pass, row, err) < 0 || (passes = may_pass(c, row, &pass, err)) < 0)
         return -1;
-    return c->ops->order_count(c->conn, &order, err);
+    if (passes)
+        order.name[CS_ORDERS_OF_CLIENT] = order.name[CS_ORDERS_OF_ZONE] = NULL; /* it counts for its subject alone */
+    if (check(c, limits, &order, err) < 0 || c->ops->order_count(c->conn, &order, err) < 0)
+        return -1;
+    return passes ? c->ops->order_count(c->conn, &pass.order, err) : 0;
 }
 
 int order_limits_give_back(const struct store_conn *c, const struct cs_job *row, struct cs_error *err)
 {
     const struct cs_counted_order order = order_of(row);
+    struct pass pass;
 
-    return can_count(c) ? c->ops->order_uncount(c->conn, &order, err) : 0;
+    if (!can_count(c))
+        return 0;
+    if (make_pass(&pass, row, err) < 0 || c->ops->order_uncount(c->conn, &order, err) < 0)
+        return -1;
+    return c->ops->order_uncount(c->conn, &pass.order, err);
 }
 
 int order_limits_count(const struct store_conn *c, const struct cs_job *row, struct cs_error *err)

@@ -217,6 +217,11 @@ static void a_restart_forgets_nothing(void **state)
 }
 
 /* fake-ca's certificates live 90 days, or so: a renewal is due in the last third. */
+static void all_are_due(void)
+{
+    rig_sql(&rig, "UPDATE certificate SET not_before_ms = issued_ms - 70 * 86400000, not_after_ms = issued_ms + 20 * 86400000");
+}
+
 static void a_renewal_that_is_due_passes_the_zone_and_not_the_subject(void **state)
 {
     (void)state;
@@ -224,13 +229,81 @@ static void a_renewal_that_is_due_passes_the_zone_and_not_the_subject(void **sta
     assert_ordered("r.x.example");
     limits->week[CS_ORDERS_OF_ZONE] = 1;
     assert_refused("r.x.example", "too-many-orders-zone", 7 * DAY_MS); /* a new key, but nothing is due */
-    rig_sql(&rig, "UPDATE certificate SET not_before_ms = issued_ms - 70 * 86400000, not_after_ms = issued_ms + 20 * 86400000");
+    all_are_due();
     assert_refused("a.x.example", "too-many-orders-zone", 7 * DAY_MS); /* another subject, another name */
     assert_ordered("r.x.example");
-    assert_int_equal(rig_count(&rig, "counted_order"), 3); /* that one counts for its subject alone */
-    rig_sql(&rig, "UPDATE certificate SET not_before_ms = issued_ms - 70 * 86400000, not_after_ms = issued_ms + 20 * 86400000");
-    limits->day[CS_ORDERS_OF_SUBJECT] = 2;
-    assert_refused("r.x.example", "too-many-orders-subject", DAY_MS);
+    assert_int_equal(rig_count(&rig, "counted_order"), 4); /* it counts for its subject alone, and as the renewal of a day */
+    all_are_due();
+    assert_refused("r.x.example", "too-many-orders-zone", 7 * DAY_MS);
+    clock_move(rig.loop, DAY_MS);
+    limits->week[CS_ORDERS_OF_SUBJECT] = 2;
+    assert_refused("r.x.example", "too-many-orders-subject", 6 * DAY_MS);
+    limits->week[CS_ORDERS_OF_SUBJECT] = 3;
+    assert_ordered("r.x.example");
+}
+
+static void post(const char *name, struct rig_answer *answer)
+{
+    char *csr = rig_csr(name);
+
+    rig_post(&rig, csr, answer);
+    free(csr);
+}
+
+/* The old certificate is due until the new one is there, which takes its time. */
+static void of_many_renewals_at_once_one_passes(void **state)
+{
+    size_t passed = 0, refused = 0;
+
+    (void)state;
+    rig_subject(&rig, "CN=r.x.example", "x.example", ".x.example", "ok");
+    assert_ordered("r.x.example");
+    limits->week[CS_ORDERS_OF_ZONE] = 1;
+    all_are_due();
+    for (size_t i = 1; i < MOST; i++)
+        post("r.x.example", &answers[i]);
+    for (size_t i = 1; i < MOST; i++) {
+        rig_until(&rig, &answers[i].came);
+        passed += answers[i].code == CS_OK;
+        refused += answers[i].code == CS_ELIMIT && strcmp(answers[i].reason, "too-many-orders-zone") == 0;
+    }
+    assert_int_equal(passed, 1);
+    assert_int_equal(refused, MOST - 2);
+    rig_assert_calls(&rig, 2);
+}
+
+static void while_an_order_is_under_way_no_renewal_of_its_names_passes(void **state)
+{
+    (void)state;
+    rig_subject(&rig, "CN=r.x.example", "x.example", ".x.example", "ok");
+    assert_ordered("r.x.example");
+    rig_subject(&rig, "CN=r.x.example", "x.example", ".x.example", "gate:go+ok");
+    post("r.x.example", &answers[1]); /* nothing is due: an order as all others */
+    rig_until_true(&rig, rig_at_step(&rig, "gate:go") == 1);
+    limits->week[CS_ORDERS_OF_ZONE] = 2;
+    all_are_due();
+    post("r.x.example", &answers[2]);
+    rig_until(&rig, &answers[2].came);
+    assert_int_equal(answers[2].code, CS_ELIMIT);
+    assert_string_equal(answers[2].reason, "too-many-orders-zone");
+    rig_open_gate(&rig, "go");
+    rig_hurry(&rig, 5, &answers[1].came);
+    assert_int_equal(answers[1].code, CS_OK);
+}
+
+static void a_renewal_that_the_ca_never_had_may_pass_again(void **state)
+{
+    (void)state;
+    rig_subject(&rig, "CN=r.x.example", "x.example", ".x.example", "ok");
+    assert_ordered("r.x.example");
+    limits->week[CS_ORDERS_OF_ZONE] = 1;
+    all_are_due();
+    rig_subject(&rig, "CN=r.x.example", "x.example", ".x.example", "fail:10");
+    for (int i = 0; i < 3; i++)
+        assert_int_not_equal(order("r.x.example")->code, CS_ELIMIT);
+    rig_subject(&rig, "CN=r.x.example", "x.example", ".x.example", "save:order+fail:10");
+    assert_int_not_equal(order("r.x.example")->code, CS_ELIMIT);
+    assert_refused("r.x.example", "too-many-orders-zone", 7 * DAY_MS);
 }
 
 static void a_clock_that_was_wrong_bars_nobody_for_long(void **state)
@@ -278,6 +351,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(many_at_once_do_not_pass_together, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_restart_forgets_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_renewal_that_is_due_passes_the_zone_and_not_the_subject, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(of_many_renewals_at_once_one_passes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(while_an_order_is_under_way_no_renewal_of_its_names_passes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_renewal_that_the_ca_never_had_may_pass_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_clock_that_was_wrong_bars_nobody_for_long, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_counted_goes_after_eight_days, set_up, tear_down),
         cmocka_unit_test(the_word_of_a_limit_is_for_metrics),
