@@ -79,10 +79,17 @@ static int64_t due(const struct self_times *times)
     return times->not_before_ms + life / 3 * 2 + (int64_t)((double)lot / UINT32_MAX * (double)life / 30);
 }
 
+/* One with a revoked key is of no use to clients, however long it lasts. */
+static bool is_due(const struct own *own)
+{
+    return cs_wall_ms() >= own->due_ms ||
+           (own->times.not_after_ms && revoked_keys_have(own->self->heart->revoked_keys, own->times.spki_sha256));
+}
+
 /* The wall clock may be set: nothing is waited for longer than an hour. */
 static void wait_for_time(struct own *own)
 {
-    const int64_t left = own->due_ms - cs_wall_ms();
+    const int64_t left = is_due(own) ? 0 : own->due_ms - cs_wall_ms();
 
     timer_set_in(own->self->loop, &own->timer, left < 0 ? 0 : left < HOUR ? left : HOUR, on_time, own);
 }
@@ -257,13 +264,6 @@ static void make_request_in_worker(void *arg)
         self_certificate_drop_key_wait(own->self->folder, own->name);
     own->rc = self_certificate_request_wait(own->self->folder, own->name, &own->csr, &own->csr_len, &own->err);
     loop_post(own->self->loop, &own->mail);
-}
-
-/* One with a revoked key is of no use to clients, however long it lasts. */
-static bool is_due(const struct own *own)
-{
-    return cs_wall_ms() >= own->due_ms ||
-           (own->times.not_after_ms && revoked_keys_have(own->self->heart->revoked_keys, own->times.spki_sha256));
 }
 
 static void on_time(void *arg)
