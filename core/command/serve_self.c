@@ -25,6 +25,7 @@ enum {
     SECOND = 1000,
     MINUTE = 60 * SECOND,
     HOUR = 60 * MINUTE,
+    DAY = 24 * HOUR,
     NO_ZONE_MS = 10 * SECOND, /* nobody was asked */
     FIRST_MS = 5 * MINUTE,    /* at most four failed orders an hour */
     MOST_MS = 6 * HOUR,
@@ -36,7 +37,7 @@ struct own {
     char *name;
     struct self_times times;
     int64_t due_ms;   /* wall clock */
-    int64_t failures; /* in a row */
+    int64_t failures; /* in a row; looking for a zone is none */
     struct timer timer;
     struct request *request;
     /* the worker's, until its mail has come */
@@ -102,13 +103,16 @@ static void take(struct own *own, const struct self_times *times)
 
 /* ---- What went wrong ---- */
 
-static int64_t pause_ms(const struct own *own, const struct cs_error *err)
+static bool is_no_zone(const struct cs_error *err)
 {
-    const int64_t doublings = own->failures < DOUBLINGS_MOST ? own->failures - 1 : DOUBLINGS_MOST;
-    int64_t ms = (int64_t)FIRST_MS << doublings;
+    return strcmp(err->reason, "unknown-subject") == 0;
+}
 
-    if (strcmp(err->reason, "unknown-subject") == 0)
-        return NO_ZONE_MS;
+/* After failure number `failures`, from 1. */
+static int64_t pause_ms(int64_t failures, const struct cs_error *err)
+{
+    int64_t ms = (int64_t)FIRST_MS << (failures < DOUBLINGS_MOST ? failures - 1 : DOUBLINGS_MOST);
+
     ms = ms < MOST_MS ? ms : MOST_MS;
     return err->retry_after_ms > ms ? err->retry_after_ms : ms;
 }
@@ -116,13 +120,13 @@ static int64_t pause_ms(const struct own *own, const struct cs_error *err)
 static void tell(const struct own *own, const struct cs_error *err, int64_t ms)
 {
     const int64_t life = own->times.not_after_ms - own->times.not_before_ms, left = own->times.not_after_ms - cs_wall_ms();
-    const bool no_zone = strcmp(err->reason, "unknown-subject") == 0;
 
     log_line(own->times.not_after_ms && left > life / 10 ? CS_LOG_WARN : CS_LOG_ERROR, LOG_WHO, "",
              "own certificate not %s name=%s left=%" PRId64 "s again_in=%" PRId64 "s: %s",
              own->times.not_after_ms ? "renewed" : "there yet", own->name, own->times.not_after_ms ? left / SECOND : 0,
              ms / SECOND,
-             no_zone ? "no zone of the table has that name: add one, `countersign zone add ZONE --dns INSTANCE`" : err->text);
+             is_no_zone(err) ? "no zone of the table has that name: add one, `countersign zone add ZONE --dns INSTANCE`"
+                             : err->text);
 }
 
 static void failed(struct own *own, const struct cs_error *err)
@@ -131,12 +135,29 @@ static void failed(struct own *own, const struct cs_error *err)
 
     if (own->self->stopped)
         return;
-    own->failures++;
-    ms = pause_ms(own, err);
-    if (strcmp(err->reason, "unknown-subject") != 0 || strcmp(own->err.reason, err->reason) != 0)
+    ms = is_no_zone(err) ? NO_ZONE_MS : pause_ms(++own->failures, err);
+    if (!is_no_zone(err) || strcmp(own->err.reason, err->reason) != 0)
         tell(own, err, ms);
     own->err = *err;
     timer_set_in(own->self->loop, &own->timer, ms, on_time, own);
+}
+
+/* A new certificate whose renewal is due already, or in a moment: ordering again would give another such, and use the CA's
+ * limits up. Should the clock be set right meanwhile, on_time() finds that nothing is due. */
+static bool is_clock_fast(struct own *own)
+{
+    const int64_t life = own->times.not_after_ms - own->times.not_before_ms;
+    const int64_t soon = life / 30 < HOUR ? life / 30 : HOUR;
+    const int64_t third = life / 3 < DAY ? life / 3 : DAY, ms = third > MINUTE ? third : MINUTE;
+
+    if (own->due_ms >= cs_wall_ms() + soon)
+        return false;
+    own->failures++;
+    log_line(CS_LOG_WARN, LOG_WHO, "",
+             "own certificate is new, and due for renewal already name=%s again_in=%" PRId64 "s: is this host's clock fast?",
+             own->name, ms / SECOND);
+    timer_set_in(own->self->loop, &own->timer, ms, on_time, own);
+    return true;
 }
 
 /* ---- The worker ---- */
@@ -172,7 +193,6 @@ static void on_stored(struct mail *mail)
         return;
     }
     take(own, &own->fresh);
-    own->failures = 0;
     own->err = (struct cs_error){ 0 };
     if (own->self->stopped)
         return;
@@ -181,7 +201,10 @@ static void on_stored(struct mail *mail)
                  err.text);
     else
         log_line(CS_LOG_INFO, LOG_WHO, "", "own certificate in use name=%s days=%" PRId64, own->name,
-                 (own->times.not_after_ms - cs_wall_ms()) / (24 * HOUR));
+                 (own->times.not_after_ms - cs_wall_ms()) / DAY);
+    if (is_clock_fast(own))
+        return;
+    own->failures = 0;
     wait_for_time(own);
 }
 
@@ -272,10 +295,12 @@ static void on_time(void *arg)
 
     if (own->self->stopped || own->working || own->request)
         return;
-    if (!is_due(own))
-        wait_for_time(own);
-    else
+    if (is_due(own)) {
         work(own, make_request_in_worker, on_request_made);
+        return;
+    }
+    own->failures = 0;
+    wait_for_time(own);
 }
 
 /* ---- Its life ---- */

@@ -22,10 +22,13 @@ EXPIRY, FAILURES = "countersign_own_certificate_expiry_seconds", "countersign_ow
 
 
 class Scene:
-    def __init__(self, lab, build):
+    def __init__(self, lab, build, fast=0):
+        """`fast`: by so many seconds the server's clock is ahead of the CA's."""
         self.server = lab.server()
         self.clock = MovedClock(lab.folder, build).run(self.server)
-        self.chaos = Chaos(lab.place("chaos"), self.server.dns_port, clock=self.server.env["COUNTERSIGN_CLOCK"]).start()
+        self.clock.step(fast)
+        clock = None if fast else self.server.env["COUNTERSIGN_CLOCK"]
+        self.chaos = Chaos(lab.place("chaos"), self.server.dns_port, clock=clock).start()
         lab.running.insert(0, self.chaos)
         self.server.use_pebble(self.chaos, "chaos")
         self.ports = [free_port(), free_port()]
@@ -172,6 +175,37 @@ def test_a_ca_that_is_out_leaves_the_old_one_and_is_asked_again_later(scene):
     scene.clock.move(300)
     scene.wait(lambda: scene.shown() != first, "it was renewed", 40)
     assert scene.server.metric(FAILURES) == 0
+
+
+def test_looking_for_a_missing_zone_is_no_failure(scene):
+    server = scene.server
+    server.config["outage_wait"] = 60
+    server.start(wait=False)
+    server.child.wait_for_log("no zone of the table has that name")
+    for _ in range(8):
+        scene.clock.move(11)
+        time.sleep(0.2)
+    assert server.metric(FAILURES) == 0
+    scene.chaos.fault("internal at=new-order times=1000")
+    server.add_zone(ZONE)
+    scene.until("again_in=300s")
+    assert "again_in=21600s" not in server.log()
+
+
+def test_with_a_clock_that_is_fast_each_new_one_is_due_at_once_and_they_are_not_ordered_one_after_another(lab, build):
+    scene = Scene(lab, build, fast=70 * DAY).start()
+    scene.server.child.wait_for_log("is this host's clock fast?")
+    assert scene.believed() == 400
+    time.sleep(1)
+    assert len(scene.chaos.orders()) == 1
+    assert scene.server.metric(FAILURES) == 1
+    scene.clock.move(DAY - 60)
+    time.sleep(0.5)
+    assert len(scene.chaos.orders()) == 1
+    scene.clock.step(-71 * DAY)  # somebody sets it right
+    scene.clock.move(120)
+    scene.wait(lambda: scene.server.metric(FAILURES) == 0, "nothing is due")
+    assert len(scene.chaos.orders()) == 1
 
 
 def test_an_order_that_a_crash_cut_off_goes_on_and_its_certificate_is_taken(lab, scene):
