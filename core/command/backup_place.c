@@ -87,6 +87,21 @@ int backup_place_begin(struct backup_place *place, const char *folder, const cha
     return mkdir(place->partial, 0700) == 0 ? 0 : no_place(folder, user, err);
 }
 
+/* NFS, CIFS and FUSE have no RENAME_NOREPLACE. There, the lock of the folder keeps other backups from the name. */
+static int rename_to_free(const char *from, const char *to)
+{
+    struct stat st;
+
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return -1;
+    if (lstat(to, &st) < 0)
+        return errno == ENOENT ? rename(from, to) : -1;
+    errno = EEXIST;
+    return -1;
+}
+
 /* 0 when the name was free. */
 static int give_name(struct backup_place *place, const char *when, int n, struct cs_error *err)
 {
@@ -98,7 +113,7 @@ static int give_name(struct backup_place *place, const char *when, int n, struct
     place->name = name_in(place->folder, when, more);
     if (!place->name)
         return cs_fail(err, CS_ECONFIG, "the path %.100s… is too long", place->folder);
-    if (renameat2(AT_FDCWD, place->partial, AT_FDCWD, place->name, RENAME_NOREPLACE) == 0)
+    if (rename_to_free(place->partial, place->name) == 0)
         return 0;
     return cs_fail(err, errno == EEXIST ? CS_ECONFLICT : CS_ECONFIG, "%s cannot be made: %s", place->name, strerror(errno));
 }
