@@ -98,15 +98,15 @@ static json_t *time_json(int64_t wall_ms)
     return json_string(text);
 }
 
-/* The day by which the server itself forgets something that is in it; null when there is nothing. */
+/* The day on which the server itself forgets something that is in it, for however long it keeps a day: the oldest one goes when
+ * the next one begins. A young server has nothing that old yet. null when there is nothing. */
 static json_t *forget_by(const struct backup *b)
 {
-    const struct visits_settings *visits = &b->setup.settings.visits;
     char day[DAY_TEXT];
 
     if (b->visits == CS_BACKUP_NO_VISITS)
         return json_null();
-    day_text(day, day_of_ms(b->created_ms) + (b->visits == CS_BACKUP_ALL_VISITS ? visits->keep_days : visits->label_days));
+    day_text(day, day_of_ms(b->created_ms) + 1);
     return json_string(day);
 }
 
@@ -144,7 +144,7 @@ static int copy_store(struct backup *b, struct cs_error *err)
     int rc = -1;
 
     text_addf(&folder, "%s/" BACKUP_STORE, b->place.partial);
-    if (!store->plugin.store.backup || !store->plugin.store.restore)
+    if (!store->plugin.store.backup || !store->plugin.store.restore || !store->plugin.store.restore_check)
         cs_fail(err, CS_ECONFIG, "the store %s has no backup of this kind: use the means of its own database",
                 store->plugin.about.name);
     else if (text_failed(&folder) || mkdir(text_of(&folder), 0700) < 0)
@@ -221,7 +221,7 @@ static void print(const struct backup *b)
         printf("  %s\n", json_string_value(entry));
     }
     if (*forget)
-        printf("delete it by %s: then the server has forgotten what stands in it\n", forget);
+        printf("from %s on the server forgets, day by day, what stands in it: docs/backup.md\n", forget);
 }
 
 int command_backup(const struct command_line *line)

@@ -1,7 +1,7 @@
 /*
  * `countersign restore BACKUP`: what `countersign backup` made comes to lie where this host's configuration has it;
- * docs/backup.md. Nothing is touched before every file was compared with the manifest. Keys first, the store's files last:
- * orders need keys.
+ * docs/backup.md. Nothing is touched before every file was compared with the manifest, and the store and the keys were
+ * looked at for what would refuse it. Then keys first, the store's files last: orders need keys.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -217,7 +217,7 @@ static int restore_parts(struct restore *r, bool look_only, struct cs_error *err
 
 /* ---- The store's files ---- */
 
-static int restore_store(struct restore *r, struct cs_error *err)
+static int restore_store(struct restore *r, bool look_only, struct cs_error *err)
 {
     const struct instance *store = r->setup.store;
     struct text folder = TEXT_MAX(4000);
@@ -226,6 +226,8 @@ static int restore_store(struct restore *r, struct cs_error *err)
     text_addf(&folder, "%s/" BACKUP_STORE, r->folder);
     if (text_failed(&folder))
         cs_fail(err, CS_ECONFIG, "the path %.100s… is too long", r->folder);
+    else if (look_only)
+        rc = store->plugin.store.restore_check(store->self, text_of(&folder), r->force, err);
     else
         rc = store->plugin.store.restore(store->self, text_of(&folder), r->force, note, r, err);
     text_free(&folder);
@@ -237,7 +239,7 @@ static int check_store(const struct restore *r, struct cs_error *err)
     const struct plugin *plugin = &r->setup.store->plugin;
     const char *made_by = manifest_text(r->manifest, "store");
 
-    if (!plugin->store.restore)
+    if (!plugin->store.restore || !plugin->store.restore_check)
         return cs_fail(err, CS_ECONFIG, "the store %s has no restoring of this kind", plugin->about.name);
     if (strcmp(made_by, plugin->about.name) != 0)
         return cs_fail(err, CS_ECONFIG, "the backup is one of the store %s, the configuration has %s: use that one", made_by,
@@ -310,7 +312,9 @@ static int restore(struct restore *r, struct cs_error *err)
     r->manifest = manifest_read(r->folder, err);
     if (!r->manifest || manifest_verify(r->manifest, r->folder, err) < 0 || check_store(r, err) < 0)
         return -1;
-    if (restore_parts(r, true, err) < 0 || restore_parts(r, false, err) < 0 || restore_store(r, err) < 0)
+    if (restore_parts(r, true, err) < 0 || restore_store(r, true, err) < 0)
+        return -1;
+    if (restore_parts(r, false, err) < 0 || restore_store(r, false, err) < 0)
         return -1;
     look_for_instances(r);
     if (store_migrate(r->setup.store, true, err) < 0)

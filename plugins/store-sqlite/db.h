@@ -204,8 +204,12 @@ void integrity_trust(const struct file *file);      /* it is whole after all, or
 int quarantine_refuse(const struct file *file, struct cs_error *err);
 /* Put it aside, with its log; *err says how it is damaged. Nobody has it open. -1 in any case. */
 int quarantine(const struct file *file, struct cs_error *err);
-/* The same with one that another one is about to replace; *aside is its new name, to be freed. */
-int quarantine_replaced(const struct file *file, char **aside, struct cs_error *err);
+/* The same with one that another one is about to replace: refused like a damaged one, as long as nothing took its place. */
+int quarantine_replacing(const struct file *file, struct cs_error *err);
+/* A log without a database: SQLite would read it into whatever takes the database's place. */
+int quarantine_log(const struct file *file, cs_finding_fn *fn, void *arg, struct cs_error *err);
+/* Another one has its place: what was put aside, in an earlier run, too, says nothing about this one any more. */
+int quarantine_replaced(const struct file *file, cs_finding_fn *fn, void *arg, struct cs_error *err);
 
 /* ---- inspect.c */
 
@@ -235,6 +239,7 @@ int schema_recognise(const struct file *f, sqlite3 *sq, int64_t *schema, struct 
 /* ---- backup.c, restore.c */
 
 int db_backup(void *self, const char *folder, enum cs_backup_visits visits, cs_backup_fn *fn, void *arg, struct cs_error *err);
+int db_restore_check(void *self, const char *folder, bool replace, struct cs_error *err);
 int db_restore(void *self, const char *folder, bool replace, cs_finding_fn *fn, void *arg, struct cs_error *err);
 /* A file of that kind in a backup's folder; the caller frees `path`. Is it whole, ours, of a schema that we know? */
 int backup_file(const struct file *of, const char *folder, struct file *file, struct cs_error *err);

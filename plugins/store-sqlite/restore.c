@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -83,7 +84,12 @@ static int change(const struct file *file, const char *sql, struct cs_error *err
 
 /* ---- its place */
 
-static int put(const struct file *from, const struct file *to, const char *sql, struct cs_error *err)
+struct teller {
+    cs_finding_fn *fn;
+    void *arg;
+};
+
+static int put(const struct file *from, const struct file *to, const char *sql, const struct teller *t, struct cs_error *err)
 {
     struct text name = TEXT_MAX(4100);
     struct file new = { .db = to->db, .kind = to->kind };
@@ -96,6 +102,8 @@ static int put(const struct file *from, const struct file *to, const char *sql, 
     rc = copy(from, new.path, err);
     if (rc == 0 && sql)
         rc = change(&new, sql, err);
+    if (rc == 0)
+        rc = quarantine_log(to, t->fn, t->arg, err);
     if (rc == 0 && rename(new.path, to->path) < 0)
         rc = cs_fail(err, CS_EBUSY, "cannot make %s: %s", to->path, strerrordesc_np(errno));
     if (rc < 0)
@@ -118,12 +126,11 @@ static int look(const struct file *file, bool *is, struct cs_error *err)
     return *is || errno == ENOENT ? 0 : db_fail_io(file, errno, err);
 }
 
-static int restore_visits(const struct db *db, const char *folder, cs_finding_fn *fn, void *arg, struct cs_error *err)
+static int restore_visits(const struct db *db, const char *folder, const struct teller *t, struct cs_error *err)
 {
     struct text said = TEXT_MAX(4200);
     bool is_there, is_in_backup = false;
     struct file from;
-    int64_t schema;
     int rc = backup_file(&db->visits, folder, &from, err);
 
     if (rc == 0)
@@ -132,51 +139,90 @@ static int restore_visits(const struct db *db, const char *folder, cs_finding_fn
         rc = look(&db->visits, &is_there, err);
     if (rc == 0 && is_there) {
         text_addf(&said, "%s stays as it is: nothing joins it to the state", db->visits.path);
-        fn(arg, text_of(&said));
+        t->fn(t->arg, text_of(&said));
     } else if (rc == 0 && is_in_backup) {
-        rc = backup_check(&from, &schema, err) == 0 ? put(&from, &db->visits, NULL, err) : -1;
+        rc = put(&from, &db->visits, NULL, t, err);
     }
     text_free(&said);
     free(from.path);
     return rc;
 }
 
-static int put_aside(const struct file *file, cs_finding_fn *fn, void *arg, struct cs_error *err)
+static int restore_state(const struct db *db, const char *folder, const struct teller *t, struct cs_error *err)
 {
-    struct text said = TEXT_MAX(8400);
-    char *aside = NULL;
-    const int rc = quarantine_replaced(file, &aside, err);
-
-    if (rc == 0) {
-        text_addf(&said, "%s lies at %s now: remove it when all is well", file->path, aside);
-        fn(arg, text_of(&said));
-    }
-    text_free(&said);
-    free(aside);
-    return rc;
-}
-
-int db_restore(void *self, const char *folder, bool replace, cs_finding_fn *fn, void *arg, struct cs_error *err)
-{
-    const struct db *db = self;
     bool is_there = false;
     struct file from;
-    int64_t schema;
     int rc = backup_file(&db->state, folder, &from, err);
 
     if (rc == 0)
         rc = look(&db->state, &is_there, err);
-    if (rc == 0 && is_there && !replace)
-        rc = cs_fail(err, CS_ECONFLICT, "there is a %s already, %s: `--force` puts it aside", db->state.kind->what,
-                     db->state.path);
-    if (rc == 0)
-        rc = backup_check(&from, &schema, err);
-    if (rc == 0)
-        rc = restore_visits(db, folder, fn, arg, err);
     if (rc == 0 && is_there)
-        rc = put_aside(&db->state, fn, arg, err);
+        rc = quarantine_replacing(&db->state, err);
     if (rc == 0)
-        rc = put(&from, &db->state, above_all_numbers, err);
+        rc = put(&from, &db->state, above_all_numbers, t, err);
+    if (rc == 0)
+        rc = quarantine_replaced(&db->state, t->fn, t->arg, err);
     free(from.path);
     return rc;
+}
+
+/* ---- what can be known before */
+
+static int check_room(const struct file *from, const struct file *to, struct cs_error *err)
+{
+    char *name = text_copy(to->path);
+    struct statvfs room;
+    struct stat st;
+    int rc = 0;
+
+    if (!name || lstat(from->path, &st) < 0)
+        rc = db_fail_io(from, errno, err);
+    else if (statvfs(dirname(name), &room) == 0 && (uint64_t)room.f_bavail * room.f_frsize < (uint64_t)st.st_size)
+        rc = cs_fail(err, CS_EBUSY, "there is no room for %s, which has %lld bytes: make some", to->path,
+                     (long long)st.st_size);
+    free(name);
+    return rc;
+}
+
+/* `must`: without it there is no backup. */
+static int check_file(const struct file *of, const char *folder, bool must, struct cs_error *err)
+{
+    bool is_in_backup = must, is_there;
+    struct file from;
+    int64_t schema;
+    int rc = backup_file(of, folder, &from, err);
+
+    if (rc == 0 && !must)
+        rc = look(&from, &is_in_backup, err);
+    if (rc == 0)
+        rc = look(of, &is_there, err);
+    if (rc == 0 && is_in_backup && (must || !is_there)) {
+        rc = backup_check(&from, &schema, err);
+        if (rc == 0)
+            rc = check_room(&from, of, err);
+    }
+    free(from.path);
+    return rc;
+}
+
+int db_restore_check(void *self, const char *folder, bool replace, struct cs_error *err)
+{
+    const struct db *db = self;
+    bool is_there = false;
+
+    if (look(&db->state, &is_there, err) < 0)
+        return -1;
+    if (is_there && !replace)
+        return cs_fail(err, CS_ECONFLICT, "there is a %s already, %s: `--force` puts it aside", db->state.kind->what,
+                       db->state.path);
+    return check_file(&db->state, folder, true, err) < 0 ? -1 : check_file(&db->visits, folder, false, err);
+}
+
+int db_restore(void *self, const char *folder, bool replace, cs_finding_fn *fn, void *arg, struct cs_error *err)
+{
+    const struct teller t = { fn, arg };
+
+    if (db_restore_check(self, folder, replace, err) < 0)
+        return -1;
+    return restore_visits(self, folder, &t, err) < 0 ? -1 : restore_state(self, folder, &t, err);
 }

@@ -159,6 +159,7 @@ static const struct cs_store_ops store = {
     .client_subject_find = db_client_subject_find,
     .backup = db_backup,
     .restore = db_restore,
+    .restore_check = db_restore_check,
     .order_count = db_order_count,
     .order_uncount = db_order_uncount,
     .order_nth = db_order_nth,

@@ -1,6 +1,7 @@
 """`countersign backup` beside a server at work, `countersign restore` elsewhere: nothing that was issued is lost, what was open
 goes on, and what is not whole is not taken."""
 import concurrent.futures
+import datetime
 import json
 import os
 import pwd
@@ -185,6 +186,11 @@ def test_a_state_in_use_and_one_that_is_there_are_not_overwritten(lab, worlds):
     worlds.old.stop()
     done = worlds.old.command("restore", backup, check=False)
     assert done.returncode == 1 and "there is a state database already" in done.stderr and "--force" in done.stderr
+    keys = worlds.old.folder / "state/ca.chaos"
+    keys.rename(keys.with_name("away"))
+    done = worlds.old.command("restore", backup, check=False)
+    assert "there is a state database already" in done.stderr and not keys.exists(), "keys came before what refuses the store"
+    keys.with_name("away").rename(keys)
     key = worlds.old.folder / "state/ca.chaos/account.pem"
     before = key.read_bytes()
     key.write_text("another")
@@ -193,14 +199,31 @@ def test_a_state_in_use_and_one_that_is_there_are_not_overwritten(lab, worlds):
     assert key.read_bytes() == before and "visits.db stays as it is" in said
     put_aside, = worlds.old.folder.glob("state/ca.chaos.replaced-*/account.pem")
     assert put_aside.read_text() == "another"
-    assert len(list(worlds.old.folder.glob("state/store.main/state.db.replaced-*Z"))) == 1
+    replaced, = worlds.old.folder.glob("state/store.main/state.db.replaced-*Z")
+    replacing = replaced.rename(replaced.with_name(replaced.name.replace("replaced", "replacing")))
     worlds.old.database.rename(worlds.old.database.with_name("away"))  # a restore that was cut off in between
     with pytest.raises(Failed) as ended:
         worlds.old.start()
     assert "by a restore that did not come to its end" in ended.value.log
-    worlds.old.database.with_name("away").rename(worlds.old.database)
+    assert f"{replaced} now" in worlds.old.command("restore", backup).stdout
+    assert replaced.exists() and not replacing.exists()
     worlds.old.start()
     assert worlds.old.sign(csr).body == chain
+
+
+def test_a_log_without_its_database_is_not_read_into_the_restored_one(lab, worlds):
+    backup = worlds.backup("--visits", "all")["backup"]
+    worlds.old.add_subject(f"CN=later.{ZONE}", ZONE)
+    worlds.old.kill()
+    folder = worlds.old.database.parent
+    for name in ("state.db", "visits.db"):
+        (folder / name).unlink()
+        (folder / f"{name}-wal").touch()
+    said = worlds.old.command("restore", backup).stdout
+    for name in ("state.db", "visits.db"):
+        log, = folder.glob(f"{name}.replaced-*Z-wal")
+        assert str(log) in said
+    assert f"later.{ZONE}" not in worlds.old.command("subject", "list").stdout
 
 
 def test_when_only_the_database_is_lost_the_keys_that_are_there_stay(lab, worlds):
@@ -235,7 +258,8 @@ def test_nobody_else_may_read_it_and_what_was_cut_off_goes(lab):
     assert modes == {"0o600"}
     assert {oct(path.stat().st_mode & 0o7777) for path in worlds.backups.rglob("*") if path.is_dir()} == {"0o700"}
     assert [str(path) for path in worlds.backups.iterdir()] == [made["backup"]]
-    assert made["visits"] == "totals" and made["forget_by"] and str(worlds.old.conf) in made["left_out"]
+    tomorrow = datetime.date.fromisoformat(made["created"][:10]) + datetime.timedelta(days=1)
+    assert made["visits"] == "totals" and made["forget_by"] == str(tomorrow) and str(worlds.old.conf) in made["left_out"]
     assert str(worlds.chaos.ca_file) in made["left_out"] and str(worlds.old.folder / "state/audit.jsonl") in made["left_out"]
 
 

@@ -312,6 +312,25 @@ static void a_log_that_stayed_behind_goes_after_it(void **state)
     assert_int_equal(files("state.db.damaged-20261121T182400Z-wal", NULL), 1);
 }
 
+static void touch(const char *end)
+{
+    char path[160];
+
+    snprintf(path, sizeof path, "%s%s", f.path, end);
+    assert_int_equal(close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)), 0);
+}
+
+static void what_a_restore_replaced_long_ago_says_nothing_about_a_damage(void **state)
+{
+    (void)state;
+    touch(".replaced-20260301T080000Z");
+    touch(".replacing-20260201T080000Z");
+    overwrite(f.path, 0, 100);
+    expect_put_aside();
+    assert_int_equal(migrate(), -1);
+    assert_non_null(strstr(err.text, ".damaged-"));
+}
+
 static void a_backup_that_is_restored_is_taken(void **state)
 {
     char backup[160], sql[256];
@@ -457,6 +476,7 @@ int main(void)
         TEST(what_is_left_of_commits_that_failed_is_no_damage),
         TEST(nothing_new_takes_its_place_until_somebody_decides),
         TEST(a_log_that_stayed_behind_goes_after_it),
+        TEST(what_a_restore_replaced_long_ago_says_nothing_about_a_damage),
         TEST(a_backup_that_is_restored_is_taken),
         TEST(what_can_be_read_is_recovered_by_the_command_of_the_log),
         TEST(damage_met_at_run_time_is_looked_for_in_all_of_the_file_by_the_next_start),

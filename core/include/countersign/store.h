@@ -312,7 +312,7 @@ struct cs_store_ops {
     int (*client_subject_list)(void *conn, const char *client, cs_client_subject_fn *fn, void *arg, struct cs_error *err);
     int (*client_subject_find)(void *conn, const char *client, const char *subject, bool *found, struct cs_error *err);
 
-    /* ---- For `countersign backup` and `countersign restore`, optional, both or none of them. */
+    /* ---- For `countersign backup` and `countersign restore`, optional: with `restore_check`, all or none of them. */
 
     /* The records as of one moment, each of its files by itself, as files in `folder`, which is empty: whole, checked, synced.
      * Beside a running server or without one; what is copied does not change, its schema neither. Calls fn for each file. */
@@ -343,6 +343,9 @@ struct cs_store_ops {
     /* The newest certificate that a subject has for exactly these names, if any; whatever its key. */
     int (*certificate_of_names)(void *conn, const char *zone, const char *subject, const char *names, cs_certificate_fn *fn,
                                 void *arg, struct cs_error *err);
+
+    /* Would restore() refuse these files, or have no room? Changes nothing. Called before anything is changed elsewhere. */
+    int (*restore_check)(void *self, const char *folder, bool replace, struct cs_error *err);
 };
 
 #ifdef __cplusplus
