@@ -30,6 +30,7 @@ struct outbox {
     int64_t lost, lost_logged_ms;
     size_t told;     /* outbox_tell()s under way */
     bool upkeep_out; /* an upkeep is under way */
+    bool dense;      /* no number is missing between those that wait: only a restore leaves some out */
     struct timer upkeep;
     struct sink_set sinks;
 };
@@ -136,6 +137,7 @@ void outbox_tell(struct outbox *outbox, const char *kind, const char *json, size
 struct upkeep {
     struct outbox *outbox;
     int64_t most, dropped, last;
+    bool dense;
     size_t n;
     struct upkeep_cursor {
         const char *sink;
@@ -155,6 +157,38 @@ static int save_cursors(const struct store_conn *c, const struct upkeep *u, int6
     return 0;
 }
 
+struct counted {
+    int64_t n, number;
+};
+
+static int count_event(void *arg, const struct cs_event *event)
+{
+    struct counted *counted = arg;
+
+    counted->n++;
+    counted->number = event->number;
+    return 0;
+}
+
+/* Events are counted one by one only until no number is missing. */
+static int drop_oldest(const struct store_conn *c, struct upkeep *u, int64_t first, struct cs_error *err)
+{
+    struct counted all = { .n = u->last - first + 1 }, over = { .number = u->last - u->most };
+
+    if (!u->dense) {
+        all.n = 0;
+        if (c->ops->outbox_read(c->conn, first - 1, INT64_MAX, count_event, &all, err) < 0)
+            return -1;
+        u->dense = all.n == u->last - first + 1;
+    }
+    if (all.n <= u->most)
+        return 0;
+    if (!u->dense && c->ops->outbox_read(c->conn, first - 1, all.n - u->most, count_event, &over, err) < 0)
+        return -1;
+    u->dropped = all.n - u->most;
+    return c->ops->outbox_trim(c->conn, over.number, err);
+}
+
 /* In the writer's thread. */
 static int write_upkeep(const struct store_conn *c, void *arg, struct cs_error *err)
 {
@@ -169,8 +203,7 @@ static int write_upkeep(const struct store_conn *c, void *arg, struct cs_error *
         return -1;
     if (!first || u->last - first < u->most)
         return 0;
-    u->dropped = u->last - u->most - first + 1;
-    return c->ops->outbox_trim(c->conn, u->last - u->most, err);
+    return drop_oldest(c, u, first, err);
 }
 
 static void on_upkeep_written(void *arg, const struct cs_error *err)
@@ -179,8 +212,10 @@ static void on_upkeep_written(void *arg, const struct cs_error *err)
     struct outbox *outbox = u->outbox;
 
     outbox->upkeep_out = false;
-    if (!err)
+    if (!err) {
         outbox->last = u->last;
+        outbox->dense = u->dense;
+    }
     if (!err && u->dropped)
         note_lost(outbox, u->dropped);
     free(u);
@@ -194,6 +229,7 @@ static void start_upkeep(struct outbox *outbox)
         return;
     u->outbox = outbox;
     u->most = outbox->most;
+    u->dense = outbox->dense;
     u->n = outbox->sinks.n;
     for (size_t i = 0; i < outbox->sinks.n; i++)
         u->cursors[i] = (struct upkeep_cursor){ sink_name(outbox->sinks.at[i]), sink_cursor(outbox->sinks.at[i]) };
