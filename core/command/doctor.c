@@ -63,6 +63,7 @@ static const struct {
 
 /* ---- What checks say ------------------------------------------------------------------------------------------------ */
 
+__attribute__((format(printf, 4, 0)))
 static void say(struct doctor *d, enum doctor_verdict verdict, const char *about, const char *format, va_list args)
 {
     char text[2048];

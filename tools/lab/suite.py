@@ -243,7 +243,7 @@ def pytest(arguments, timeout):
 
 
 def tools():
-    return pytest(["tests/tools"], 120)
+    return pytest(["tests/tools"], 300)  # one of them builds
 
 
 def peers(name, *options, files=("tests/peers",)):

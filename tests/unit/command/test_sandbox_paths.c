@@ -24,6 +24,7 @@ static void at(char out[200], const char *name)
     snprintf(out, 200, "%s/%s", root, name);
 }
 
+__attribute__((format(printf, 2, 3)))
 static void put(const char *name, const char *format, ...)
 {
     char path[200];
@@ -159,7 +160,7 @@ static void where_a_link_leads_to_is_allowed_too(void **state)
     (void)state;
     at(link, "keys/link");
     at(target, "elsewhere/blocked");
-    put("elsewhere/blocked", "");
+    put("elsewhere/blocked", "%s", "");
     assert_int_equal(symlink(target, link), 0);
     snprintf(line, sizeof line, "blocked_keys = ( \"%s\" );\n", link);
     write_main(line);

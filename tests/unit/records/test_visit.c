@@ -28,6 +28,7 @@ static int tear_down(void **state)
     return 0;
 }
 
+__attribute__((format(printf, 1, 2)))
 static void assert_recorded(const char *format, ...)
 {
     char want[1024];
