@@ -19,7 +19,7 @@ static bool is_token(struct span s)
         n--;
     for (size_t i = 0; i < n; i++)
         if (!((s.at[i] >= 'a' && s.at[i] <= 'z') || (s.at[i] >= 'A' && s.at[i] <= 'Z') || (s.at[i] >= '0' && s.at[i] <= '9') ||
-              memchr("-._~+/", s.at[i], 6)))
+              (s.at[i] && strchr("-._~+/", s.at[i]))))
             return false;
     return n > 0 && s.len <= AUTHORIZATION_MAX_TOKEN;
 }

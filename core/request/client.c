@@ -5,6 +5,7 @@
 
 #include <openssl/crypto.h>
 #include <search.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,21 +16,24 @@
 static struct client_row *row_keep(struct client_row *row)
 {
     if (row)
-        row->refs++;
+        atomic_fetch_add(&row->refs, 1);
     return row;
 }
 
 void client_row_release(struct client_row *row)
 {
-    if (row && --row->refs == 0)
-        free(row);
+    if (!row || atomic_fetch_sub(&row->refs, 1) > 1)
+        return;
+    free(row);
 }
 
 void standing_clear(struct standing *standing)
 {
     client_row_release(standing->by_token);
+    standing->by_token = NULL;
     client_row_release(standing->by_certificate);
-    *standing = (struct standing){ 0 };
+    standing->by_certificate = NULL;
+    standing->is_old_token = standing->token_may = standing->certificate_may = false;
 }
 
 struct found {

@@ -6,6 +6,7 @@
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -137,13 +138,13 @@ struct client_certificate *client_certificate_of(X509 *x509, struct cs_error *er
 struct client_certificate *client_certificate_keep(struct client_certificate *certificate)
 {
     if (certificate)
-        certificate->refs++;
+        atomic_fetch_add(&certificate->refs, 1);
     return certificate;
 }
 
 void client_certificate_release(struct client_certificate *certificate)
 {
-    if (!certificate || --certificate->refs > 0)
+    if (!certificate || atomic_fetch_sub(&certificate->refs, 1) > 1)
         return;
     for (size_t i = 0; i < certificate->n_names; i++)
         free(certificate->names[i]);

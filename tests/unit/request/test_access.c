@@ -379,6 +379,30 @@ static void rows_past_the_rules_let_nobody_in(void **state)
     assert_string_equal(post("ci", OPEN), "bad-token");
 }
 
+static int (*real_find)(void *conn, const char *sha256, cs_client_fn *fn, void *arg, struct cs_error *err);
+
+static int find_another(void *conn, const char *sha256, cs_client_fn *fn, void *arg, struct cs_error *err)
+{
+    (void)sha256;
+    return real_find(conn, hash_of("ci"), fn, arg, err);
+}
+
+/* Whatever the search comes up with, the hash itself decides. */
+static void a_store_that_finds_another_row_lets_nobody_in(void **state)
+{
+    struct cs_store_ops *ops = &instances_at(rig.instances, ROLE_STORE, 0)->plugin.store;
+
+    (void)state;
+    real_find = ops->client_find_token;
+    ops->client_find_token = find_another;
+    assert_string_equal(post("nobody", TOKEN), "bad-token");
+    assert_string_equal(post("nobody", OPEN), "bad-token");
+    assert_string_equal(post("ci", TOKEN), "good");
+    ops->client_find_token = NULL; /* a store without clients: who shows a token is refused, not believed */
+    assert_string_equal(post("late", TOKEN), "bad-token");
+    ops->client_find_token = real_find;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -387,6 +411,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(time_is_judged_with_each_request, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_order_is_joined_by_its_own_clients_only, set_up, tear_down),
         cmocka_unit_test_setup_teardown(rows_past_the_rules_let_nobody_in, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_store_that_finds_another_row_lets_nobody_in, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
