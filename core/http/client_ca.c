@@ -12,7 +12,6 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
-#include "base/text.h"
 #include "engine/log.h"
 #include "http/syntax.h"
 #include "request/client_certificate.h"
@@ -20,13 +19,14 @@
 enum { REMEMBERED = 256 };
 
 struct client_ca {
-    char *ca_file, *crl_file; /* the second NULL: none */
     X509_STORE *store;
     STACK_OF(X509_NAME) *names; /* told to clients, so that they can choose a certificate */
     struct good {
         char sha256[CLIENT_HASH_SIZE]; /* "": nothing */
         int64_t since_ms;              /* on cs_now_ms() */
     } good[REMEMBERED];                /* by the hash's first digits */
+    struct client_ca *next; /* that has succeeded this one; NULL: nothing has */
+    bool over;              /* its listener verifies nobody any more */
     int refs;
 };
 
@@ -136,38 +136,25 @@ static int read_all(struct reading *r, const char *ca_file, const char *crl_file
     return -1;
 }
 
-int client_ca_reload(struct client_ca *ca, struct cs_error *err)
-{
-    struct reading r;
-
-    if (read_all(&r, ca->ca_file, ca->crl_file, err) < 0)
-        return -1;
-    drop(&(struct reading){ .store = ca->store, .names = ca->names });
-    ca->store = r.store;
-    ca->names = r.names;
-    memset(ca->good, 0, sizeof ca->good);
-    return 0;
-}
-
 /* ---- Life ------------------------------------------------------------------------------------------------------------- */
 
 struct client_ca *client_ca_new(const char *ca_file, const char *crl_file, struct cs_error *err)
 {
     struct client_ca *ca = calloc(1, sizeof *ca);
+    struct reading r;
 
     if (!ca) {
         cs_fail(err, CS_EBUSY, "out of memory");
         return NULL;
     }
     ca->refs = 1;
-    ca->ca_file = text_copy(ca_file);
-    ca->crl_file = crl_file ? text_copy(crl_file) : NULL;
-    if (!ca->ca_file || (crl_file && !ca->crl_file))
-        cs_fail(err, CS_EBUSY, "out of memory");
-    else if (client_ca_reload(ca, err) == 0)
-        return ca;
-    client_ca_free(ca);
-    return NULL;
+    if (read_all(&r, ca_file, crl_file, err) < 0) {
+        free(ca);
+        return NULL;
+    }
+    ca->store = r.store;
+    ca->names = r.names;
+    return ca;
 }
 
 struct client_ca *client_ca_keep(struct client_ca *ca)
@@ -177,14 +164,32 @@ struct client_ca *client_ca_keep(struct client_ca *ca)
     return ca;
 }
 
+/* Those that it was the last to hold go along. */
 void client_ca_free(struct client_ca *ca)
 {
-    if (!ca || --ca->refs > 0)
+    struct client_ca *next;
+
+    for (; ca && --ca->refs == 0; ca = next) {
+        next = ca->next;
+        drop(&(struct reading){ .store = ca->store, .names = ca->names });
+        free(ca);
+    }
+}
+
+void client_ca_succeed(struct client_ca *ca, struct client_ca *next)
+{
+    if (!ca || ca == next)
         return;
-    drop(&(struct reading){ .store = ca->store, .names = ca->names });
-    free(ca->ca_file);
-    free(ca->crl_file);
-    free(ca);
+    client_ca_free(ca->next);
+    ca->next = client_ca_keep(next);
+    ca->over = !next;
+}
+
+struct client_ca *client_ca_current(struct client_ca *ca)
+{
+    while (ca && ca->next)
+        ca = ca->next;
+    return ca;
 }
 
 /* ---- Verifying -------------------------------------------------------------------------------------------------------- */
@@ -223,6 +228,8 @@ bool client_ca_verify(struct client_ca *ca, X509 *certificate, STACK_OF(X509) *o
     struct good *good = &ca->good[(size_t)(syntax_hex(sha256[0]) * 16 + syntax_hex(sha256[1])) % REMEMBERED];
     const int64_t now_ms = cs_now_ms();
 
+    if (ca->over)
+        return false;
     if (strcmp(good->sha256, sha256) == 0 && now_ms - good->since_ms < CLIENT_CA_BELIEVED_MS)
         return true;
     if (!verify(ca, certificate, others))

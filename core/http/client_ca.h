@@ -23,9 +23,11 @@ struct client_ca *client_ca_new(const char *ca_file, const char *crl_file, struc
 struct client_ca *client_ca_keep(struct client_ca *ca);
 void client_ca_free(struct client_ca *ca); /* gives back a reference; NULL is allowed */
 
-/* Reads the files anew. On failure everything stays as it was. A context that client_ca_join() has told keeps the old CAs: make
- * a new one. Certificates of connections that are there are verified anew with their next request. */
-int client_ca_reload(struct client_ca *ca, struct cs_error *err);
+/* The listener has another one from now on, or none (`next` NULL): those that were read anew, say. It speaks for all that hold
+ * the old one: nobody who is connected stays verified by CAs and CRLs of yesterday. */
+void client_ca_succeed(struct client_ca *ca, struct client_ca *next);
+/* What speaks for it now: itself, or what has succeeded it last. NULL for NULL. */
+struct client_ca *client_ca_current(struct client_ca *ca);
 
 /* Clients of this context may show a certificate, or must. One that is no good ends the handshake. Sessions are not resumed, so
  * that each connection is verified by itself. */

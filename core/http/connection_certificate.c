@@ -27,7 +27,7 @@ int connection_certificate(struct connection *c, struct client_certificate **out
     if (look(c, x509, err) < 0)
         return -1;
     if (SSL_get_verify_result(ssl) == X509_V_OK &&
-        client_ca_verify(c->client_ca, x509, SSL_get_peer_cert_chain(ssl), c->certificate->sha256))
+        client_ca_verify(client_ca_current(c->client_ca), x509, SSL_get_peer_cert_chain(ssl), c->certificate->sha256))
         *out = client_certificate_keep(c->certificate);
     else
         *bad = true;
@@ -36,5 +36,5 @@ int connection_certificate(struct connection *c, struct client_certificate **out
 
 struct client_ca *connection_client_cert_ca(const struct connection *c)
 {
-    return c->believes_client_cert ? c->client_ca : NULL;
+    return c->believes_client_cert ? client_ca_current(c->client_ca) : NULL;
 }

@@ -176,6 +176,7 @@ void listener_set_tls(struct listener *listener, SSL_CTX *tls)
 void listener_set_client_ca(struct listener *listener, struct client_ca *ca, bool believes_client_cert)
 {
     client_ca_keep(ca);
+    client_ca_succeed(listener->entry.client_ca, ca);
     client_ca_free(listener->entry.client_ca);
     listener->entry.client_ca = ca;
     listener->entry.believes_client_cert = believes_client_cert;

@@ -3,13 +3,15 @@ Every cell of access, credential and subject has its answer (docs/access.md); te
 import base64
 import http.client
 import json
+import os
+import signal
 import ssl
 import subprocess
 
 import pytest
 
 import pki
-from client_pki import Clients
+from client_pki import Clients, pem
 from ports import free_port
 from proxy import nginx_user, start  # noqa: F401, a fixture
 
@@ -236,6 +238,22 @@ def test_rows_that_change_count_on_connections_that_are_there(door):
     door.server.command("client", "change", "robot-key", "--expires", "never")
     assert door.post(connection, "certificate") == "chain"
     connection.close()
+
+
+def test_a_new_crl_counts_on_connections_that_are_there(lab):
+    door = Door(lab)
+    connection = door.connect("tls", "robot")
+    assert door.post(connection, "certificate") == "chain"
+    inner = door.clients.inner
+    inner.revoked.append(door.clients.certificates["robot"].serial_number)
+    (door.clients.folder / "crl.pem").write_bytes(pem(door.clients.root.crl(), inner.crl()))
+    os.kill(door.server.child.pid, signal.SIGHUP)
+    door.server.child.wait_until(lambda: "SIGHUP" in door.server.log() and door.post(connection, "open") != "chain", 15,
+                                 "the CRL was read")
+    assert door.post(connection, "certificate") == "bad-certificate"
+    connection.close()
+    with pytest.raises((ssl.SSLError, ConnectionError, http.client.RemoteDisconnected)):
+        door.ask("open", listener="tls", certificate="robot")
 
 
 # ---- Behind proxies
