@@ -213,6 +213,40 @@ static void instances_do_not_mix(void **state)
     drop(there);
 }
 
+/* Stands in for the instance of a new file. */
+struct instance *__wrap_instances_heir(const struct instances *all, struct instance *before);
+static struct instance *heir;
+
+struct instance *__wrap_instances_heir(const struct instances *all, struct instance *before)
+{
+    (void)all, (void)before;
+    return heir;
+}
+
+static void the_heir_of_an_instance_is_told_all_values(void **state)
+{
+    struct value *one = want_as("fake", "job", "v1", 1000), *two = want_as("fake", "other", "v2", 1000);
+    char *served;
+
+    (void)state;
+    rig_until_true(&rig, told.served >= 3);
+    heir = instances_find(rig.instances, ROLE_DNS, "other");
+    assert_true(owners_use(owners, instances_find(rig.instances, ROLE_DNS, "fake")));
+    owners_move(owners, rig.instances);
+    assert_false(owners_use(owners, instances_find(rig.instances, ROLE_DNS, "fake")));
+    assert_false(owners_were_told(owners, heir));
+    rig_until_true(&rig, owners_were_told(owners, heir));
+    served = rig_served_other(&rig, OWNER);
+    assert_non_null(strstr(served, "v1"));
+    assert_non_null(strstr(served, "v2"));
+    free(served);
+    assert_served("v2\nv1\n"); /* nobody takes them away where they were */
+    drop(one);
+    drop(two);
+    rig_until_true(&rig, told.gone == 2);
+    assert_null(rig_served_other(&rig, OWNER));
+}
+
 static int seen;
 
 static void count_and_drop(struct value *value)
@@ -361,6 +395,7 @@ int main(void)
         TEST(what_piled_up_during_a_call_is_one_call),
         TEST(a_call_that_timed_out_is_not_joined_by_another),
         TEST(instances_do_not_mix),
+        TEST(the_heir_of_an_instance_is_told_all_values),
         TEST(each_zone_has_its_own_set_at_a_name),
         TEST(a_job_finds_its_own_values_and_no_others),
         TEST(a_set_that_keeps_failing_is_told),
