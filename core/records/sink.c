@@ -35,6 +35,7 @@ struct sink {
     struct loop *loop;
     struct store *store;
     struct instance *instance;
+    const char *name; /* its name, for ever: for the store's threads, too */
     struct workers *workers;
     void (*on_moved)(void *arg);
     void *arg;
@@ -89,7 +90,7 @@ static int read_batch(const struct store_conn *c, void *arg, struct cs_error *er
     struct sink *sink = arg;
     struct sink_batch *batch = &sink->batch;
 
-    if (batch->after < 0 && c->ops->cursor_get(c->conn, sink->instance->in.name, &batch->after, err) < 0)
+    if (batch->after < 0 && c->ops->cursor_get(c->conn, sink->name, &batch->after, err) < 0)
         return -1;
     if (c->ops->outbox_read(c->conn, batch->after, BATCH_MOST, take_event, batch, err) < 0)
         return -1;
@@ -268,6 +269,7 @@ struct sink *sink_new(struct loop *loop, struct store *store, struct instance *i
     sink->loop = loop;
     sink->store = store;
     sink->instance = instance;
+    sink->name = instance->in.name;
     sink->on_moved = on_moved;
     sink->arg = arg;
     sink->state = SINK_IDLE;
@@ -287,7 +289,7 @@ void sink_free(struct sink *sink)
 
 const char *sink_name(const struct sink *sink)
 {
-    return sink->instance->in.name;
+    return sink->name;
 }
 
 int64_t sink_cursor(const struct sink *sink)

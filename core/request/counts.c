@@ -66,7 +66,7 @@ void counts_request(struct metrics *metrics, bool chain, const struct cs_error *
 void counts_order(const struct job *job, const struct cs_error *err)
 {
     struct metrics *metrics = job->heart->metrics;
-    const char *ca = job->ca->in.name;
+    const char *ca = job->ca_name;
     char labels[LABELS];
 
     snprintf(labels, sizeof labels, "ca=\"%s\",result=\"%s\"", ca, err ? reason_word(err) : "issued");
@@ -121,7 +121,7 @@ void counts_step(struct job *job, const char *step)
     job->step_began_ms = now_ms;
     if (!step || !*step)
         return;
-    snprintf(labels, sizeof labels, "ca=\"%s\",step=\"%s\"", job->ca->in.name, is_word(step) ? step : "other");
+    snprintf(labels, sizeof labels, "ca=\"%s\",step=\"%s\"", job->ca_name, is_word(step) ? step : "other");
     metrics_time(job->heart->metrics, STEP_SECONDS, STEP_HELP, labels, &histogram_order, (now_ms - began_ms) * 1000);
 }
 

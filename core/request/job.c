@@ -180,6 +180,7 @@ struct job *job_make(struct heart *heart, struct subject_row *row, struct instan
     job->heart = heart;
     job->row = subject_row_keep(row);
     job->ca = ca;
+    job->ca_name = ca->in.name;
     job->gate = ca_gates_find(heart->gates, ca);
     job->csr = *csr;
     *csr = (struct csr){ 0 };

@@ -54,7 +54,8 @@ struct job {
     uint64_t number; /* in the order in which they came */
     int64_t version; /* that the stored row has, or will have once the writes on their way are done */
     struct subject_row *row;
-    struct instance *ca;
+    struct instance *ca; /* another one, of that name, when its block is changed meanwhile: the loop's */
+    const char *ca_name; /* for ever: for the store's threads, too */
     struct ca_gate *gate; /* before it */
     struct csr csr;
     char *names; /* separated by spaces */

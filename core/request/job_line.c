@@ -16,7 +16,7 @@ static char *names_key(const struct job *job)
 {
     struct text key = TEXT_MAX(CSR_MAX_NAMES * (NAME_MAX_LEN + 1) + 200);
 
-    text_addf(&key, "%s %s", job->ca->in.name, job->names);
+    text_addf(&key, "%s %s", job->ca_name, job->names);
     return text_take(&key);
 }
 

@@ -74,7 +74,7 @@ int job_look(struct job *job, struct cs_error *err)
     if (!look)
         return cs_fail(err, CS_EBUSY, "out of memory");
     look->job = job;
-    look->ca = job->ca->in.name;
+    look->ca = job->ca_name;
     memcpy(look->key, job->key, sizeof look->key);
     step_reached(STEP_LOOKING, job->id);
     job->phase = JOB_LOOKING;

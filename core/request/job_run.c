@@ -149,7 +149,7 @@ static void warn_of_refused_key(const struct job *job)
         log_line(CS_LOG_WARN, LOG_WHO, job->id,
                  "the certificate has a key that was revoked meanwhile, and is not handed out: revoke it, too, with "
                  "`countersign revoke %s` zone=%s ca=%s serial=%s",
-                 job->certificate.serial, job->row->zone, job->ca->in.name, job->certificate.serial);
+                 job->certificate.serial, job->row->zone, job->ca_name, job->certificate.serial);
 }
 
 static void on_done_saved(void *arg, const struct cs_error *err)
@@ -169,7 +169,7 @@ static void on_done_saved(void *arg, const struct cs_error *err)
         return;
     }
     log_line(CS_LOG_INFO, LOG_WHO, job->id, "certificate issued zone=%s ca=%s serial=%s names=%zu ms=%" PRId64, job->row->zone,
-             job->ca->in.name, job->certificate.serial, job->csr.n_names, cs_now_ms() - job->began_ms);
+             job->ca_name, job->certificate.serial, job->csr.n_names, cs_now_ms() - job->began_ms);
     counts_step(job, is_late ? NULL : "storing");
     counts_order(job, NULL);
     warn_of_refused_key(job);
@@ -257,7 +257,7 @@ void job_fail(struct job *job, const struct cs_error *err)
     if (!job->zone_place.running)
         job_leave_lines(job); /* its turn shall not come any more */
     log_line(err->code == CS_ECONFIG || err->code == CS_EINTERNAL ? CS_LOG_ERROR : CS_LOG_WARN, LOG_WHO, job->id,
-             "order failed zone=%s ca=%s reason=%s: %s", job->row->zone, job->ca->in.name, error_reason(err), err->text);
+             "order failed zone=%s ca=%s reason=%s: %s", job->row->zone, job->ca_name, error_reason(err), err->text);
     counts_order(job, err);
     store_end(job);
 }
@@ -320,7 +320,7 @@ static void measure(struct job *job, const struct op_result *result)
     if (result->cancelled)
         return;
     if (job->signing_since_ms && !job->heart->stopping)
-        visits_latency(job->heart->visits, "ca", job->ca->in.name, cs_now_ms() - job->signing_since_ms);
+        visits_latency(job->heart->visits, "ca", job->ca_name, cs_now_ms() - job->signing_since_ms);
     job->signing_since_ms = 0;
 }
 
@@ -348,7 +348,7 @@ static void wait_for_ca(struct job *job, const struct cs_error *why)
         job_fail(job, &err);
         return;
     }
-    log_line(CS_LOG_INFO, LOG_WHO, job->id, "order waits for its CA zone=%s ca=%s: %s", job->row->zone, job->ca->in.name,
+    log_line(CS_LOG_INFO, LOG_WHO, job->id, "order waits for its CA zone=%s ca=%s: %s", job->row->zone, job->ca_name,
              why->text);
     challenges_release(job->heart->challenges, job);
     job->attempts--;
@@ -455,7 +455,7 @@ void job_turn(void *arg)
         job_fail(job, &err);
         return;
     }
-    log_line(CS_LOG_INFO, LOG_WHO, job->id, "order started zone=%s ca=%s names=%zu", job->row->zone, job->ca->in.name,
+    log_line(CS_LOG_INFO, LOG_WHO, job->id, "order started zone=%s ca=%s names=%zu", job->row->zone, job->ca_name,
              job->csr.n_names);
     sign(job);
 }

@@ -59,7 +59,7 @@ static void fill_row(struct save *save, const struct job *job)
         .version = job->version,
         .subject = job->row->subject,
         .zone = job->row->zone,
-        .ca = job->ca->in.name,
+        .ca = job->ca_name,
         .names = job->names,
         .profile = job->profile,
         .csr = job->csr.der,
@@ -118,7 +118,7 @@ static void certificate_row(const struct job *job, struct cs_certificate *out)
         .zone = job->row->zone,
         .subject = job->row->subject,
         .names = job->names,
-        .ca = job->ca->in.name,
+        .ca = job->ca_name,
         .profile = job->profile,
         .serial = job->certificate.serial,
         .not_before_ms = job->certificate.not_before_ms,
@@ -346,7 +346,7 @@ static char *event_json(const struct job *job)
     for (size_t i = 0; i < job->csr.n_names; i++)
         json_array_append_new(names, json_string(job->csr.names[i]));
     event = json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:I}", "job", job->id, "zone", job->row->zone, "subject",
-                      job->row->subject, "names", names, "ca", job->ca->in.name, "key_type", job->csr.key_type, "ms",
+                      job->row->subject, "names", names, "ca", job->ca_name, "key_type", job->csr.key_type, "ms",
                       (json_int_t)(cs_now_ms() - job->began_ms));
     if (event && job->state == CS_JOB_DONE) {
         json_object_set_new(event, "serial", json_string(job->certificate.serial));
