@@ -331,8 +331,8 @@ WITH_ASAN = [*WITHOUT_VALGRIND, "--deselect=tests/peers/test_lab_dns.py", "--des
              "--deselect=tests/peers/test_slow_clients.py", "--deselect=tests/peers/test_manual.py",
              "--deselect=tests/peers/test_doctor.py",
              "--interleavings=60", "-k", "not window and not moved_clock and not dash and not busybox and not shell_client"]
-MANY_AT_ONCE = ["-k", "test_orders or test_reload and hundred or test_stops or test_names and flood or test_issuance and exec and ten or "
-                      "test_conformance and builtin", *WITHOUT_VALGRIND]
+MANY_AT_ONCE = ["-k", "test_orders or test_reload and hundred or test_stops or test_names and flood or "
+                      "test_issuance and exec and ten or test_conformance and builtin", *WITHOUT_VALGRIND]
 # So many run at a time, begun in this order: what mostly computes beside what mostly waits for servers and clocks.
 AT_A_TIME = 3
 PARTS = {

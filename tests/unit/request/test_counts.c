@@ -103,7 +103,7 @@ static void a_reason_that_nobody_knows_is_other(void **state)
 static void a_step_is_timed_and_its_name_is_looked_at(void **state)
 {
     struct instance ca = { .in.name = "fake" };
-    struct job job = { .heart = rig.heart, .ca = &ca };
+    struct job job = { .heart = rig.heart, .ca = &ca, .ca_name = ca.in.name };
 
     (void)state;
     clock_freeze(true);
