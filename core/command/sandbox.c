@@ -27,7 +27,7 @@ static const struct instance *unconfined(struct instances *instances)
 
 static enum sandbox_setting decide(const struct settings *settings, struct instances *instances)
 {
-    const struct instance *instance = unconfined(instances);
+    const struct instance *instance;
 
     if (settings->sandbox == SANDBOX_OFF) {
         log_line(CS_LOG_INFO, LOG_WHO, "", "off: the configuration says so");
@@ -37,6 +37,7 @@ static enum sandbox_setting decide(const struct settings *settings, struct insta
         log_line(CS_LOG_INFO, LOG_WHO, "", "off: this program was built with a sanitizer, which needs more than the server");
         return SANDBOX_OFF;
     }
+    instance = unconfined(instances);
     if (!instance)
         return settings->sandbox;
     log_line(CS_LOG_INFO, LOG_WHO, "", "off: a plugin runs programs, which could do nothing in it plugin=%s instance=%s",

@@ -12,7 +12,8 @@ import socket
 import pytest
 
 from bad_requests import SHAPES
-from test_proxies import HAPROXY, NGINX, Proxy, nginx_user
+from proxy import Proxy, nginx_user
+from test_proxies import HAPROXY, NGINX
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BEFORE, BEFORE_SAYS = b"GET /nothing HTTP/1.1\r\nHost: sign.example\r\n\r\n", "404 `not-found`"
