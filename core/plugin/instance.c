@@ -57,17 +57,19 @@ static const char *who_of(const struct block_settings *block)
 struct instance *instance_new(struct loop *loop, struct http_client *http, const char *state_root,
                               const struct block_settings *block)
 {
-    struct instance *instance = calloc(1, sizeof *instance);
+    const char *name = keep_name(block->name), *who = who_of(block);
+    char *root = text_copy(state_root ? state_root : "");
+    struct instance *instance = name && who && root ? calloc(1, sizeof *instance) : NULL;
 
-    if (!instance)
+    if (!instance) {
+        free(root);
         return NULL;
+    }
     instance->block = *block;
-    instance->in = (struct cs_instance){ .name = keep_name(block->name), .role = role_name(block->role), .who = who_of(block),
-                                         .loop = loop, .http = http, .state_root = text_copy(state_root ? state_root : "") };
-    if (instance->in.name && instance->in.who && instance->in.state_root)
-        return instance;
-    instance_free(instance);
-    return NULL;
+    instance->in = (struct cs_instance){
+        .name = name, .role = role_name(block->role), .who = who, .loop = loop, .http = http, .state_root = root
+    };
+    return instance;
 }
 
 /* ---- Starting ---- */

@@ -368,6 +368,7 @@ static void a_hangup_reaches_every_sink(void **state)
     ledger_reopen(NULL);
     ledger_close(ledger);
     ledger = NULL;
+    loop_run_once(loop, 0); /* hears that they are done */
     assert_int_equal(sinks[0].reopened, 1);
     assert_int_equal(sinks[1].reopened, 1);
 }
