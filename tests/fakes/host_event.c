@@ -14,7 +14,7 @@ struct event {
 };
 
 static struct event *events;
-static int64_t now_ms, wall_ms;
+static _Atomic int64_t now_ms, wall_ms; /* plugins may ask from threads of their own */
 static bool running;
 
 void host_misuse(const char *format, ...)
