@@ -38,7 +38,7 @@ struct owners {
 int owner_compare(const void *a, const void *b);
 int owner_compare_jobs(const void *a, const void *b);
 bool owner_has(const struct owner *owner, enum value_state state);
-void owner_push_again(void *owner); /* a timer's */
+void owner_push_again(void *arg); /* a timer's; the owner */
 void owner_free(struct owner *owner);
 void owner_free_value(struct value *value);
 
