@@ -6,6 +6,7 @@
  */
 #include "command/serve_reload.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #define LOG_WHO     SERVE_LOG_WHO
 #define LOOK_MS     20
 #define LOOK_MOST_MS 1000
+#define SLOW_MS     5000
 #define TOTAL       "countersign_reload_total"
 #define TOTAL_HELP  "Times that the configuration was read anew, by what became of it."
 
@@ -37,7 +39,7 @@ struct serve_reload {
     struct server *server;
     struct workers *workers; /* NULL until the first one */
     struct fresh *fresh;     /* being read, or prepared */
-    struct timer look;
+    struct timer look, slow;
     int64_t look_ms, began_ms;
     bool handing_over; /* DNS servers of the last one are not finished */
     bool wanted;       /* once more */
@@ -335,6 +337,7 @@ static void on_read(struct mail *mail)
     struct server *s = reload->server;
 
     reload->fresh = NULL;
+    timer_clear(&reload->slow);
     if (s->phase != SERVE_SERVING) {
         log_line(CS_LOG_INFO, LOG_WHO, "", "the configuration stays as it is, as the server is stopping");
         drop(fresh, s);
@@ -349,6 +352,16 @@ static void on_read(struct mail *mail)
     notify_ready(&s->notify, s->loop, "serving");
     reload->look_ms = LOOK_MS;
     look(reload);
+}
+
+/* A thread that waits for a file cannot be called back: the server goes on with what it has, and may be stopped. */
+static void tell_slow(void *arg)
+{
+    (void)arg;
+    log_line(CS_LOG_WARN, LOG_WHO, "",
+             "the configuration is still being read after %d s: does one of its files lie on a file system that does not "
+             "answer, or is it a pipe? Until that ends no other can be taken, without a restart",
+             SLOW_MS / 1000);
 }
 
 static void begin(struct serve_reload *reload)
@@ -367,8 +380,10 @@ static void begin(struct serve_reload *reload)
     if (reload->fresh)
         reload->fresh->setup.state_lock = -1;
     reload->mail.fn = on_read;
-    if (reload->fresh && workers_run(reload->workers, read_wait, reload, &err) == 0)
+    if (reload->fresh && workers_run(reload->workers, read_wait, reload, &err) == 0) {
+        timer_set_in(s->loop, &reload->slow, SLOW_MS, tell_slow, reload);
         return;
+    }
     free(reload->fresh);
     reload->fresh = NULL;
     refuse_line(err.text, strlen(err.text));
@@ -396,6 +411,11 @@ void serve_reload_begin(struct serve_reload *reload)
         begin(reload);
 }
 
+bool serve_reload_busy(const struct serve_reload *reload)
+{
+    return reload && reload->fresh;
+}
+
 struct serve_reload *serve_reload_new(struct server *server, struct cs_error *err)
 {
     struct serve_reload *reload = calloc(1, sizeof *reload);
@@ -413,9 +433,9 @@ void serve_reload_free(struct serve_reload *reload)
 {
     if (!reload)
         return;
-    while (reload->fresh)
-        loop_run_once(reload->server->loop, LOOK_MS);
+    assert(!reload->fresh);
     timer_clear(&reload->look);
+    timer_clear(&reload->slow);
     workers_free(reload->workers);
     free(reload);
 }

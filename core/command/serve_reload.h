@@ -15,6 +15,8 @@ void serve_reload(struct serve_reload *reload);
 /* The server serves now: what came before is done. */
 void serve_reload_begin(struct serve_reload *reload);
 
-void serve_reload_free(struct serve_reload *reload); /* waits for its thread, before anything else goes; NULL is allowed */
+/* Its thread reads; nothing that it uses may go. NULL is allowed. */
+bool serve_reload_busy(const struct serve_reload *reload);
+void serve_reload_free(struct serve_reload *reload); /* when it is not busy; NULL is allowed */
 
 #endif

@@ -3,6 +3,7 @@
  */
 #include "command/serve_stop.h"
 
+#include "command/serve_reload.h"
 #include "engine/log.h"
 #include "http/server.h"
 
@@ -31,7 +32,7 @@ static void look_whether_closed(void *arg)
 {
     struct server *s = arg;
 
-    if (heart_busy(s->heart) || instances_calls(s->instances) || connections(s))
+    if (heart_busy(s->heart) || instances_calls(s->instances) || connections(s) || serve_reload_busy(s->reload))
         timer_set_in(s->loop, &s->look, LOOK_AGAIN_MS, look_whether_closed, s);
     else
         loop_stop(s->loop);
@@ -42,8 +43,8 @@ static void give_up(void *arg)
     struct server *s = arg;
 
     log_line(CS_LOG_WARN, SERVE_LOG_WHO, "",
-             "not everything came to rest calls=%zu busy=%zu: what is left goes on after the next start",
-             instances_calls(s->instances), heart_busy(s->heart));
+             "not everything came to rest calls=%zu busy=%zu reload=%s: what is left goes on after the next start",
+             instances_calls(s->instances), heart_busy(s->heart), serve_reload_busy(s->reload) ? "reading" : "none");
     s->gave_up = true;
     loop_stop(s->loop);
 }

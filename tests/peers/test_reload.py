@@ -204,6 +204,24 @@ def test_certificates_of_listeners_are_read_anew_and_connections_go_on(lab):
     assert "certificates=0" in reload(server)
 
 
+def test_a_file_that_is_never_read_to_its_end_stops_neither_the_server_nor_its_stop(lab):
+    server = local(lab)
+    files = certificate(server.folder / "a")
+    server.config["listen"].append({"address": "127.0.0.1", "port": free_port(), **files})
+    ready_plain(server)
+    files["key"].unlink()
+    os.mkfifo(files["key"])
+    server.child.signal(signal.SIGHUP)
+    server.child.wait_for_log("SIGHUP: the configuration is read anew")
+    check_chain(server.sign(csr := lab.csr()), csr)
+    began = time.monotonic()
+    server.child.signal(signal.SIGTERM)
+    server.child.wait_for_log("the configuration is still being read after 5 s: does one of its files lie on")
+    server.child.wait_for_log("not everything came to rest calls=0 busy=0 reload=reading")
+    server.stop()
+    assert time.monotonic() - began < 15
+
+
 def ready_plain(server):
     server.start(wait=False)
     server.child.wait_for_log("ready version=")
