@@ -59,9 +59,11 @@ struct visits_settings {
 /* What the server forbids itself once it has started (command/sandbox.h). */
 enum sandbox_setting { SANDBOX_ON, SANDBOX_LOG, SANDBOX_OFF };
 
+enum { LIMITED_SCOPES = CS_RENEWALS }; /* those of enum cs_order_scope that settings limit come first */
+
 /* The most orders of one subject, client or zone in 24 hours and in 7 days, by enum cs_order_scope; 0: no limit. */
 struct order_limits {
-    int64_t day[CS_ORDER_SCOPES], week[CS_ORDER_SCOPES];
+    int64_t day[LIMITED_SCOPES], week[LIMITED_SCOPES];
 };
 
 /* How much one source may ask for (http/limits.h), and how many orders there may be (request/order_limits.h). */

@@ -76,7 +76,7 @@ static void read_unlimited(struct config *config, const struct config_node *at, 
 
 static void read_orders(struct config *config, const struct config_node *at, struct order_limits *out)
 {
-    for (int scope = 0; scope < CS_ORDER_SCOPES; scope++) {
+    for (int scope = 0; scope < LIMITED_SCOPES; scope++) {
         const char *day = order_keys[2 * scope], *week = order_keys[2 * scope + 1];
 
         config_int(config, at, day, 0, MOST, &out->day[scope]);

@@ -15,9 +15,9 @@
 #define WEEK_MS  (7 * DAY_MS)
 #define AHEAD_MS HOUR_MS /* what is stamped later was stamped by a clock that was wrong */
 
-static const char *const reasons[] = { [CS_ORDERS_OF_SUBJECT] = "too-many-orders-subject",
-                                       [CS_ORDERS_OF_CLIENT] = "too-many-orders-client",
-                                       [CS_ORDERS_OF_ZONE] = "too-many-orders-zone" };
+static const char *const reasons[LIMITED_SCOPES] = { [CS_ORDERS_OF_SUBJECT] = "too-many-orders-subject",
+                                                     [CS_ORDERS_OF_CLIENT] = "too-many-orders-client",
+                                                     [CS_ORDERS_OF_ZONE] = "too-many-orders-zone" };
 
 static bool can_count(const struct store_conn *c)
 {
@@ -26,7 +26,7 @@ static bool can_count(const struct store_conn *c)
 
 static bool limits_any(const struct order_limits *limits)
 {
-    for (int scope = 0; scope < CS_ORDER_SCOPES; scope++)
+    for (int scope = 0; scope < LIMITED_SCOPES; scope++)
         if (limits->day[scope] || limits->week[scope])
             return true;
     return false;
@@ -44,15 +44,10 @@ static struct cs_counted_order order_of(const struct cs_job *row)
 
 /* ---- Is it a renewal that is due, and the first one? ---- */
 
-/* That a set of names was let past is noted like an order, of a subject that no row can be: a subject has a `=`. */
-#define PASS "renewal "
+#define RENEWAL_SIZE (2 * 32 + 1)
 
-struct pass {
-    char name[sizeof PASS + 64];
-    struct cs_counted_order order; /* of that name */
-};
-
-static int make_pass(struct pass *out, const struct cs_job *row, struct cs_error *err)
+/* By what it counts in CS_RENEWALS: short, however many names it is for. */
+static int name_renewal(char out[RENEWAL_SIZE], const struct cs_job *row, struct cs_error *err)
 {
     unsigned char hash[EVP_MAX_MD_SIZE];
     EVP_MD_CTX *md = EVP_MD_CTX_new();
@@ -64,10 +59,7 @@ static int make_pass(struct pass *out, const struct cs_job *row, struct cs_error
     EVP_MD_CTX_free(md);
     if (!good)
         return cs_fail(err, CS_EBUSY, "out of memory");
-    memcpy(out->name, PASS, sizeof PASS);
-    hex_encode(out->name + strlen(PASS), hash, 32);
-    out->order = (struct cs_counted_order){ .size = sizeof out->order, .job = row->id, .at_ms = row->created_ms };
-    out->order.name[CS_ORDERS_OF_SUBJECT] = out->name;
+    hex_encode(out, hash, 32);
     return 0;
 }
 
@@ -95,21 +87,21 @@ static int look_at_open(void *arg, const struct cs_job *open)
     return renewal->is_under_way;
 }
 
-/* 1: it passes the limits of zone and client. The old certificate stays due until there is a new one, so many orders could say
- * that they renew it: one at a time may, and one a day. */
-static int may_pass(const struct store_conn *c, const struct cs_job *row, const struct pass *pass, struct cs_error *err)
+/* 1: it is let past the limits of client and zone. The old certificate stays due until there is a new one, so many orders could
+ * say that they renew it: one at a time may, and one a day. */
+static int is_let_past(const struct store_conn *c, const struct cs_job *row, const char *name, struct cs_error *err)
 {
     struct renewal renewal = { .row = row };
-    int64_t passed_ms;
+    int64_t last_ms;
 
     if (c->ops->certificate_of_names(c->conn, row->zone, row->subject, row->names, look_at_newest, &renewal, err) < 0)
         return -1;
     if (!renewal.is_due)
         return 0;
-    if (c->ops->order_nth(c->conn, CS_ORDERS_OF_SUBJECT, pass->name, 1, row->created_ms - DAY_MS, row->created_ms + AHEAD_MS,
-                          &passed_ms, err) < 0)
+    if (c->ops->order_nth(c->conn, CS_RENEWALS, name, 1, row->created_ms - DAY_MS, row->created_ms + AHEAD_MS, &last_ms,
+                          err) < 0)
         return -1;
-    if (passed_ms)
+    if (last_ms)
         return 0;
     if (c->ops->job_list_open(c->conn, look_at_open, &renewal, err) < 0)
         return -1;
@@ -118,8 +110,8 @@ static int may_pass(const struct store_conn *c, const struct cs_job *row, const 
 
 /* ---- The windows ---- */
 
-struct passed {
-    int64_t wait_ms; /* 0: no limit was passed */
+struct reached {
+    int64_t wait_ms; /* 0: no limit is reached */
     int64_t most;
     enum cs_order_scope scope;
     const char *window;
@@ -127,7 +119,7 @@ struct passed {
 
 /* The limit that takes longest is told: when it is over, the others are. */
 static int look_at_window(const struct store_conn *c, const struct cs_counted_order *order, enum cs_order_scope scope,
-                          int64_t most, int64_t window_ms, struct passed *passed, struct cs_error *err)
+                          int64_t most, int64_t window_ms, struct reached *reached, struct cs_error *err)
 {
     int64_t at_ms = 0, wait_ms;
 
@@ -139,72 +131,74 @@ static int look_at_window(const struct store_conn *c, const struct cs_counted_or
     wait_ms = at_ms ? at_ms + window_ms - order->at_ms : 0;
     if (wait_ms > window_ms)
         wait_ms = window_ms;
-    if (wait_ms > passed->wait_ms)
-        *passed = (struct passed){ wait_ms, most, scope, window_ms == DAY_MS ? "24 hours" : "7 days" };
+    if (wait_ms > reached->wait_ms)
+        *reached = (struct reached){ wait_ms, most, scope, window_ms == DAY_MS ? "24 hours" : "7 days" };
     return 0;
 }
 
-static int refuse(const struct passed *passed, struct cs_error *err)
+static int refuse(const struct reached *reached, struct cs_error *err)
 {
-    static const char *const words[] = { [CS_ORDERS_OF_SUBJECT] = "this subject",
-                                         [CS_ORDERS_OF_CLIENT] = "this client",
-                                         [CS_ORDERS_OF_ZONE] = "the zone of this subject" };
+    static const char *const words[LIMITED_SCOPES] = { [CS_ORDERS_OF_SUBJECT] = "this subject",
+                                                       [CS_ORDERS_OF_CLIENT] = "this client",
+                                                       [CS_ORDERS_OF_ZONE] = "the zone of this subject" };
 
-    cs_fail_as(err, CS_ELIMIT, reasons[passed->scope],
+    cs_fail_as(err, CS_ELIMIT, reasons[reached->scope],
                "%s may make %" PRId64 " orders in %s, and has; the oldest of them counts for %" PRId64 " s more. A chain that "
                "is still good is handed out all the same: post the CSR that it was issued for",
-               words[passed->scope], passed->most, passed->window, (passed->wait_ms + 999) / 1000);
-    err->retry_after_ms = passed->wait_ms;
+               words[reached->scope], reached->most, reached->window, (reached->wait_ms + 999) / 1000);
+    err->retry_after_ms = reached->wait_ms;
     return -1;
 }
 
 static int check(const struct store_conn *c, const struct order_limits *limits, const struct cs_counted_order *order,
                  struct cs_error *err)
 {
-    struct passed passed = { 0 };
+    struct reached reached = { 0 };
 
-    for (int i = 0; i < CS_ORDER_SCOPES; i++) {
+    for (int i = 0; i < LIMITED_SCOPES; i++) {
         const enum cs_order_scope scope = (enum cs_order_scope)i;
 
-        if (look_at_window(c, order, scope, limits->day[i], DAY_MS, &passed, err) < 0 ||
-            look_at_window(c, order, scope, limits->week[i], WEEK_MS, &passed, err) < 0)
+        if (look_at_window(c, order, scope, limits->day[i], DAY_MS, &reached, err) < 0 ||
+            look_at_window(c, order, scope, limits->week[i], WEEK_MS, &reached, err) < 0)
             return -1;
     }
-    return passed.wait_ms ? refuse(&passed, err) : 0;
+    return reached.wait_ms ? refuse(&reached, err) : 0;
 }
 
-/* ---- What job_save.c calls ---- */
+/* ---- A new order, and one that failed ---- */
 
 int order_limits_take(const struct store_conn *c, const struct order_limits *limits, const struct cs_job *row,
                       struct cs_error *err)
 {
     struct cs_counted_order order = order_of(row);
-    struct pass pass;
-    int passes;
+    char renewal[RENEWAL_SIZE];
+    int let_past;
 
     if (!can_count(c))
         return limits_any(limits) ? cs_fail(err, CS_ECONFIG, "the store's plugin cannot count orders: take `orders` out of "
                                                              "`limits`, or another store")
                                   : 0;
-    if (make_pass(&pass, row, err) < 0 || (passes = may_pass(c, row, &pass, err)) < 0)
+    if (name_renewal(renewal, row, err) < 0 || (let_past = is_let_past(c, row, renewal, err)) < 0)
         return -1;
-    if (passes)
-        order.name[CS_ORDERS_OF_CLIENT] = order.name[CS_ORDERS_OF_ZONE] = NULL; /* it counts for its subject alone */
-    if (check(c, limits, &order, err) < 0 || c->ops->order_count(c->conn, &order, err) < 0)
-        return -1;
-    return passes ? c->ops->order_count(c->conn, &pass.order, err) : 0;
+    if (let_past) {
+        order.name[CS_ORDERS_OF_CLIENT] = order.name[CS_ORDERS_OF_ZONE] = NULL;
+        order.name[CS_RENEWALS] = renewal;
+    }
+    return check(c, limits, &order, err) < 0 ? -1 : c->ops->order_count(c->conn, &order, err);
 }
 
+/* In whatever scopes it was counted: those where it was not are no harm. */
 int order_limits_give_back(const struct store_conn *c, const struct cs_job *row, struct cs_error *err)
 {
-    const struct cs_counted_order order = order_of(row);
-    struct pass pass;
+    struct cs_counted_order order = order_of(row);
+    char renewal[RENEWAL_SIZE];
 
     if (!can_count(c))
         return 0;
-    if (make_pass(&pass, row, err) < 0 || c->ops->order_uncount(c->conn, &order, err) < 0)
+    if (name_renewal(renewal, row, err) < 0)
         return -1;
-    return c->ops->order_uncount(c->conn, &pass.order, err);
+    order.name[CS_RENEWALS] = renewal;
+    return c->ops->order_uncount(c->conn, &order, err);
 }
 
 int order_limits_count(const struct store_conn *c, const struct cs_job *row, struct cs_error *err)
@@ -216,7 +210,7 @@ int order_limits_count(const struct store_conn *c, const struct cs_job *row, str
 
 const char *order_limits_word(const struct cs_error *err)
 {
-    for (int scope = 0; err->code == CS_ELIMIT && scope < CS_ORDER_SCOPES; scope++)
+    for (int scope = 0; err->code == CS_ELIMIT && scope < LIMITED_SCOPES; scope++)
         if (strcmp(err->reason, reasons[scope]) == 0)
             return reasons[scope] + strlen("too-many-");
     return NULL;

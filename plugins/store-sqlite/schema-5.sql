@@ -1,8 +1,8 @@
--- state.db, schema 5: orders that count against the limits of their subject, client and zone (docs/limits.md). Not for
--- editing, but rows may be deleted: who is counted in them may then order so many more.
+-- state.db, schema 5: orders that count against the limits of their subject, client and zone, and the renewals among them that
+-- were let past (docs/limits.md). Not for editing, but rows may be deleted: who is counted in them may then order so many more.
 
 CREATE TABLE counted_order (
-    scope TEXT NOT NULL CHECK (scope IN ('subject', 'client', 'zone')),
+    scope TEXT NOT NULL CHECK (scope IN ('subject', 'client', 'zone', 'renewal')),
     name  TEXT NOT NULL,
     at_ms INTEGER NOT NULL,
     job   TEXT NOT NULL,

@@ -1,4 +1,4 @@
-/* store-sqlite: jobs, their challenges and certificates, through the plugin's descriptor. */
+/* store-sqlite: jobs, their challenges and certificates, and orders that are counted, through the plugin's descriptor. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -268,6 +268,36 @@ static void purge_forgets_what_is_over_a_few_at_a_time(void **state)
     assert_int_equal(store_file_number(&f, "SELECT count(*) FROM job WHERE state = 'open'"), 1);
 }
 
+static void assert_newest(enum cs_order_scope scope, const char *name, int64_t expected_ms)
+{
+    int64_t at_ms = -1;
+
+    assert_int_equal(ops->order_nth(w, scope, name, 1, 0, 1000, &at_ms, &err), 0);
+    assert_int_equal(at_ms, expected_ms);
+}
+
+/* The same name in another scope is another one. */
+static void an_order_counts_in_each_scope_that_has_a_name(void **state)
+{
+    const struct cs_counted_order all = { .size = sizeof all, .job = "one", .at_ms = 100,
+                                          .name = { [CS_ORDERS_OF_SUBJECT] = "a", [CS_ORDERS_OF_CLIENT] = "b",
+                                                    [CS_ORDERS_OF_ZONE] = "c", [CS_RENEWALS] = "d" } };
+    const struct cs_counted_order renewal = { .size = sizeof renewal, .job = "two", .at_ms = 200,
+                                              .name = { [CS_RENEWALS] = "a" } };
+
+    (void)state;
+    assert_int_equal(ops->order_count(w, &all, &err), 0);
+    assert_int_equal(ops->order_count(w, &renewal, &err), 0);
+    for (int scope = 0; scope < CS_ORDER_SCOPES; scope++)
+        assert_newest((enum cs_order_scope)scope, all.name[scope], 100);
+    assert_newest(CS_RENEWALS, "a", 200);
+    assert_newest(CS_ORDERS_OF_ZONE, "a", 0);
+    assert_int_equal(ops->order_uncount(w, &all, &err), 0);
+    assert_newest(CS_RENEWALS, "d", 0);
+    assert_newest(CS_RENEWALS, "a", 200);
+    assert_int_equal(store_file_number(&f, "SELECT count(*) FROM counted_order"), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +308,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(challenges_may_be_put_and_removed_twice, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_newest_certificate_of_a_key_is_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(purge_forgets_what_is_over_a_few_at_a_time, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_order_counts_in_each_scope_that_has_a_name, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

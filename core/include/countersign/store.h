@@ -138,8 +138,14 @@ struct cs_revocation {
     const char *problem;        /* JSON of how it failed, "" otherwise */
 };
 
-/* Whose orders are counted together (docs/limits.md). */
-enum cs_order_scope { CS_ORDERS_OF_SUBJECT = 0, CS_ORDERS_OF_CLIENT, CS_ORDERS_OF_ZONE, CS_ORDER_SCOPES };
+/* What an order counts as, each with a name by which orders are counted together (docs/limits.md). */
+enum cs_order_scope {
+    CS_ORDERS_OF_SUBJECT = 0, /* the subject, as in its row */
+    CS_ORDERS_OF_CLIENT,      /* the client whose credential it came with */
+    CS_ORDERS_OF_ZONE,        /* the zone */
+    CS_RENEWALS,              /* SHA-256 of zone, subject and names, in hexadecimal; no setting limits them */
+    CS_ORDER_SCOPES
+};
 
 /* An order that counts in each scope whose name is not NULL. */
 struct cs_counted_order {

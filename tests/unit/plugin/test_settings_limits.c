@@ -67,7 +67,7 @@ static void without_a_block_the_limits_by_source_hold_as_the_table_says(void **s
         assert_int_equal(settings.limits.sources, row("sources")->number);
         assert_int_equal(settings.limits.n_unlimited, 3);
         assert_string_equal(settings.limits.unlimited[2], "unix");
-        for (int scope = 0; scope < CS_ORDER_SCOPES; scope++)
+        for (int scope = 0; scope < LIMITED_SCOPES; scope++)
             assert_int_equal(settings.limits.orders.day[scope] + settings.limits.orders.week[scope], 0);
         forget();
     }

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -216,6 +217,14 @@ static void a_restart_forgets_nothing(void **state)
     assert_refused("b.x.example", "too-many-orders-zone", 7 * DAY_MS);
 }
 
+static size_t counted_as(const char *scope)
+{
+    char rows[64];
+
+    snprintf(rows, sizeof rows, "counted_order WHERE scope = '%s'", scope);
+    return rig_count(&rig, rows);
+}
+
 /* fake-ca's certificates live 90 days, or so: a renewal is due in the last third. */
 static void all_are_due(void)
 {
@@ -232,7 +241,9 @@ static void a_renewal_that_is_due_passes_the_zone_and_not_the_subject(void **sta
     all_are_due();
     assert_refused("a.x.example", "too-many-orders-zone", 7 * DAY_MS); /* another subject, another name */
     assert_ordered("r.x.example");
-    assert_int_equal(rig_count(&rig, "counted_order"), 4); /* it counts for its subject alone, and as the renewal of a day */
+    assert_int_equal(counted_as("subject"), 2);
+    assert_int_equal(counted_as("zone"), 1); /* not the renewal */
+    assert_int_equal(counted_as("renewal"), 1);
     all_are_due();
     assert_refused("r.x.example", "too-many-orders-zone", 7 * DAY_MS);
     clock_move(rig.loop, DAY_MS);
@@ -301,8 +312,26 @@ static void a_renewal_that_the_ca_never_had_may_pass_again(void **state)
     rig_subject(&rig, "CN=r.x.example", "x.example", ".x.example", "fail:10");
     for (int i = 0; i < 3; i++)
         assert_int_not_equal(order("r.x.example")->code, CS_ELIMIT);
+    assert_int_equal(rig_count(&rig, "counted_order"), 2); /* of the first order */
     rig_subject(&rig, "CN=r.x.example", "x.example", ".x.example", "save:order+fail:10");
     assert_int_not_equal(order("r.x.example")->code, CS_ELIMIT);
+    assert_refused("r.x.example", "too-many-orders-zone", 7 * DAY_MS);
+}
+
+/* docs/limits.md: what an operator may delete. */
+static void without_its_row_a_renewal_passes_once_more(void **state)
+{
+    (void)state;
+    rig_subject(&rig, "CN=r.x.example", "x.example", ".x.example", "ok");
+    assert_ordered("r.x.example");
+    limits->week[CS_ORDERS_OF_ZONE] = 1;
+    all_are_due();
+    assert_ordered("r.x.example");
+    all_are_due();
+    assert_refused("r.x.example", "too-many-orders-zone", 7 * DAY_MS);
+    rig_sql(&rig, "DELETE FROM counted_order WHERE scope = 'renewal'");
+    assert_ordered("r.x.example");
+    all_are_due();
     assert_refused("r.x.example", "too-many-orders-zone", 7 * DAY_MS);
 }
 
@@ -354,6 +383,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(of_many_renewals_at_once_one_passes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(while_an_order_is_under_way_no_renewal_of_its_names_passes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_renewal_that_the_ca_never_had_may_pass_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(without_its_row_a_renewal_passes_once_more, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_clock_that_was_wrong_bars_nobody_for_long, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_counted_goes_after_eight_days, set_up, tear_down),
         cmocka_unit_test(the_word_of_a_limit_is_for_metrics),
