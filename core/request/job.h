@@ -1,12 +1,13 @@
 /*
  * An order under way, from the stored intent to the stored chain. A request joins a job and may leave it; the job goes on.
- * Called by request.c; cs_op_save() and cs_op_save_wait() are defined in job_save.c, because what they write is the job's row.
+ * Called by request.c; cs_op_save() and cs_op_save_wait() are defined in job_save_step.c, because what they write is the job's
+ * row.
  *
  *   looking -> storing -> queued -> signing -> committing -> ended
  *
  * job.c finds and starts jobs, job_revive.c those of an earlier run, job_look.c looks for a chain that will do, job_waiter.c
- * tells those who wait, job_line.c takes a job to its turn in the zone, job_run.c from there to its end, job_save.c writes it
- * down.
+ * tells those who wait, job_line.c takes a job to its turn in the zone, job_run.c from there to its end. job_save.c writes it
+ * down when it is new and when it has ended, job_save_step.c what its CA plugin saves meanwhile, both by job_write.c.
  */
 #ifndef REQUEST_JOB_H
 #define REQUEST_JOB_H
@@ -19,6 +20,7 @@
 #include "request/turn.h"
 
 #define JOB_ID_LEN         26
+#define JOB_STEP_MOST      31
 #define JOB_FAILED_KEEP_MS (7 * 24 * 3600 * INT64_C(1000)) /* how long /v1/requests/ID answers for a failed one */
 
 enum job_phase { JOB_LOOKING, JOB_STORING, JOB_QUEUED, JOB_SIGNING, JOB_COMMITTING, JOB_ENDED };
@@ -62,7 +64,7 @@ struct job {
     char *profile;
     enum job_phase phase;
     enum cs_job_state state;
-    char step[32]; /* saved */
+    char step[JOB_STEP_MOST + 1]; /* saved */
     void *data;
     size_t data_len;
     char progress[32]; /* what cs_op_step() said last, for the client that waits */
@@ -90,7 +92,7 @@ struct job {
     struct cs_op *op;
     bool op_is_out;        /* the plugin has not finished yet */
     int writes;            /* on their way */
-    struct save *postponed; /* the last step that nobody waits for, while it waits to be tried again */
+    struct step_save *postponed; /* the last step that nobody waits for, while it waits to be tried again */
     bool told_unsaved;     /* the log knows that the store takes nothing of it now */
     cs_done_fn *unsaved;   /* whom to tell that there was no memory for a write */
     struct certificate certificate;
@@ -157,8 +159,10 @@ void job_release(struct job *job);                           /* frees it when it
 void job_save_new(struct job *job, cs_done_fn *done);
 void job_save_done(struct job *job, cs_done_fn *done);   /* chain, job and event in one transaction */
 void job_save_failed(struct job *job, cs_done_fn *done);
-/* What is written next must not become durable before the steps that were saved: one that the store did not take goes first. */
+/* job_save_step.c. What is written next must not become durable before the steps that were saved: one that the store did not
+ * take goes first. */
 void job_save_postponed(struct job *job);
+/* job_write.c. In the log, once until the store takes something again: it does not, and `what` (its `name`) is tried again. */
 void job_log_unsaved(struct job *job, enum cs_log_level level, const char *what, const char *name, const struct cs_error *err);
 /* job_problem.c. The stored form of how a job failed, and back. */
 char *job_problem_write(const struct cs_error *err, const char *upstream);

@@ -91,6 +91,7 @@ static int look_at_open(void *arg, const struct cs_job *open)
  * say that they renew it: one at a time may, and one a day. */
 static int is_let_past(const struct store_conn *c, const struct cs_job *row, const char *name, struct cs_error *err)
 {
+    const int64_t now_ms = row->created_ms;
     struct renewal renewal = { .row = row };
     int64_t last_ms;
 
@@ -98,8 +99,7 @@ static int is_let_past(const struct store_conn *c, const struct cs_job *row, con
         return -1;
     if (!renewal.is_due)
         return 0;
-    if (c->ops->order_nth(c->conn, CS_RENEWALS, name, 1, row->created_ms - DAY_MS, row->created_ms + AHEAD_MS, &last_ms,
-                          err) < 0)
+    if (c->ops->order_nth(c->conn, CS_RENEWALS, name, 1, now_ms - DAY_MS, now_ms + AHEAD_MS, &last_ms, err) < 0)
         return -1;
     if (last_ms)
         return 0;
@@ -174,10 +174,11 @@ int order_limits_take(const struct store_conn *c, const struct order_limits *lim
     char renewal[RENEWAL_SIZE];
     int let_past;
 
+    if (!can_count(c) && limits_any(limits))
+        return cs_fail(err, CS_ECONFIG,
+                       "the store's plugin cannot count orders: take `orders` out of `limits`, or another store");
     if (!can_count(c))
-        return limits_any(limits) ? cs_fail(err, CS_ECONFIG, "the store's plugin cannot count orders: take `orders` out of "
-                                                             "`limits`, or another store")
-                                  : 0;
+        return 0;
     if (name_renewal(renewal, row, err) < 0 || (let_past = is_let_past(c, row, renewal, err)) < 0)
         return -1;
     if (let_past) {

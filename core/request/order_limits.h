@@ -1,7 +1,7 @@
 /*
  * How many orders a subject, a client and a zone may make in a day and a week (docs/limits.md). What was ordered is counted in
  * the store, in the transaction that stores the new order, so that no two pass at once and a restart forgets nothing. Called by
- * job_save.c and resume.c in the store's writer thread.
+ * job_write.c and resume.c in the store's writer thread.
  */
 #ifndef REQUEST_ORDER_LIMITS_H
 #define REQUEST_ORDER_LIMITS_H

@@ -1,8 +1,10 @@
 /* The table counted_order: orders that count against limits; see order_count in store.h. */
 #include "db.h"
 
-static const char *const scopes[CS_ORDER_SCOPES] = { [CS_ORDERS_OF_SUBJECT] = "subject", [CS_ORDERS_OF_CLIENT] = "client",
-                                                     [CS_ORDERS_OF_ZONE] = "zone", [CS_RENEWALS] = "renewal" };
+static const char *const scopes[CS_ORDER_SCOPES] = { [CS_ORDERS_OF_SUBJECT] = "subject",
+                                                     [CS_ORDERS_OF_CLIENT] = "client",
+                                                     [CS_ORDERS_OF_ZONE] = "zone",
+                                                     [CS_RENEWALS] = "renewal" };
 
 static int each_scope(struct conn *c, sqlite3_stmt *how, const struct cs_counted_order *order, struct cs_error *err)
 {

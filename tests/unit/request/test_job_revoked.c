@@ -1,4 +1,4 @@
-/* request/job_run.c, job_save.c: the key of an order under way is refused, because another certificate with it is revoked. */
+/* request/job_run.c, job_save_step.c: the key of an order under way is refused, as another certificate with it is revoked. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* request/job_save.c, job_run.c: a store that is locked while orders run, rows that operators edit, saves that come late. */
+/* request/job_save.c, job_save_step.c, job_write.c, job_run.c: a store that is locked while orders run, rows that operators
+ * edit, saves that come late. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
