@@ -32,16 +32,6 @@ static bool limits_any(const struct order_limits *limits)
     return false;
 }
 
-static struct cs_counted_order order_of(const struct cs_job *row)
-{
-    struct cs_counted_order order = { .size = sizeof order, .job = row->id, .at_ms = row->created_ms };
-
-    order.name[CS_ORDERS_OF_SUBJECT] = row->subject;
-    order.name[CS_ORDERS_OF_CLIENT] = row->client && *row->client ? row->client : NULL;
-    order.name[CS_ORDERS_OF_ZONE] = row->zone;
-    return order;
-}
-
 /* ---- Is it a renewal that is due, and the first one? ---- */
 
 #define RENEWAL_SIZE (2 * 32 + 1)
@@ -108,6 +98,40 @@ static int is_let_past(const struct store_conn *c, const struct cs_job *row, con
     return !renewal.is_under_way;
 }
 
+/* ---- What it counts as ---- */
+
+struct order {
+    struct cs_counted_order counted;
+    char renewal[RENEWAL_SIZE];
+};
+
+static int in_all_scopes(struct order *out, const struct cs_job *row, struct cs_error *err)
+{
+    out->counted = (struct cs_counted_order){
+        .size = sizeof out->counted,
+        .job = row->id,
+        .name = { [CS_ORDERS_OF_SUBJECT] = row->subject,
+                  [CS_ORDERS_OF_CLIENT] = row->client && *row->client ? row->client : NULL,
+                  [CS_ORDERS_OF_ZONE] = row->zone,
+                  [CS_RENEWALS] = out->renewal },
+        .at_ms = row->created_ms,
+    };
+    return name_renewal(out->renewal, row, err);
+}
+
+static int in_its_scopes(struct order *out, const struct store_conn *c, const struct cs_job *row, struct cs_error *err)
+{
+    int let_past;
+
+    if (in_all_scopes(out, row, err) < 0 || (let_past = is_let_past(c, row, out->renewal, err)) < 0)
+        return -1;
+    if (let_past)
+        out->counted.name[CS_ORDERS_OF_CLIENT] = out->counted.name[CS_ORDERS_OF_ZONE] = NULL;
+    else
+        out->counted.name[CS_RENEWALS] = NULL;
+    return 0;
+}
+
 /* ---- The windows ---- */
 
 struct reached {
@@ -170,43 +194,35 @@ static int check(const struct store_conn *c, const struct order_limits *limits, 
 int order_limits_take(const struct store_conn *c, const struct order_limits *limits, const struct cs_job *row,
                       struct cs_error *err)
 {
-    struct cs_counted_order order = order_of(row);
-    char renewal[RENEWAL_SIZE];
-    int let_past;
+    struct order order;
 
     if (!can_count(c) && limits_any(limits))
         return cs_fail(err, CS_ECONFIG,
                        "the store's plugin cannot count orders: take `orders` out of `limits`, or another store");
     if (!can_count(c))
         return 0;
-    if (name_renewal(renewal, row, err) < 0 || (let_past = is_let_past(c, row, renewal, err)) < 0)
+    if (in_its_scopes(&order, c, row, err) < 0 || check(c, limits, &order.counted, err) < 0)
         return -1;
-    if (let_past) {
-        order.name[CS_ORDERS_OF_CLIENT] = order.name[CS_ORDERS_OF_ZONE] = NULL;
-        order.name[CS_RENEWALS] = renewal;
-    }
-    return check(c, limits, &order, err) < 0 ? -1 : c->ops->order_count(c->conn, &order, err);
+    return c->ops->order_count(c->conn, &order.counted, err);
 }
 
-/* In whatever scopes it was counted: those where it was not are no harm. */
+/* In all scopes: those in which it was not counted are no harm. */
 int order_limits_give_back(const struct store_conn *c, const struct cs_job *row, struct cs_error *err)
 {
-    struct cs_counted_order order = order_of(row);
-    char renewal[RENEWAL_SIZE];
+    struct order order;
 
     if (!can_count(c))
         return 0;
-    if (name_renewal(renewal, row, err) < 0)
-        return -1;
-    order.name[CS_RENEWALS] = renewal;
-    return c->ops->order_uncount(c->conn, &order, err);
+    return in_all_scopes(&order, row, err) < 0 ? -1 : c->ops->order_uncount(c->conn, &order.counted, err);
 }
 
 int order_limits_count(const struct store_conn *c, const struct cs_job *row, struct cs_error *err)
 {
-    const struct cs_counted_order order = order_of(row);
+    struct order order;
 
-    return can_count(c) ? c->ops->order_count(c->conn, &order, err) : 0;
+    if (!can_count(c))
+        return 0;
+    return in_its_scopes(&order, c, row, err) < 0 ? -1 : c->ops->order_count(c->conn, &order.counted, err);
 }
 
 const char *order_limits_word(const struct cs_error *err)

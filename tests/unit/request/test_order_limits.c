@@ -318,6 +318,28 @@ static void a_renewal_that_the_ca_never_had_may_pass_again(void **state)
     assert_refused("r.x.example", "too-many-orders-zone", 7 * DAY_MS);
 }
 
+/* It was given back, and is taken again as what it was. */
+static void a_renewal_whose_chain_comes_late_counts_as_one(void **state)
+{
+    (void)state;
+    rig_subject(&rig, "CN=r.x.example", "x.example", ".x.example", "ok");
+    assert_ordered("r.x.example");
+    limits->week[CS_ORDERS_OF_ZONE] = 1;
+    all_are_due();
+    rig_subject(&rig, "CN=r.x.example", "x.example", ".x.example", "later");
+    post("r.x.example", &answers[1]);
+    rig_until_true(&rig, counted_as("renewal") == 1);
+    rig_until_true(&rig, rig_at_step(&rig, "later") == 1 || rig_in_phase(&rig, JOB_SIGNING) == 1);
+    clock_move(rig.loop, 3600 * 1000);
+    rig_until(&rig, &answers[1].came);
+    rig_until_true(&rig, counted_as("renewal") == 0);
+    rig_open_gate(&rig, "later");
+    rig_hurry_until(&rig, 5, rig_count(&rig, "certificate") == 2);
+    assert_int_equal(counted_as("subject"), 2);
+    assert_int_equal(counted_as("zone"), 1);
+    assert_int_equal(counted_as("renewal"), 1);
+}
+
 /* docs/limits.md: what an operator may delete. */
 static void without_its_row_a_renewal_passes_once_more(void **state)
 {
@@ -383,6 +405,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(of_many_renewals_at_once_one_passes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(while_an_order_is_under_way_no_renewal_of_its_names_passes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_renewal_that_the_ca_never_had_may_pass_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_renewal_whose_chain_comes_late_counts_as_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_its_row_a_renewal_passes_once_more, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_clock_that_was_wrong_bars_nobody_for_long, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_counted_goes_after_eight_days, set_up, tear_down),
