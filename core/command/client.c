@@ -11,17 +11,14 @@
 
 #include "base/day.h"
 #include "base/text.h"
-#include "command/columns.h"
 #include "plugin/duration.h"
-
-static const struct usage_option show_options[] = { { "json", NULL, 'j', "as JSON" }, USAGE_END };
 
 static const struct usage_form forms[] = {
     { "add", "NAME [OPTION …]", client_add_options },
     { "change", "NAME [OPTION …]", client_change_options },
     { "rotate", "NAME [--keep TIME]", client_rotate_options },
-    { "list", "[--json]", show_options },
-    { "show", "NAME [--json]", show_options },
+    { "list", "[--json]", table_show_options },
+    { "show", "NAME [--json]", table_show_options },
     { "remove", "NAME", NULL },
     { NULL, NULL, NULL },
 };
@@ -94,9 +91,8 @@ static const char *const all_names[] = { "client",  "kind",   "old token until",
                                          "expires", "enabled", "subjects", NULL };
 
 struct question {
-    bool json;
     const char *client; /* NULL: all */
-    struct columns columns;
+    struct table_rows rows;
 };
 
 /* What a certificate is known by, in one cell. */
@@ -120,7 +116,7 @@ static int on_client(void *arg, const struct cs_client *c)
 
     client_time_text(expires, c->expires_ms);
     client_time_text(old_until, c->old_token_until_ms);
-    rc = columns_add(&q->columns,
+    rc = columns_add(&q->rows.found,
                      certificate ? json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:[]}", "client", c->client, "kind",
                                              c->kind == CS_CLIENT_TOKEN ? "token" : "certificate", "certificate", certificate,
                                              "old token until", old_until, "key", c->spki_sha256, "issuer", c->issuer, "name",
@@ -146,9 +142,9 @@ static int find(const struct store_conn *c, void *arg, struct cs_error *err)
     if ((q->client ? c->ops->client_find(c->conn, q->client, on_client, q, err)
                    : c->ops->client_list(c->conn, on_client, q, err)) < 0)
         return -1;
-    if (q->client && json_array_size(q->columns.rows) == 0)
+    if (q->client && json_array_size(q->rows.found.rows) == 0)
         return cs_fail(err, CS_ENOTFOUND, "there is no client %s; `countersign client list` shows all", q->client);
-    json_array_foreach(q->columns.rows, i, row)
+    json_array_foreach(q->rows.found.rows, i, row)
         if (c->ops->client_subject_list(c->conn, json_string_value(json_object_get(row, "client")), on_subject,
                                         json_object_get(row, "subjects"), err) < 0)
             return -1;
@@ -163,14 +159,10 @@ static int remove_it(const struct store_conn *c, void *arg, struct cs_error *err
 /* Reads "[--json] [NAME]". Returns an exit code, or -1 to go on. */
 static int read_question(struct question *q, int argc, char **argv, bool wants_client)
 {
-    int option;
+    int code = table_read_json(&usage_client, argc, argv, &q->rows.json);
 
-    optind = 0;
-    while ((option = usage_next(show_options, argc, argv)) != USAGE_OVER) {
-        if (option != 'j')
-            return usage_wrong(&usage_client, "%s takes --json only", argv[0]);
-        q->json = true;
-    }
+    if (code >= 0)
+        return code;
     if (argc - optind != (wants_client ? 1 : 0))
         return usage_wrong(&usage_client, "%s: %s", argv[0], wants_client ? "name one client" : "no more is needed");
     if (wants_client)
@@ -180,20 +172,10 @@ static int read_question(struct question *q, int argc, char **argv, bool wants_c
 
 static int list_or_show(const struct command_line *line, int argc, char **argv, bool one)
 {
-    struct question q = { 0 };
-    int code;
+    struct question q = { .rows = { .names = one ? all_names : names, .one = one } };
+    int code = read_question(&q, argc, argv, one);
 
-    columns_open(&q.columns, one ? all_names : names);
-    code = read_question(&q, argc, argv, one);
-    if (code < 0) {
-        code = table_work(line, NULL, CS_STATE_READER, find, &q);
-        if (code == 0 && one)
-            columns_print_row(&q.columns, 0, q.json, stdout);
-        else if (code == 0)
-            columns_print(&q.columns, q.json, stdout);
-    }
-    columns_close(&q.columns);
-    return code;
+    return code < 0 ? table_print(line, find, &q, &q.rows) : code;
 }
 
 static int list(const struct command_line *line, int argc, char **argv)

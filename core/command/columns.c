@@ -1,5 +1,5 @@
 /*
- * Rows in aligned columns or as JSON lines, see columns.h. Used by `countersign zone` and `countersign subject`.
+ * Rows in aligned columns or as JSON lines, see columns.h.
  */
 #include "command/columns.h"
 

@@ -1,6 +1,6 @@
 /*
- * Rows for people and for programs: aligned columns under a heading, or one JSON object a line (--json). Used by zone.c and
- * subject.c.
+ * Rows for people and for programs: aligned columns under a heading, or one JSON object a line (--json). Used by table.c and
+ * privacy_report.c.
  */
 #ifndef COMMAND_COLUMNS_H
 #define COMMAND_COLUMNS_H

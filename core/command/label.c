@@ -8,7 +8,6 @@
 
 #include "base/name.h"
 #include "base/utf8.h"
-#include "command/columns.h"
 #include "command/table.h"
 #include "records/label.h"
 
@@ -19,12 +18,11 @@ static const struct usage_option add_options[] = {
     { "disabled", NULL, 'x', "the label is not recorded" },
     USAGE_END,
 };
-static const struct usage_option list_options[] = { { "json", NULL, 'j', "as JSON" }, USAGE_END };
 
 static const struct usage_form forms[] = {
     { "add", "ZONE NAME VALUE… [--pattern GLOB] [--disabled]", add_options },
     { "add", "ZONE NAME --pattern GLOB [--disabled]", add_options },
-    { "list", "[ZONE] [--json]", list_options },
+    { "list", "[ZONE] [--json]", table_show_options },
     { "remove", "ZONE NAME", NULL },
     { NULL, NULL, NULL },
 };
@@ -43,10 +41,9 @@ static int no_labels(struct cs_error *err)
 static const char *const names[] = { "zone", "name", "allowed", "pattern", "enabled", NULL };
 
 struct question {
-    bool json;
     char zone[NAME_MAX_LEN + 1]; /* "": all */
     const char *name;
-    struct columns columns;
+    struct table_rows rows;
 };
 
 /* For people: a few of the values, and how many more there are. --json has them all, one on a line. */
@@ -77,10 +74,11 @@ static int on_label(void *arg, const struct cs_label_rule *rule)
 
     if (q->zone[0] && strcmp(q->zone, rule->zone) != 0)
         return 0;
-    allowed = q->json ? text_copy(rule->allowed) : shorten(rule->allowed);
-    rc = columns_add(&q->columns, allowed ? json_pack("{s:s, s:s, s:s, s:s, s:b}", "zone", rule->zone, "name", rule->name,
-                                                      "allowed", allowed, "pattern", rule->pattern, "enabled", rule->enabled)
-                                          : NULL);
+    allowed = q->rows.json ? text_copy(rule->allowed) : shorten(rule->allowed);
+    rc = columns_add(&q->rows.found, allowed ? json_pack("{s:s, s:s, s:s, s:s, s:b}", "zone", rule->zone, "name", rule->name,
+                                                         "allowed", allowed, "pattern", rule->pattern, "enabled",
+                                                         rule->enabled)
+                                             : NULL);
     free(allowed);
     return rc;
 }
@@ -94,15 +92,10 @@ static int find(const struct store_conn *c, void *arg, struct cs_error *err)
 static int read_question(struct question *q, int argc, char **argv, int least, int most)
 {
     struct cs_error err = { 0 };
-    int option, n;
+    int code = table_read_json(&usage_label, argc, argv, &q->rows.json), n;
 
-    *q = (struct question){ 0 };
-    optind = 0;
-    while ((option = usage_next(list_options, argc, argv)) != USAGE_OVER) {
-        if (option != 'j')
-            return usage_wrong(&usage_label, "%s takes --json only", argv[0]);
-        q->json = true;
-    }
+    if (code >= 0)
+        return code;
     n = argc - optind;
     if (n < least || n > most)
         return usage_wrong(&usage_label, "%s: %s", argv[0], least ? "name a zone and a label" : "name one zone, or none");
@@ -114,17 +107,10 @@ static int read_question(struct question *q, int argc, char **argv, int least, i
 
 static int list(const struct command_line *line, int argc, char **argv)
 {
-    struct question q;
+    struct question q = { .rows.names = names };
     int code = read_question(&q, argc, argv, 0, 1);
 
-    if (code >= 0)
-        return code;
-    columns_open(&q.columns, names);
-    code = table_work(line, NULL, CS_STATE_READER, find, &q);
-    if (code == 0)
-        columns_print(&q.columns, q.json, stdout);
-    columns_close(&q.columns);
-    return code;
+    return code < 0 ? table_print(line, find, &q, &q.rows) : code;
 }
 
 static int remove_it(const struct store_conn *c, void *arg, struct cs_error *err)
@@ -136,7 +122,7 @@ static int remove_it(const struct store_conn *c, void *arg, struct cs_error *err
 
 static int remove_label(const struct command_line *line, int argc, char **argv)
 {
-    struct question q;
+    struct question q = { 0 };
     int code = read_question(&q, argc, argv, 2, 2);
 
     if (code >= 0)

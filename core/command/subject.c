@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/name.h"
-#include "command/columns.h"
 #include "command/table.h"
 #include "request/subject_name.h"
 
@@ -28,12 +27,11 @@ static const struct usage_option list_options[] = {
     { "json", NULL, 'j', "as JSON" },
     USAGE_END,
 };
-static const struct usage_option show_options[] = { { "json", NULL, 'j', "as JSON" }, USAGE_END };
 
 static const struct usage_form forms[] = {
     { "add", "SUBJECT [OPTION …]", add_options },
     { "list", "[--zone ZONE] [--json]", list_options },
-    { "show", "SUBJECT [--json]", show_options },
+    { "show", "SUBJECT [--json]", table_show_options },
     { "remove", "SUBJECT", NULL },
     { NULL, NULL, NULL },
 };
@@ -60,10 +58,9 @@ static enum cs_access access_of(const struct cs_subject *s)
 
 /* What list, show and remove were asked. */
 struct question {
-    bool json;
     char *subject;               /* NULL: all */
     char zone[NAME_MAX_LEN + 1]; /* "": of every zone */
-    struct columns columns;
+    struct table_rows rows;
 };
 
 static int on_subject(void *arg, const struct cs_subject *s)
@@ -72,9 +69,9 @@ static int on_subject(void *arg, const struct cs_subject *s)
 
     if (q->zone[0] && strcmp(q->zone, s->zone) != 0)
         return 0;
-    return columns_add(&q->columns, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "subject", s->subject, "zone", s->zone,
-                                              "names", s->names, "cas", s->cas, "profile", s->profile, "access",
-                                              access_words[access_of(s)], "enabled", s->enabled));
+    return columns_add(&q->rows.found, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "subject", s->subject, "zone", s->zone,
+                                                 "names", s->names, "cas", s->cas, "profile", s->profile, "access",
+                                                 access_words[access_of(s)], "enabled", s->enabled));
 }
 
 static int find(const struct store_conn *c, void *arg, struct cs_error *err)
@@ -85,7 +82,7 @@ static int find(const struct store_conn *c, void *arg, struct cs_error *err)
         return c->ops->subject_list(c->conn, on_subject, q, err);
     if (c->ops->subject_find(c->conn, q->subject, on_subject, q, err) < 0)
         return -1;
-    if (json_array_size(q->columns.rows) == 0)
+    if (json_array_size(q->rows.found.rows) == 0)
         return cs_fail(err, CS_ENOTFOUND, "there is no subject %s; `countersign subject list` shows all", q->subject);
     return 0;
 }
@@ -102,9 +99,9 @@ static int read_question(struct question *q, int argc, char **argv, bool wants_s
     int option;
 
     optind = 0;
-    while ((option = usage_next(wants_subject ? show_options : list_options, argc, argv)) != USAGE_OVER) {
+    while ((option = usage_next(wants_subject ? table_show_options : list_options, argc, argv)) != USAGE_OVER) {
         if (option == 'j')
-            q->json = true;
+            q->rows.json = true;
         else if (option != 'z')
             return usage_wrong(&usage_subject, "%s: what it takes:", argv[0]);
         else if (table_name(q->zone, optarg, NAME_ONE_LABEL, "--zone", &err) < 0)
@@ -119,19 +116,11 @@ static int read_question(struct question *q, int argc, char **argv, bool wants_s
 
 static int list_or_show(const struct command_line *line, int argc, char **argv, bool one)
 {
-    struct question q = { 0 };
-    int code;
+    struct question q = { .rows = { .names = names, .one = one } };
+    int code = read_question(&q, argc, argv, one);
 
-    columns_open(&q.columns, names);
-    code = read_question(&q, argc, argv, one);
-    if (code < 0) {
-        code = table_work(line, NULL, CS_STATE_READER, find, &q);
-        if (code == 0 && one)
-            columns_print_row(&q.columns, 0, q.json, stdout);
-        else if (code == 0)
-            columns_print(&q.columns, q.json, stdout);
-    }
-    columns_close(&q.columns);
+    if (code < 0)
+        code = table_print(line, find, &q, &q.rows);
     free(q.subject);
     return code;
 }

@@ -1,8 +1,9 @@
 /*
- * What `countersign zone` and `countersign subject` share, see table.h.
+ * What the commands of the store's tables share; see table.h.
  */
 #include "command/table.h"
 
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -56,6 +57,35 @@ int table_work(const struct command_line *line, int (*check)(const struct settin
         fprintf(stderr, "countersign %s: %s\n", line->argv[0], err.text);
     setup_free(&setup);
     return rc == 0 ? 0 : 1;
+}
+
+int table_print(const struct command_line *line, store_fn *find, void *arg, struct table_rows *rows)
+{
+    int code;
+
+    columns_open(&rows->found, rows->names);
+    code = table_work(line, NULL, CS_STATE_READER, find, arg);
+    if (code == 0 && rows->one)
+        columns_print_row(&rows->found, 0, rows->json, stdout);
+    else if (code == 0)
+        columns_print(&rows->found, rows->json, stdout);
+    columns_close(&rows->found);
+    return code;
+}
+
+const struct usage_option table_show_options[] = { { "json", NULL, 'j', "as JSON" }, USAGE_END };
+
+int table_read_json(const struct usage *usage, int argc, char **argv, bool *json)
+{
+    int option;
+
+    optind = 0;
+    while ((option = usage_next(table_show_options, argc, argv)) != USAGE_OVER) {
+        if (option != 'j')
+            return usage_wrong(usage, "%s takes --json only", argv[0]);
+        *json = true;
+    }
+    return -1;
 }
 
 int table_check_instance(const struct settings *settings, enum role role, const char *name, struct cs_error *err)

@@ -1,9 +1,11 @@
 /*
- * What `countersign zone`, `subject` and others share: their verbs, and one piece of work on the store.
+ * What `countersign zone`, `subject`, `client` and `label` share: their verbs, one piece of work on the store, and the rows
+ * that `list` and `show` print.
  */
 #ifndef COMMAND_TABLE_H
 #define COMMAND_TABLE_H
 
+#include "command/columns.h"
 #include "command/command.h"
 #include "command/setup.h"
 #include "command/usage.h"
@@ -21,6 +23,22 @@ int table_run(const struct command_line *line, const struct table_verb *verbs, c
  * transaction. Prints what went wrong. Returns the exit code. */
 int table_work(const struct command_line *line, int (*check)(const struct settings *settings, void *arg, struct cs_error *err),
                enum cs_store_use use, store_fn *work, void *arg);
+
+/* What `list` and `show` were asked, and what they found. */
+struct table_rows {
+    const char *const *names; /* of the columns; ended by NULL */
+    bool one;                 /* `show`: the only row, a line for each name */
+    bool json;
+    struct columns found;
+};
+
+/* `find` adds to `rows->found`, in one transaction of a reader; then it is printed. Returns the exit code. */
+int table_print(const struct command_line *line, store_fn *find, void *arg, struct table_rows *rows);
+
+/* All that `show` takes beside the name of a row. */
+extern const struct usage_option table_show_options[];
+/* Reads these; the words behind them begin at argv[optind]. Returns an exit code, or -1 to go on. */
+int table_read_json(const struct usage *usage, int argc, char **argv, bool *json);
 
 /* Does the configuration have such an instance? The error lists those that it has. */
 int table_check_instance(const struct settings *settings, enum role role, const char *name, struct cs_error *err);

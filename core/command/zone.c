@@ -10,7 +10,6 @@
 #include <sys/socket.h>
 
 #include "base/name.h"
-#include "command/columns.h"
 #include "command/table.h"
 #include "engine/sockets.h"
 
@@ -26,12 +25,11 @@ static const struct usage_option add_options[] = {
     { "disabled", NULL, 'x', "nobody gets a certificate in it" },
     USAGE_END,
 };
-static const struct usage_option show_options[] = { { "json", NULL, 'j', "as JSON" }, USAGE_END };
 
 static const struct usage_form forms[] = {
     { "add", "ZONE [OPTION …]", add_options },
-    { "list", "[--json]", show_options },
-    { "show", "ZONE [--json]", show_options },
+    { "list", "[--json]", table_show_options },
+    { "show", "ZONE [--json]", table_show_options },
     { "remove", "ZONE", NULL },
     { NULL, NULL, NULL },
 };
@@ -56,9 +54,8 @@ static int on_zone(void *arg, const struct cs_zone *z)
 
 /* What list, show and remove were asked. */
 struct question {
-    bool json;
     char zone[NAME_MAX_LEN + 1]; /* "": all */
-    struct columns columns;
+    struct table_rows rows;
 };
 
 static int find(const struct store_conn *c, void *arg, struct cs_error *err)
@@ -66,10 +63,10 @@ static int find(const struct store_conn *c, void *arg, struct cs_error *err)
     struct question *q = arg;
 
     if (!q->zone[0])
-        return c->ops->zone_list(c->conn, on_zone, &q->columns, err);
-    if (c->ops->zone_find(c->conn, q->zone, on_zone, &q->columns, err) < 0)
+        return c->ops->zone_list(c->conn, on_zone, &q->rows.found, err);
+    if (c->ops->zone_find(c->conn, q->zone, on_zone, &q->rows.found, err) < 0)
         return -1;
-    if (json_array_size(q->columns.rows) == 0)
+    if (json_array_size(q->rows.found.rows) == 0)
         return cs_fail(err, CS_ENOTFOUND, "there is no zone %s; `countersign zone list` shows all", q->zone);
     return 0;
 }
@@ -83,15 +80,10 @@ static int remove_it(const struct store_conn *c, void *arg, struct cs_error *err
 static int read_question(struct question *q, int argc, char **argv, bool wants_zone)
 {
     struct cs_error err = { 0 };
-    int option;
+    int code = table_read_json(&usage_zone, argc, argv, &q->rows.json);
 
-    *q = (struct question){ 0 };
-    optind = 0;
-    while ((option = usage_next(show_options, argc, argv)) != USAGE_OVER) {
-        if (option != 'j')
-            return usage_wrong(&usage_zone, "%s takes --json only", argv[0]);
-        q->json = true;
-    }
+    if (code >= 0)
+        return code;
     if (argc - optind != (wants_zone ? 1 : 0))
         return usage_wrong(&usage_zone, "%s: %s", argv[0], wants_zone ? "name one zone" : "no more is needed");
     if (wants_zone && table_name(q->zone, argv[optind], NAME_ONE_LABEL | NAME_UNDERSCORE, "ZONE", &err) < 0)
@@ -101,19 +93,10 @@ static int read_question(struct question *q, int argc, char **argv, bool wants_z
 
 static int list_or_show(const struct command_line *line, int argc, char **argv, bool one)
 {
-    struct question q;
+    struct question q = { .rows = { .names = names, .one = one } };
     int code = read_question(&q, argc, argv, one);
 
-    if (code >= 0)
-        return code;
-    columns_open(&q.columns, names);
-    code = table_work(line, NULL, CS_STATE_READER, find, &q);
-    if (code == 0 && one)
-        columns_print_row(&q.columns, 0, q.json, stdout);
-    else if (code == 0)
-        columns_print(&q.columns, q.json, stdout);
-    columns_close(&q.columns);
-    return code;
+    return code < 0 ? table_print(line, find, &q, &q.rows) : code;
 }
 
 static int list(const struct command_line *line, int argc, char **argv)
@@ -128,7 +111,7 @@ static int show(const struct command_line *line, int argc, char **argv)
 
 static int remove_zone(const struct command_line *line, int argc, char **argv)
 {
-    struct question q;
+    struct question q = { 0 };
     int code = read_question(&q, argc, argv, true);
 
     if (code >= 0)
