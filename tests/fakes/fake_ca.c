@@ -12,8 +12,9 @@
  *   retry:NAME     as wants, with a Retry-After of 20 minutes
  *   push           as put, without waiting for it        note:NAME   save a step without waiting for it
  *
- * `resume` goes on behind the word `save:NAME` or `note:NAME`; a step that the profile does not have is CS_ERESTART. Every call
- * is written to `log` as a line "sign ID" or "resume ID STEP".
+ * `resume` goes on behind the word `save:NAME` or `note:NAME`; a step that the profile does not have is CS_ERESTART. A
+ * revocation does what the words in the file LOG.revoke say when it is asked for, without that file `ok`: a chain is then that
+ * it is revoked. Every call is written to `log` as a line "sign ID", "resume ID STEP" or "revoke REASON".
  */
 #include <countersign/ca.h>
 
@@ -39,9 +40,10 @@ static const struct cs_option settings[] = {
 
 struct order {
     const struct conf *conf;
-    const struct cs_order *in;
+    const struct cs_order *in; /* NULL: a revocation */
     struct cs_op *op;
     const char *rest; /* of the profile */
+    char words[128];  /* of a revocation */
     char gate[64];
     int64_t retry_after_ms;
     bool late_chain, later, late_save, hanging, putting, resumed, cancelled;
@@ -81,8 +83,13 @@ static void finish_chain(struct order *o, bool foreign)
 {
     struct cs_chain chain = { .size = sizeof chain, .url = "https://fake/chain", .profile = "" };
     struct cs_op *op = o->op;
-    char *pem = fake_chain(o->in, foreign, &chain.len);
+    char *pem;
 
+    if (!o->in) {
+        finish(o, CS_OK);
+        return;
+    }
+    pem = fake_chain(o->in, foreign, &chain.len);
     chain.pem = pem;
     free(o);
     cs_op_ok_chain(op, &chain);
@@ -250,7 +257,7 @@ static struct order *make(const struct conf *conf, const struct cs_order *in, st
     o->conf = conf;
     o->in = in;
     o->op = op;
-    o->rest = in->profile;
+    o->rest = in ? in->profile : o->words;
     cs_op_on_cancel(op, on_cancel, o);
     return o;
 }
@@ -277,6 +284,35 @@ static void fake_resume(void *self, const struct cs_order *in, const char *step,
     finish(o, CS_ERESTART);
 }
 
+static void read_words(struct order *o)
+{
+    char path[512];
+    FILE *f;
+
+    snprintf(path, sizeof path, "%s.revoke", o->conf->log);
+    f = fopen(path, "re");
+    if (!f)
+        return;
+    if (!fgets(o->words, sizeof o->words, f))
+        o->words[0] = '\0';
+    fclose(f);
+}
+
+static void fake_revoke(void *self, const char *pem, size_t len, int reason, struct cs_op *op)
+{
+    static const char begin[] = "-----BEGIN CERTIFICATE-----\n";
+    struct order *o = make(self, NULL, op);
+    char text[16];
+
+    snprintf(text, sizeof text, "%d", reason);
+    write_log(self, "revoke", text, "");
+    read_words(o);
+    if (len < sizeof begin || memcmp(pem, begin, sizeof begin - 1) != 0)
+        finish(o, CS_EINPUT);
+    else
+        go_on(o);
+}
+
 static int fake_open(struct cs_instance *in, const void *conf, void **self, struct cs_error *err)
 {
     (void)in, (void)err;
@@ -289,7 +325,7 @@ static void fake_close(void *self)
     (void)self;
 }
 
-static const struct cs_ca_ops ca = { .size = sizeof ca, .sign = fake_sign, .resume = fake_resume };
+static const struct cs_ca_ops ca = { .size = sizeof ca, .sign = fake_sign, .resume = fake_resume, .revoke = fake_revoke };
 
 CS_PLUGIN("fake-ca", "1.0", "a CA for tests: does what the profile says", .settings = settings,
           .settings_size = sizeof(struct conf), .open = fake_open, .close = fake_close, .ca = &ca);
