@@ -18,7 +18,7 @@
 #include "../fakes/visits_file.h"
 
 /* A sanitizer makes each try ten times as long. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef WITH_SANITIZER
 enum { EVERY = 11 };
 #else
 enum { EVERY = 1 };

@@ -122,7 +122,7 @@ static void a_nul_is_not_an_end(void **state)
 }
 
 /* The sanitizers look at the whole text in each memmem(): linear becomes quadratic there, and says nothing of our code. */
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#ifdef WITH_SANITIZER
 enum { HOSTILE_LEN = 1 << 18 };
 #else
 enum { HOSTILE_LEN = 16 << 20 };

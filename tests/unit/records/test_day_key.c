@@ -22,7 +22,7 @@ enum { DAY = 20778 }; /* 2026-11-21 */
 #define GRACE_MS (5 * 60 * 1000)
 
 /* The sanitizers make mlock() do nothing. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef WITH_SANITIZER
 static const bool is_locked = false;
 #else
 static const bool is_locked = true;
