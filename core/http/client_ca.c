@@ -25,8 +25,6 @@ struct client_ca {
         char sha256[CLIENT_HASH_SIZE]; /* "": nothing */
         int64_t since_ms;              /* on cs_now_ms() */
     } good[REMEMBERED];                /* by the hash's first digits */
-    struct client_ca *next; /* that has succeeded this one; NULL: nothing has */
-    bool over;              /* its listener verifies nobody any more */
     int refs;
 };
 
@@ -164,32 +162,12 @@ struct client_ca *client_ca_keep(struct client_ca *ca)
     return ca;
 }
 
-/* Those that it was the last to hold go along. */
 void client_ca_free(struct client_ca *ca)
 {
-    struct client_ca *next;
-
-    for (; ca && --ca->refs == 0; ca = next) {
-        next = ca->next;
-        drop(&(struct reading){ .store = ca->store, .names = ca->names });
-        free(ca);
-    }
-}
-
-void client_ca_succeed(struct client_ca *ca, struct client_ca *next)
-{
-    if (!ca || ca == next)
+    if (!ca || --ca->refs > 0)
         return;
-    client_ca_free(ca->next);
-    ca->next = client_ca_keep(next);
-    ca->over = !next;
-}
-
-struct client_ca *client_ca_current(struct client_ca *ca)
-{
-    while (ca && ca->next)
-        ca = ca->next;
-    return ca;
+    drop(&(struct reading){ .store = ca->store, .names = ca->names });
+    free(ca);
 }
 
 /* ---- Verifying -------------------------------------------------------------------------------------------------------- */
@@ -228,8 +206,6 @@ bool client_ca_verify(struct client_ca *ca, X509 *certificate, STACK_OF(X509) *o
     struct good *good = &ca->good[(size_t)(syntax_hex(sha256[0]) * 16 + syntax_hex(sha256[1])) % REMEMBERED];
     const int64_t now_ms = cs_now_ms();
 
-    if (ca->over)
-        return false;
     if (strcmp(good->sha256, sha256) == 0 && now_ms - good->since_ms < CLIENT_CA_BELIEVED_MS)
         return true;
     if (!verify(ca, certificate, others))

@@ -1,7 +1,7 @@
 /*
  * The CAs whose client certificates a listener takes, with the CRLs that say which of them are revoked: `client_ca` and
  * `client_crl`. For the TLS handshake (OpenSSL verifies), and for certificates that a proxy hands on. Made by
- * command/serve_listeners.c; asked by connection.c and client_cert.c.
+ * command/serve_listeners.c, held by trust.c; asked by connection_certificate.c and credential.c.
  *
  * Verified are signatures up to a self-signed CA of the file, dates, that the certificate is for TLS clients, and, with
  * `client_crl`, that no certificate of the chain is revoked: a CRL of each CA, the root's too, must be there and in date.
@@ -20,14 +20,8 @@ struct client_ca;
 /* Reads both files, PEM; `crl_file` NULL: nobody looks for revocations. NULL and CS_ECONFIG with the file and what to do.
  * Counted, loop thread only. */
 struct client_ca *client_ca_new(const char *ca_file, const char *crl_file, struct cs_error *err);
-struct client_ca *client_ca_keep(struct client_ca *ca);
+struct client_ca *client_ca_keep(struct client_ca *ca); /* NULL is allowed */
 void client_ca_free(struct client_ca *ca); /* gives back a reference; NULL is allowed */
-
-/* The listener has another one from now on, or none (`next` NULL): those that were read anew, say. It speaks for all that hold
- * the old one: nobody who is connected stays verified by CAs and CRLs of yesterday. */
-void client_ca_succeed(struct client_ca *ca, struct client_ca *next);
-/* What speaks for it now: itself, or what has succeeded it last. NULL for NULL. */
-struct client_ca *client_ca_current(struct client_ca *ca);
 
 /* Clients of this context may show a certificate, or must. One that is no good ends the handshake. Sessions are not resumed, so
  * that each connection is verified by itself. */

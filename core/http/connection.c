@@ -11,9 +11,9 @@
 
 #include <event2/event.h>
 
-#include "http/client_ca.h"
 #include "http/connection_parts.h"
 #include "http/transport.h"
+#include "http/trust.h"
 
 /* ---- Life ----------------------------------------------------------------------------------------------------------- */
 
@@ -24,7 +24,7 @@ static void destroy(struct connection *c)
     exchange_free(c->exchange);
     transport_free(c->bev);
     SSL_CTX_free(c->context);
-    client_ca_free(c->client_ca);
+    trust_release(c->trust);
     client_certificate_release(c->certificate);
     limits_finish(&c->place);
     service_remove(service, &c->link);
@@ -145,7 +145,7 @@ static bool may_go_on(const struct connection *c, const struct reply *reply)
     const struct message *m = message_of(c);
 
     return m->state == MESSAGE_READY && m->keep_alive && !c->last && !reply->close && !c->service->draining &&
-           !(c->ended && !connection_has_input(c));
+           !trust_has_ended(c->trust) && !(c->ended && !connection_has_input(c));
 }
 
 void connection_answer(struct connection *c, const struct reply *reply)
@@ -242,8 +242,7 @@ void connection_new(struct service *service, int fd, const struct connection_ent
         return;
     }
     *c = (struct connection){ .service = service, .bev = bev, .tls = tls != NULL, .peer = entry->peer,
-                              .place = place, .client_ca = client_ca_keep(entry->client_ca),
-                              .believes_client_cert = entry->believes_client_cert };
+                              .place = place, .trust = trust_keep(entry->trust) };
     service_add(service, &c->link);
     service_count_connection(service, "accepted");
     c->header_by_ms = cs_now_ms() + service->deadlines.header_ms;

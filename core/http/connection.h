@@ -14,12 +14,12 @@
 #include "request/client_certificate.h"
 
 struct client_ca;
+struct trust;
 
 /* How a client has come in. */
 struct connection_entry {
     SSL_CTX *tls;      /* NULL: plain */
-    struct client_ca *client_ca; /* NULL: client certificates are not asked for */
-    bool believes_client_cert;   /* of listed proxies, what client_ca verifies */
+    struct trust *trust; /* the listener's */
     bool proxy_header; /* it must begin with a PROXY header, version 2 */
     struct peer peer;  /* as the socket has it */
     struct limits_place place; /* where it counts as unfinished, until it is finished; nowhere before a PROXY header */

@@ -8,6 +8,7 @@
 
 #include "http/client_ca.h"
 #include "http/connection_parts.h"
+#include "http/trust.h"
 
 static int look(struct connection *c, X509 *x509, struct cs_error *err)
 {
@@ -19,15 +20,16 @@ static int look(struct connection *c, X509 *x509, struct cs_error *err)
 
 int connection_certificate(struct connection *c, struct client_certificate **out, bool *bad, struct cs_error *err)
 {
-    SSL *ssl = c->tls && c->client_ca ? bufferevent_openssl_get_ssl(c->bev) : NULL;
+    struct client_ca *ca = trust_client_ca(c->trust);
+    SSL *ssl = c->tls ? bufferevent_openssl_get_ssl(c->bev) : NULL;
     X509 *x509 = ssl ? SSL_get0_peer_certificate(ssl) : NULL;
 
     if (!x509)
         return 0;
     if (look(c, x509, err) < 0)
         return -1;
-    if (SSL_get_verify_result(ssl) == X509_V_OK &&
-        client_ca_verify(client_ca_current(c->client_ca), x509, SSL_get_peer_cert_chain(ssl), c->certificate->sha256))
+    if (ca && SSL_get_verify_result(ssl) == X509_V_OK &&
+        client_ca_verify(ca, x509, SSL_get_peer_cert_chain(ssl), c->certificate->sha256))
         *out = client_certificate_keep(c->certificate);
     else
         *bad = true;
@@ -36,5 +38,5 @@ int connection_certificate(struct connection *c, struct client_certificate **out
 
 struct client_ca *connection_client_cert_ca(const struct connection *c)
 {
-    return c->believes_client_cert ? client_ca_current(c->client_ca) : NULL;
+    return trust_client_cert_ca(c->trust);
 }

@@ -30,8 +30,7 @@ struct connection {
     struct peer peer;
     struct limits_place place; /* while it is unfinished */
     SSL_CTX *context; /* of a TLS listener, during the preface */
-    struct client_ca *client_ca;            /* of its listener; NULL: none */
-    bool believes_client_cert;              /* its listener does */
+    struct trust *trust;                    /* of its listener */
     struct client_certificate *certificate; /* once somebody has looked; NULL: nobody has, or there is none */
     bool tls;
     bool ended;  /* the client will send nothing more */

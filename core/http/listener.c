@@ -12,8 +12,8 @@
 
 #include "engine/log.h"
 #include "engine/timer.h"
-#include "http/client_ca.h"
 #include "http/connection.h"
+#include "http/trust.h"
 
 #define REST_MS     100   /* after a failed accept() */
 #define MOST_IN_A_TURN 32 /* turned away, before something else gets its turn */
@@ -139,10 +139,14 @@ struct listener *listener_new(struct service *service, int fd, SSL_CTX *tls, str
     struct listener *listener = calloc(1, sizeof *listener);
 
     if (listener)
+        listener->entry.trust = trust_new();
+    if (listener && listener->entry.trust)
         listener->events = evconnlistener_new(loop_base(service->loop), on_client, listener,
                                               LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
     if (!listener || !listener->events) {
         cs_fail(err, CS_EBUSY, "cannot listen: no memory");
+        if (listener)
+            trust_release(listener->entry.trust);
         free(listener);
         close(fd);
         return NULL;
@@ -175,11 +179,7 @@ void listener_set_tls(struct listener *listener, SSL_CTX *tls)
 
 void listener_set_client_ca(struct listener *listener, struct client_ca *ca, bool believes_client_cert)
 {
-    client_ca_keep(ca);
-    client_ca_succeed(listener->entry.client_ca, ca);
-    client_ca_free(listener->entry.client_ca);
-    listener->entry.client_ca = ca;
-    listener->entry.believes_client_cert = believes_client_cert;
+    trust_set(listener->entry.trust, ca, believes_client_cert);
 }
 
 void listener_room(struct listener *listener)
@@ -198,6 +198,12 @@ void listener_free(struct listener *listener)
     timer_clear(&listener->rest);
     evconnlistener_free(listener->events);
     SSL_CTX_free(listener->entry.tls);
-    client_ca_free(listener->entry.client_ca);
+    trust_release(listener->entry.trust);
     free(listener);
+}
+
+void listener_give_up(struct listener *listener)
+{
+    trust_end(listener->entry.trust);
+    listener_free(listener);
 }

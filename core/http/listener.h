@@ -25,14 +25,18 @@ int listener_fd(const struct listener *listener); /* the listener's own */
  * reference. */
 void listener_set_tls(struct listener *listener, SSL_CTX *tls);
 
-/* Clients that come from now on are verified by it (client_ca_join() has told the context), those that are there with their
- * next request; with `believes_client_cert` what listed proxies hand on, too, which otherwise counts for nothing. NULL: nobody
- * is. Holds a reference. */
+/* Clients are verified by it (client_ca_join() has told the context), those that are there with their next request; with
+ * `believes_client_cert` what listed proxies hand on, too, which otherwise counts for nothing. NULL: nobody is. Holds a
+ * reference. */
 void listener_set_client_ca(struct listener *listener, struct client_ca *ca, bool believes_client_cert);
 
 /* A connection of the service has ended. */
 void listener_room(struct listener *listener);
 
 void listener_free(struct listener *listener); /* closes the fd; NULL is allowed */
+
+/* The same while the server goes on without it: who has come in here is believed nothing any more, and his connection ends with
+ * its next answer. */
+void listener_give_up(struct listener *listener);
 
 #endif

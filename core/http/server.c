@@ -163,7 +163,7 @@ void http_server_unlisten(struct http_server *server, struct listener *listener)
     while (server->listeners[i] != listener)
         i++;
     server->listeners[i] = server->listeners[--server->n_listeners];
-    listener_free(listener);
+    listener_give_up(listener);
 }
 
 int http_server_control(struct http_server *server, int fd, const struct control *control, struct cs_error *err)

@@ -59,7 +59,8 @@ void http_server_on_ready(struct http_server *server, admin_ready_fn *ask, void 
 struct listener *http_server_listen(struct http_server *server, int fd, SSL_CTX *tls, enum http_listen what,
                                     struct cs_error *err);
 
-/* Takes no more clients there, and closes the socket. Those who are connected are served on. */
+/* Takes no more clients there, and closes the socket. What is under way there is answered; each connection ends with its next
+ * answer, and no client certificate counts on it. */
 void http_server_unlisten(struct http_server *server, struct listener *listener);
 
 /* Other settings, from now on: as in struct http_settings. Takes what the proxies hold. */

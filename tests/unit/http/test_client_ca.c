@@ -1,4 +1,5 @@
-/* http/client_ca.c, client_cert.c, request/client_certificate.c: certificates of clients, verified, handed on, taken apart. */
+/* http/client_ca.c, trust.c, client_cert.c, request/client_certificate.c: certificates of clients, verified, believed, handed
+ * on, taken apart. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +15,7 @@
 #include "engine/clock.h"
 #include "http/client_ca.h"
 #include "http/client_cert.h"
+#include "http/trust.h"
 #include "request/client_certificate.h"
 #include "request_head.h"
 
@@ -156,49 +158,66 @@ static void a_client_s_certificate_must_be_good_in_every_way(void **state)
     client_ca_free(cas);
 }
 
-/* As SIGHUP does: *cas is another one, and so is what connections hold. */
-static struct client_ca *read_anew(struct client_ca **cas)
+/* As SIGHUP does. */
+static void read_anew(struct trust *trust)
 {
     struct client_ca *fresh = client_ca_new(ca_path, crl_path, &err);
 
-    client_ca_succeed(*cas, fresh);
-    client_ca_free(*cas);
-    *cas = fresh;
-    return fresh;
+    assert_non_null(fresh);
+    trust_set(trust, fresh, false);
+    client_ca_free(fresh);
 }
 
 static void what_is_revoked_is_refused_once_the_crl_is_read(void **state)
 {
-    struct client_ca *cas, *held;
+    struct trust *trust = trust_new();
     X509 *one = client("one"), *other = client("other");
 
     (void)state;
     write_crl(NULL, DAY);
-    cas = client_ca_new(ca_path, crl_path, &err);
-    assert_non_null(cas);
-    held = client_ca_keep(cas);
-    assert_true(verify(client_ca_current(held), one));
+    read_anew(trust);
+    assert_true(verify(trust_client_ca(trust), one));
     write_crl(one, DAY);
-    assert_true(verify(client_ca_current(held), one)); /* nobody has read it */
-    assert_non_null(read_anew(&cas));
-    assert_ptr_equal(client_ca_current(held), cas);
-    assert_false(verify(client_ca_current(held), one));
-    assert_true(verify(client_ca_current(held), other));
-    assert_non_null(read_anew(&cas));
+    assert_true(verify(trust_client_ca(trust), one)); /* nobody has read it */
+    read_anew(trust);
+    assert_false(verify(trust_client_ca(trust), one));
+    assert_true(verify(trust_client_ca(trust), other));
     write_crl(NULL, -3600); /* out of date: nobody can tell */
-    assert_non_null(read_anew(&cas));
-    assert_ptr_equal(client_ca_current(held), cas);
-    assert_false(verify(client_ca_current(held), other));
+    read_anew(trust);
+    assert_false(verify(trust_client_ca(trust), other));
     write_crl(NULL, DAY);
-    assert_non_null(read_anew(&cas));
-    assert_true(verify(client_ca_current(held), other));
-    client_ca_succeed(cas, NULL); /* the listener has none any more */
-    assert_ptr_equal(client_ca_current(held), cas);
-    assert_false(verify(client_ca_current(held), other));
-    client_ca_free(held);
+    read_anew(trust);
+    assert_true(verify(trust_client_ca(trust), other));
     X509_free(one);
     X509_free(other);
+    trust_release(trust);
+}
+
+static void trust_is_what_the_listener_has_now_for_all_that_hold_it(void **state)
+{
+    struct client_ca *cas = client_ca_new(ca_path, NULL, &err);
+    struct trust *listener = trust_new(), *connection = trust_keep(listener);
+
+    (void)state;
+    assert_null(trust_client_ca(connection));
+    trust_set(listener, cas, true);
+    assert_ptr_equal(trust_client_ca(connection), cas);
+    assert_ptr_equal(trust_client_cert_ca(connection), cas);
+    trust_set(listener, cas, false);
+    assert_ptr_equal(trust_client_ca(connection), cas);
+    assert_null(trust_client_cert_ca(connection));
+    trust_set(listener, NULL, true);
+    assert_null(trust_client_cert_ca(connection));
+    trust_set(listener, cas, true);
     client_ca_free(cas);
+    assert_false(trust_has_ended(connection));
+    trust_end(listener);
+    trust_release(listener);
+    assert_true(trust_has_ended(connection));
+    assert_null(trust_client_ca(connection));
+    assert_null(trust_client_cert_ca(connection));
+    trust_release(connection);
+    trust_release(NULL);
 }
 
 static void files_that_are_no_good_are_named(void **state)
@@ -317,6 +336,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_client_s_certificate_must_be_good_in_every_way),
         cmocka_unit_test(what_is_revoked_is_refused_once_the_crl_is_read),
+        cmocka_unit_test(trust_is_what_the_listener_has_now_for_all_that_hold_it),
         cmocka_unit_test(files_that_are_no_good_are_named),
         cmocka_unit_test(a_certificate_is_taken_apart),
         cmocka_unit_test(names_that_cannot_be_written_are_left_out),

@@ -1,4 +1,4 @@
-/* http/server.c: the graceful stop, and curl as a client. */
+/* http/server.c: listeners that go, the graceful stop, and curl as a client. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -66,26 +66,38 @@ static bool is_refused(uint16_t port)
     return refused;
 }
 
-static void a_listener_that_is_taken_away_serves_who_is_connected(void **state)
+static void connections_of_a_listener_that_is_taken_away_end_with_their_next_answer(void **state)
 {
     struct cs_error err = { 0 };
     uint16_t port;
     struct listener *more = http_server_listen(rig.server, rig_listen(AF_INET, NULL, &port), NULL, HTTP_PUBLIC, &err);
-    struct client waiting = client_connect(&rig, port), other;
+    struct client waiting = client_connect(&rig, port), idle = client_connect(&rig, port), other;
 
     (void)state;
     client_send(&waiting, POST_CSR);
-    rig_until(&rig, rig.heart.n_waiting == 1);
+    rig_until(&rig, rig.heart.n_waiting == 1 && http_server_connections(rig.server) == 2);
     http_server_unlisten(rig.server, more);
     assert_true(is_refused(port));
     heart_answer(&rig.heart, &issued);
     assert_true(client_sees(&waiting, CHAIN));
-    client_send(&waiting, POST_CSR);
+    assert_true(client_sees_end(&waiting));
+    assert_true(client_sees_nothing(&idle, 5));
+    client_send(&idle, POST_CSR);
     rig_until(&rig, rig.heart.n_waiting == 1);
-    other = client_connect(&rig, rig.port);
-    client_send(&other, POST_CSR);
-    rig_until(&rig, rig.heart.n_waiting == 2);
+    heart_answer(&rig.heart, &issued);
+    assert_true(client_sees(&idle, "Connection: close\r\n"));
+    assert_true(client_sees(&idle, CHAIN));
+    assert_true(client_sees_end(&idle));
+    other = client_connect(&rig, rig.port); /* elsewhere all goes on */
+    for (int i = 0; i < 2; i++) {
+        client_forget(&other);
+        client_send(&other, POST_CSR);
+        rig_until(&rig, rig.heart.n_waiting == 1);
+        heart_answer(&rig.heart, &issued);
+        assert_true(client_sees(&other, CHAIN));
+    }
     client_close(&waiting);
+    client_close(&idle);
     client_close(&other);
 }
 
@@ -309,7 +321,7 @@ static void curl_may_send_chunks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_listener_that_is_taken_away_serves_who_is_connected),
+        TEST(connections_of_a_listener_that_is_taken_away_end_with_their_next_answer),
         TEST(a_server_without_clients_stops_at_once),
         TEST(idle_clients_are_closed_and_new_ones_refused),
         TEST(requests_under_way_are_finished),
