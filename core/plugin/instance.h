@@ -34,7 +34,7 @@ struct instance {
     bool is_replaced;         /* nobody uses it but its calls */
     struct instance *heir;    /* a DNS server that answers as soon as it was told what this one serves; else NULL */
     int64_t hands_over_by_ms; /* on cs_now_ms() */
-    bool challenges;  /* a CA that has asked for a challenge: it will again (request/challenge.c) */
+    bool challenges;  /* a CA that has asked for a challenge: it will again (request/publication.c) */
 };
 
 /* The start order, one function a step; each collects or reports with *err. */

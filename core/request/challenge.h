@@ -1,6 +1,7 @@
 /*
  * Challenges: a CA plugin puts a value, the core writes it down, sets it in the DNS, waits until the world sees it, and always
- * takes it away again. cs_challenge_put() and its kin are defined in challenge.c. Called by job_run.c and heart.c.
+ * takes it away again. cs_challenge_put() and its kin are defined in publication.c. Called by the files of job.h, by resume.c,
+ * heart.c and heart_reload.c.
  */
 #ifndef REQUEST_CHALLENGE_H
 #define REQUEST_CHALLENGE_H

@@ -1,7 +1,7 @@
 /*
  * Where the TXT value of a challenge goes: `_acme-challenge.NAME.`, or where its CNAME records lead (RFC 8555 8.4), in the zone
  * of ours that the name at their end lies in. docs/delegation.md tells the rules. A job keeps what was found until it ends.
- * Called by challenge.c, and by job_run.c before the CA asks, so that finding costs no time.
+ * Called by publication.c, and by job_run.c before the CA asks, so that finding costs no time.
  */
 #ifndef REQUEST_CHALLENGE_PLACE_H
 #define REQUEST_CHALLENGE_PLACE_H

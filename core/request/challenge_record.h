@@ -1,6 +1,6 @@
 /*
  * The rows of the challenge values: a value is written down before it is set in the DNS, and its row goes after it was taken
- * away, so that a start finds what an earlier run left there. Called by challenge.c alone.
+ * away, so that a start finds what an earlier run left there. Called by challenge.c and publication.c alone.
  */
 #ifndef REQUEST_CHALLENGE_RECORD_H
 #define REQUEST_CHALLENGE_RECORD_H

@@ -1,6 +1,6 @@
 /*
  * The full set of our TXT values at one owner name of a zone, and its back end: one set_txt call at a time, what piled up
- * meanwhile merged into the next, failures retried. Used by challenge.c and challenge_record.c.
+ * meanwhile merged into the next, failures retried. Used by challenge.c, publication.c and challenge_record.c.
  */
 #ifndef REQUEST_OWNER_H
 #define REQUEST_OWNER_H

@@ -1,6 +1,6 @@
 /*
  * Waits until a zone's own servers answer with a TXT value. Who they are, name_servers.c finds out; how one is asked,
- * dns_client.c knows. Called by challenge.c after set_txt.
+ * dns_client.c knows. Called by publication.c after set_txt.
  */
 #ifndef REQUEST_VISIBLE_H
 #define REQUEST_VISIBLE_H

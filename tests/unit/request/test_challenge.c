@@ -1,4 +1,4 @@
-/* request/challenge.c: a value is written down, set, seen, and always taken away. */
+/* request/challenge.c, publication.c: a value is written down, set, seen, and always taken away. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

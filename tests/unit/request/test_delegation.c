@@ -1,4 +1,4 @@
-/* request/challenge_place.c, challenge.c: challenge_zone, seeing chains of aliases, orders that meet, changes of the table. */
+/* request/challenge_place.c, publication.c: challenge_zone, seeing chains of aliases, orders that meet, the table changes. */
 #include "alias_scene.h"
 
 /* ---- challenge_zone ---- */
