@@ -247,3 +247,11 @@ void pem_add(struct text *out, const char *label, const uint8_t *der, size_t len
     }
     text_addf(out, END "%s" DASHES "\n", label);
 }
+
+int pem_no_passphrase(char *out, int size, int writing, void *arg)
+{
+    (void)out, (void)size, (void)writing;
+    if (arg)
+        *(bool *)arg = true;
+    return -1;
+}

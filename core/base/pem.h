@@ -20,6 +20,10 @@ int pem_each_certificate(const char *pem, size_t len, size_t most,
                          int (*fn)(void *arg, const uint8_t *der, size_t der_len, struct cs_error *err), void *arg,
                          struct cs_error *err);
 
+/* For OpenSSL's own readers of PEM, which would ask for a passphrase at a terminal: nobody is asked, and what needs one is not
+ * read. `arg`: NULL, or a bool that then becomes true. */
+int pem_no_passphrase(char *out, int size, int writing, void *arg);
+
 /* Add a block in the form of RFC 7468 2: lines of 64 characters, one newline behind each. */
 void pem_add(struct text *out, const char *label, const uint8_t *der, size_t len);
 

@@ -10,17 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/pem.h"
 #include "http/client_ca.h"
-
-/* There is nobody to ask: a key with a passphrase is refused, instead of waiting at a terminal. */
-static int no_passphrase(char *out, int size, int writing, void *arg)
-{
-    (void)out;
-    (void)size;
-    (void)writing;
-    (void)arg;
-    return -1;
-}
 
 static int fail_tls(const char *file, const char *what, struct cs_error *err)
 {
@@ -44,7 +35,7 @@ static int check_readable(const char *path, struct cs_error *err)
 static int check_pair(const struct listen_settings *listen, SSL_CTX *tls, struct cs_error *err)
 {
     ERR_clear_error();
-    SSL_CTX_set_default_passwd_cb(tls, no_passphrase);
+    SSL_CTX_set_default_passwd_cb(tls, pem_no_passphrase);
     if (SSL_CTX_use_certificate_chain_file(tls, listen->certificate) != 1)
         return fail_tls(listen->certificate, "holds no certificate chain in PEM", err);
     if (SSL_CTX_use_PrivateKey_file(tls, listen->key, SSL_FILETYPE_PEM) == 1)

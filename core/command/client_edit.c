@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/base64url.h"
+#include "base/pem.h"
 #include "base/text.h"
 #include "plugin/duration.h"
 #include "request/client_certificate.h"
@@ -99,7 +100,7 @@ static X509 *read_pem(const char *path, struct cs_error *err)
         cs_fail(err, CS_EINPUT, "cannot read %s: %s", path, strerrordesc_np(errno));
         return NULL;
     }
-    x509 = PEM_read_X509(file, NULL, NULL, NULL);
+    x509 = PEM_read_X509(file, NULL, pem_no_passphrase, NULL);
     fclose(file);
     if (!x509)
         cs_fail(err, CS_EINPUT, "%s holds no PEM certificate", path);

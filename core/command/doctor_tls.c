@@ -10,21 +10,16 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/pem.h"
 #include "command/check_tls.h"
 #include "command/doctor.h"
 
 enum { DAY_S = 24 * 3600, SOON_DAYS = 14 };
 
-static int no_passphrase(char *out, int size, int writing, void *arg)
-{
-    (void)out, (void)size, (void)writing, (void)arg;
-    return -1;
-}
-
 static X509 *read_leaf(const char *path)
 {
     FILE *file = fopen(path, "re");
-    X509 *leaf = file ? PEM_read_X509(file, NULL, no_passphrase, NULL) : NULL;
+    X509 *leaf = file ? PEM_read_X509(file, NULL, pem_no_passphrase, NULL) : NULL;
 
     if (file)
         fclose(file);

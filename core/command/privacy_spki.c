@@ -6,6 +6,7 @@
 #include <openssl/x509.h>
 #include <string.h>
 
+#include "base/pem.h"
 #include "command/privacy.h"
 #include "http/syntax.h"
 
@@ -39,7 +40,7 @@ static bool hash(const X509_PUBKEY *key, uint8_t out[SPKI_HASH_LEN])
 
 static bool of_certificate(BIO *bio, uint8_t out[SPKI_HASH_LEN])
 {
-    X509 *x = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    X509 *x = PEM_read_bio_X509(bio, NULL, pem_no_passphrase, NULL);
     bool ok = x && hash(X509_get_X509_PUBKEY(x), out);
 
     X509_free(x);
@@ -48,7 +49,7 @@ static bool of_certificate(BIO *bio, uint8_t out[SPKI_HASH_LEN])
 
 static bool of_request(BIO *bio, uint8_t out[SPKI_HASH_LEN])
 {
-    X509_REQ *x = PEM_read_bio_X509_REQ(bio, NULL, NULL, NULL);
+    X509_REQ *x = PEM_read_bio_X509_REQ(bio, NULL, pem_no_passphrase, NULL);
     bool ok = x && hash(X509_REQ_get_X509_PUBKEY(x), out);
 
     X509_REQ_free(x);
@@ -67,15 +68,12 @@ static bool of_pair(EVP_PKEY *pair, uint8_t out[SPKI_HASH_LEN])
 
 static bool of_public_key(BIO *bio, uint8_t out[SPKI_HASH_LEN])
 {
-    return of_pair(PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL), out);
+    return of_pair(PEM_read_bio_PUBKEY(bio, NULL, pem_no_passphrase, NULL), out);
 }
 
-/* Nobody is asked for a password. */
 static bool of_private_key(BIO *bio, uint8_t out[SPKI_HASH_LEN])
 {
-    static char none[] = "";
-
-    return of_pair(PEM_read_bio_PrivateKey(bio, NULL, NULL, none), out);
+    return of_pair(PEM_read_bio_PrivateKey(bio, NULL, pem_no_passphrase, NULL), out);
 }
 
 static bool read_file(const char *path, uint8_t out[SPKI_HASH_LEN])

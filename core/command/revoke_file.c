@@ -7,14 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/pem.h"
 #include "command/revoke.h"
-
-/* Nobody is asked for a password. */
-static int no_passphrase(char *buf, int size, int writing, void *arg)
-{
-    (void)buf, (void)size, (void)writing, (void)arg;
-    return -1;
-}
 
 X509 *revoke_certificate_read(const char *path, struct cs_error *err)
 {
@@ -28,7 +22,7 @@ X509 *revoke_certificate_read(const char *path, struct cs_error *err)
         ERR_clear_error();
         return NULL;
     }
-    certificate = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL);
+    certificate = PEM_read_bio_X509(bio, NULL, pem_no_passphrase, NULL);
     if (!certificate && BIO_seek(bio, 0) == 0)
         certificate = d2i_X509_bio(bio, NULL);
     BIO_free(bio);

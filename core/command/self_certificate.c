@@ -15,6 +15,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include "base/pem.h"
 #include "base/text.h"
 #include "command/file_write.h"
 
@@ -152,7 +153,7 @@ static int hash_key(X509 *leaf, uint8_t hash[32])
 static int read_times(const char *path, struct self_times *times, struct cs_error *err)
 {
     BIO *content = BIO_new_file(path, "r");
-    X509 *leaf = content ? PEM_read_bio_X509(content, NULL, NULL, NULL) : NULL;
+    X509 *leaf = content ? PEM_read_bio_X509(content, NULL, pem_no_passphrase, NULL) : NULL;
 
     if (leaf && !signed_itself(leaf)) {
         *times = (struct self_times){ time_ms(X509_get0_notBefore(leaf)), time_ms(X509_get0_notAfter(leaf)), { 0 } };
@@ -207,7 +208,7 @@ static EVP_PKEY *make_key(const char *path, struct cs_error *err)
 static EVP_PKEY *read_key(const char *path)
 {
     BIO *content = BIO_new_file(path, "r");
-    EVP_PKEY *key = content ? PEM_read_bio_PrivateKey(content, NULL, NULL, NULL) : NULL;
+    EVP_PKEY *key = content ? PEM_read_bio_PrivateKey(content, NULL, pem_no_passphrase, NULL) : NULL;
 
     BIO_free(content);
     ERR_clear_error();
@@ -274,7 +275,7 @@ void self_certificate_drop_key_wait(const char *folder, const char *name)
 static int check_pair(EVP_PKEY *key, const char *chain, size_t len, struct cs_error *err)
 {
     BIO *content = BIO_new_mem_buf(chain, (int)len);
-    X509 *leaf = content ? PEM_read_bio_X509(content, NULL, NULL, NULL) : NULL;
+    X509 *leaf = content ? PEM_read_bio_X509(content, NULL, pem_no_passphrase, NULL) : NULL;
     const int rc = leaf && X509_check_private_key(leaf, key) == 1
                        ? 0
                        : cs_fail(err, CS_EINTERNAL, "the certificate is not for the key that it was ordered for");

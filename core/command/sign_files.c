@@ -19,6 +19,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
+#include "base/pem.h"
 #include "base/text.h"
 #include "command/file_write.h"
 
@@ -144,19 +145,10 @@ bool sign_files_unfinished(const struct sign_files *files)
     return false;
 }
 
-static int no_passphrase(char *buffer, int size, int writing, void *arg)
-{
-    (void)buffer;
-    (void)size;
-    (void)writing;
-    (void)arg;
-    return -1;
-}
-
 static EVP_PKEY *key_in(const char *path)
 {
     FILE *file = fopen(path, "re");
-    EVP_PKEY *key = file ? PEM_read_PrivateKey(file, NULL, no_passphrase, NULL) : NULL;
+    EVP_PKEY *key = file ? PEM_read_PrivateKey(file, NULL, pem_no_passphrase, NULL) : NULL;
 
     if (file)
         fclose(file);
@@ -166,7 +158,7 @@ static EVP_PKEY *key_in(const char *path)
 static X509 *leaf_in(const char *path)
 {
     FILE *file = fopen(path, "re");
-    X509 *leaf = file ? PEM_read_X509(file, NULL, no_passphrase, NULL) : NULL;
+    X509 *leaf = file ? PEM_read_X509(file, NULL, pem_no_passphrase, NULL) : NULL;
 
     if (file)
         fclose(file);

@@ -14,6 +14,7 @@
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
+#include "base/pem.h"
 #include "command/file_write.h"
 #include "command/sign.h"
 #include "request/subject_name.h"
@@ -35,18 +36,6 @@ static EVP_PKEY *generate(const char *type)
     return NULL;
 }
 
-/* A key with a passphrase is refused rather than asked for: scripts run this. */
-static int no_passphrase(char *buffer, int size, int writing, void *arg)
-{
-    bool *wanted = arg;
-
-    (void)buffer;
-    (void)size;
-    (void)writing;
-    *wanted = true;
-    return -1;
-}
-
 static EVP_PKEY *read_open(const char *path, FILE *file, struct cs_error *err)
 {
     bool has_passphrase = false;
@@ -57,7 +46,7 @@ static EVP_PKEY *read_open(const char *path, FILE *file, struct cs_error *err)
         cs_fail(err, CS_ECONFIG, "%s: is not a file", path);
         return NULL;
     }
-    key = PEM_read_PrivateKey(file, NULL, no_passphrase, &has_passphrase);
+    key = PEM_read_PrivateKey(file, NULL, pem_no_passphrase, &has_passphrase);
     ERR_clear_error();
     if (!key)
         cs_fail(err, CS_ECONFIG, "%s: %s", path,

@@ -12,6 +12,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include "base/pem.h"
 #include "engine/log.h"
 #include "http/syntax.h"
 #include "request/client_certificate.h"
@@ -75,7 +76,7 @@ static int read_cas(struct reading *r, const char *path, struct cs_error *err)
 
     if (!file)
         return -1;
-    while (good && (ca = PEM_read_X509(file, NULL, NULL, NULL))) {
+    while (good && (ca = PEM_read_X509(file, NULL, pem_no_passphrase, NULL))) {
         good = add_ca(r, ca);
         X509_free(ca);
         n++;
@@ -102,7 +103,7 @@ static int read_crls(struct reading *r, const char *path, struct cs_error *err)
 
     if (!file)
         return -1;
-    while (good && (crl = PEM_read_X509_CRL(file, NULL, NULL, NULL))) {
+    while (good && (crl = PEM_read_X509_CRL(file, NULL, pem_no_passphrase, NULL))) {
         good = X509_STORE_add_crl(r->store, crl) == 1;
         if (is_out_of_date(crl))
             log_line(CS_LOG_WARN, "http", "",

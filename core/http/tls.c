@@ -2,19 +2,13 @@
  * Makes a listener's TLS context; see tls.h. Called by command/serve_listeners.c.
  */
 #include "http/tls.h"
+#include "base/pem.h"
 
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <openssl/err.h>
-
-/* No file is read with a question for its pass phrase. */
-static int no_pass_phrase(char *buffer, int size, int writing, void *arg)
-{
-    (void)buffer, (void)size, (void)writing, (void)arg;
-    return -1;
-}
 
 /* RFC 7301: a client that offers names must offer ours; one that offers none is welcome. */
 static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
@@ -65,7 +59,7 @@ static void configure(SSL_CTX *context)
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF); /* tickets do without */
     SSL_CTX_set_num_tickets(context, 1);
-    SSL_CTX_set_default_passwd_cb(context, no_pass_phrase);
+    SSL_CTX_set_default_passwd_cb(context, pem_no_passphrase);
     SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/pem.h"
 #include "base/text.h"
 #include "link.h"
 #include "step.h"
@@ -32,13 +33,6 @@ static bool issuer_is(X509 *certificate, const char *common_name)
            strcmp(found, common_name) == 0;
 }
 
-/* OpenSSL would ask the terminal for one. */
-static int no_passphrase(char *buf, int size, int writing, void *arg)
-{
-    (void)buf, (void)size, (void)writing, (void)arg;
-    return -1;
-}
-
 /* Was the chain's last certificate issued by the one with that common name? */
 static bool top_issuer_is(const struct chain_kept *chain, const char *common_name)
 {
@@ -46,7 +40,7 @@ static bool top_issuer_is(const struct chain_kept *chain, const char *common_nam
     X509 *top = NULL, *next;
     bool is;
 
-    for (int i = 0; bio && i < MOST_CERTIFICATES && (next = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL)); i++) {
+    for (int i = 0; bio && i < MOST_CERTIFICATES && (next = PEM_read_bio_X509(bio, NULL, pem_no_passphrase, NULL)); i++) {
         X509_free(top);
         top = next;
     }

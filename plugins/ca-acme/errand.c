@@ -12,6 +12,7 @@
 
 #include "account.h"
 #include "base/base64url.h"
+#include "base/pem.h"
 #include "base/text.h"
 #include "directory.h"
 #include "transport.h"
@@ -59,17 +60,10 @@ static void on_cancel(void *arg, enum cs_cancel why)
     give_up(arg, &err);
 }
 
-/* OpenSSL would ask the terminal for one. */
-static int no_passphrase(char *buf, int size, int writing, void *arg)
-{
-    (void)buf, (void)size, (void)writing, (void)arg;
-    return -1;
-}
-
 static X509 *read_certificate(const char *pem, size_t len)
 {
     BIO *bio = len <= INT32_MAX ? BIO_new_mem_buf(pem, (int)len) : NULL;
-    X509 *certificate = bio ? PEM_read_bio_X509(bio, NULL, no_passphrase, NULL) : NULL;
+    X509 *certificate = bio ? PEM_read_bio_X509(bio, NULL, pem_no_passphrase, NULL) : NULL;
 
     BIO_free(bio);
     ERR_clear_error();

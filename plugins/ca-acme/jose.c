@@ -17,6 +17,7 @@
 
 #include "base/base64url.h"
 #include "base/error.h"
+#include "base/pem.h"
 #include "base/text.h"
 
 #define MESSAGE_MAX ((size_t)128 * 1024)
@@ -205,13 +206,6 @@ int jose_key_make(struct jose_key **out, const char *alg, struct cs_error *err)
     return pkey ? wrap(out, pkey, err) : no_memory(err);
 }
 
-/* OpenSSL would ask the terminal for a passphrase. */
-static int no_passphrase(char *buf, int size, int writing, void *arg)
-{
-    (void)buf, (void)size, (void)writing, (void)arg;
-    return -1;
-}
-
 int jose_key_read(struct jose_key **out, const char *pem, size_t len, struct cs_error *err)
 {
     BIO *bio = len <= INT32_MAX ? BIO_new_mem_buf(pem, (int)len) : NULL;
@@ -219,7 +213,7 @@ int jose_key_read(struct jose_key **out, const char *pem, size_t len, struct cs_
 
     if (!bio)
         return no_memory(err);
-    pkey = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+    pkey = PEM_read_bio_PrivateKey(bio, NULL, pem_no_passphrase, NULL);
     BIO_free(bio);
     ERR_clear_error();
     if (!pkey)

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/pem.h"
 #include "file.h"
 
 #define FILE_NAME "crl.pem"
@@ -169,7 +170,7 @@ static int read_list(struct crl *crl, struct cs_error *err)
 
     if (!bio)
         return err->code ? -1 : 0;
-    crl->list = PEM_read_bio_X509_CRL(bio, NULL, file_no_passphrase, NULL);
+    crl->list = PEM_read_bio_X509_CRL(bio, NULL, pem_no_passphrase, NULL);
     BIO_free(bio);
     ERR_clear_error();
     if (!crl->list)

@@ -72,10 +72,3 @@ BIO *file_read(const char *folder, const char *name, struct cs_error *err)
     text_free(&path);
     return bio;
 }
-
-/* OpenSSL would ask the terminal for one. */
-int file_no_passphrase(char *buf, int size, int writing, void *arg)
-{
-    (void)buf, (void)size, (void)writing, (void)arg;
-    return -1;
-}

@@ -14,7 +14,4 @@ int file_write(const char *folder, const char *name, BIO *content, unsigned mode
 /* NULL with *err clear: there is no such file. */
 BIO *file_read(const char *folder, const char *name, struct cs_error *err);
 
-/* For PEM_read_bio_*(): nobody is asked for a password. */
-int file_no_passphrase(char *buf, int size, int writing, void *arg);
-
 #endif

@@ -19,6 +19,7 @@
 #include <countersign/ca.h>
 
 #include "base/base64url.h"
+#include "base/pem.h"
 #include "base/text.h"
 #include "crl.h"
 #include "file.h"
@@ -165,7 +166,7 @@ static int read_key(struct local *local, const char *folder, struct cs_error *er
 
     if (!bio)
         return err->code ? -1 : 0;
-    local->key = PEM_read_bio_PrivateKey(bio, NULL, file_no_passphrase, NULL);
+    local->key = PEM_read_bio_PrivateKey(bio, NULL, pem_no_passphrase, NULL);
     BIO_free(bio);
     ERR_clear_error();
     return local->key ? 0 : cs_fail(err, CS_ECONFIG, "there is no private key in %s/ca.key", folder);
@@ -177,7 +178,7 @@ static int read_certificate(struct local *local, const char *folder, struct cs_e
 
     if (!bio)
         return err->code ? -1 : 0;
-    local->certificate = PEM_read_bio_X509(bio, NULL, file_no_passphrase, NULL);
+    local->certificate = PEM_read_bio_X509(bio, NULL, pem_no_passphrase, NULL);
     BIO_free(bio);
     ERR_clear_error();
     if (!local->certificate)
@@ -449,7 +450,7 @@ static void local_revoke(void *self, const char *pem, size_t len, int reason, st
 {
     const struct local *local = self;
     BIO *bio = len <= INT32_MAX ? BIO_new_mem_buf(pem, (int)len) : NULL;
-    X509 *leaf = bio ? PEM_read_bio_X509(bio, NULL, file_no_passphrase, NULL) : NULL;
+    X509 *leaf = bio ? PEM_read_bio_X509(bio, NULL, pem_no_passphrase, NULL) : NULL;
     struct cs_error err = { 0 };
 
     if (!leaf)

@@ -238,6 +238,18 @@ static void what_is_written_is_read_again(void **state)
     text_free(&out);
 }
 
+static void a_passphrase_is_never_known_but_may_have_been_wanted(void **state)
+{
+    bool wanted = false;
+    char out[4] = "abc";
+
+    (void)state;
+    assert_int_equal(pem_no_passphrase(out, sizeof out, 0, NULL), -1);
+    assert_int_equal(pem_no_passphrase(out, sizeof out, 0, &wanted), -1);
+    assert_true(wanted);
+    assert_string_equal(out, "abc");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -251,6 +263,7 @@ int main(void)
         cmocka_unit_test(a_chain_with_anything_else_is_refused),
         cmocka_unit_test(the_callers_no_ends_the_walk),
         cmocka_unit_test(what_is_written_is_read_again),
+        cmocka_unit_test(a_passphrase_is_never_known_but_may_have_been_wanted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

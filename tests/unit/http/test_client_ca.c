@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <openssl/pem.h>
+#include <openssl/ui.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -235,6 +236,42 @@ static void files_that_are_no_good_are_named(void **state)
     assert_int_equal(err.code, CS_ECONFIG);
 }
 
+static size_t questions; /* for a passphrase, at the terminal */
+
+static int on_question(UI *ui)
+{
+    (void)ui;
+    questions++;
+    return 0;
+}
+
+/* RFC 1421 4.6.1.1: a block may say that it is encrypted, and be anything. */
+static void nobody_is_asked_for_a_passphrase(void **state)
+{
+    static const char said[] = "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\n"
+                               "MDAwMDAwMDAwMDAwMDAwMA==\n";
+    UI_METHOD *terminal = UI_create_method("test");
+    char path[64];
+
+    (void)state;
+    UI_method_set_opener(terminal, on_question);
+    UI_set_default_method(terminal);
+    snprintf(path, sizeof path, "%s/encrypted", folder);
+    for (int i = 0; i < 2; i++) {
+        const char *label = i ? "X509 CRL" : "CERTIFICATE";
+        FILE *file = fopen(path, "w");
+
+        fprintf(file, "-----BEGIN %s-----\n%s-----END %s-----\n", label, said, label);
+        assert_int_equal(fclose(file), 0);
+        assert_null(client_ca_new(i ? ca_path : path, i ? path : NULL, &err));
+        assert_int_equal(err.code, CS_ECONFIG);
+    }
+    assert_int_equal(questions, 0);
+    unlink(path);
+    UI_set_default_method(UI_OpenSSL());
+    UI_destroy_method(terminal);
+}
+
 /* ---- Taken apart ------------------------------------------------------------------------------------------------------ */
 
 static void a_certificate_is_taken_apart(void **state)
@@ -338,6 +375,7 @@ int main(void)
         cmocka_unit_test(what_is_revoked_is_refused_once_the_crl_is_read),
         cmocka_unit_test(trust_is_what_the_listener_has_now_for_all_that_hold_it),
         cmocka_unit_test(files_that_are_no_good_are_named),
+        cmocka_unit_test(nobody_is_asked_for_a_passphrase),
         cmocka_unit_test(a_certificate_is_taken_apart),
         cmocka_unit_test(names_that_cannot_be_written_are_left_out),
         cmocka_unit_test(a_field_is_one_certificate_or_refused),
