@@ -132,3 +132,26 @@ void hex_encode(char *out, const void *data, size_t len)
     }
     out[2 * len] = '\0';
 }
+
+int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+bool hex_decode(uint8_t *out, size_t out_len, const char *text, size_t len)
+{
+    if (len != 2 * out_len)
+        return false;
+    for (size_t i = 0; i < out_len; i++) {
+        const int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
+
+        if (high < 0 || low < 0)
+            return false;
+        out[i] = (uint8_t)(high << 4 | low);
+    }
+    return true;
+}

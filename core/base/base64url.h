@@ -1,6 +1,7 @@
 /*
- * Base 64 of RFC 4648: strict decoding (no white space, right padding or none, zero trailing bits) and encoding.
- * Used by the PEM scanner, by ca-acme and by API keys. Ours, because OpenSSL's decoder accepts too much and pads with NUL.
+ * Base 64, base 32 and hexadecimal (RFC 4648): strict decoding (no white space, right padding or none, zero trailing bits) and
+ * encoding. Used by the PEM scanner, by ca-acme, by API keys and by all who read or print a hash. Ours, because OpenSSL's
+ * decoder accepts too much and pads with NUL.
  */
 #ifndef BASE_BASE64URL_H
 #define BASE_BASE64URL_H
@@ -24,5 +25,9 @@ size_t base32_encode(char *out, const void *data, size_t len);
 
 /* Lower-case hexadecimal; `out` has 2 * len + 1 bytes. */
 void hex_encode(char *out, const void *data, size_t len);
+/* Either case. False unless `text` is 2 * out_len digits, and nothing else; `out` is then not to be used. */
+bool hex_decode(uint8_t *out, size_t out_len, const char *text, size_t len);
+/* The value of a digit of either case; -1: it is none. */
+int hex_digit(char c);
 
 #endif

@@ -6,25 +6,9 @@
 #include <openssl/x509.h>
 #include <string.h>
 
+#include "base/base64url.h"
 #include "base/pem.h"
 #include "command/privacy.h"
-#include "http/syntax.h"
-
-#define HEX_LEN (2 * SPKI_HASH_LEN)
-
-static bool read_hex(const char *text, uint8_t out[SPKI_HASH_LEN])
-{
-    if (strlen(text) != HEX_LEN)
-        return false;
-    for (size_t i = 0; i < SPKI_HASH_LEN; i++) {
-        int high = syntax_hex(text[2 * i]), low = syntax_hex(text[2 * i + 1]);
-
-        if (high < 0 || low < 0)
-            return false;
-        out[i] = (uint8_t)(high * 16 + low);
-    }
-    return true;
-}
 
 /* Of the key where it stands: OpenSSL 3.0's X509_PUBKEY_dup() forgets how many bits of the last byte there are, and what it
  * made of half of all keys has another hash. */
@@ -94,7 +78,7 @@ static bool read_file(const char *path, uint8_t out[SPKI_HASH_LEN])
 
 int privacy_spki(const char *typed, uint8_t out[SPKI_HASH_LEN], struct cs_error *err)
 {
-    if (read_hex(typed, out) || read_file(typed, out))
+    if (hex_decode(out, SPKI_HASH_LEN, typed, strlen(typed)) || read_file(typed, out))
         return 0;
     return cs_fail(err, CS_EINPUT,
                    "--spki takes the SHA-256 of a public key as 64 hexadecimal digits, or a PEM file with a certificate, a CSR "

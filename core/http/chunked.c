@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "base/base64url.h"
+
 #define MAX_SIZE_DIGITS 16
 
 static enum message_state bad(struct chunked *c, int status, const char *fault)
@@ -26,9 +28,9 @@ static enum message_state take_size(struct chunked *c, struct span line, const s
     uint64_t size = 0;
     size_t digits;
 
-    for (digits = 0; digits < line.len && syntax_hex(line.at[digits]) >= 0; digits++)
+    for (digits = 0; digits < line.len && hex_digit(line.at[digits]) >= 0; digits++)
         if (digits < MAX_SIZE_DIGITS)
-            size = size << 4 | (uint64_t)syntax_hex(line.at[digits]);
+            size = size << 4 | (uint64_t)hex_digit(line.at[digits]);
     if (!digits || digits > MAX_SIZE_DIGITS)
         return bad(c, 400, "a chunk has no valid size");
     if (digits < line.len && !is_extension((struct span){ line.at + digits, line.len - digits }))

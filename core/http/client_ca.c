@@ -12,9 +12,9 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include "base/base64url.h"
 #include "base/pem.h"
 #include "engine/log.h"
-#include "http/syntax.h"
 #include "request/client_certificate.h"
 
 enum { REMEMBERED = 256 };
@@ -204,7 +204,7 @@ static bool verify(const struct client_ca *ca, X509 *certificate, STACK_OF(X509)
 
 bool client_ca_verify(struct client_ca *ca, X509 *certificate, STACK_OF(X509) *others, const char *sha256)
 {
-    struct good *good = &ca->good[(size_t)(syntax_hex(sha256[0]) * 16 + syntax_hex(sha256[1])) % REMEMBERED];
+    struct good *good = &ca->good[(size_t)(hex_digit(sha256[0]) * 16 + hex_digit(sha256[1])) % REMEMBERED];
     const int64_t now_ms = cs_now_ms();
 
     if (strcmp(good->sha256, sha256) == 0 && now_ms - good->since_ms < CLIENT_CA_BELIEVED_MS)

@@ -5,10 +5,10 @@
 
 #include <string.h>
 
+#include "base/base64url.h"
 #include "base/day.h"
 #include "base/revocation_reason.h"
 #include "http/revoke.h"
-#include "http/syntax.h"
 #include "request/revocation_statement.h"
 
 #define HASH_BYTES 32
@@ -21,20 +21,6 @@ struct question {
 
 /* ---- The question -------------------------------------------------------------------------------------------------------- */
 
-static bool read_hash(uint8_t out[HASH_BYTES], const char *hex)
-{
-    if (strlen(hex) != 2 * HASH_BYTES)
-        return false;
-    for (size_t i = 0; i < HASH_BYTES; i++) {
-        int high = syntax_hex(hex[2 * i]), low = syntax_hex(hex[2 * i + 1]);
-
-        if (high < 0 || low < 0)
-            return false;
-        out[i] = (uint8_t)(high * 16 + low);
-    }
-    return true;
-}
-
 static int read_question(struct question *q, const json_t *json, struct cs_error *err)
 {
     const char *serial = json_string_value(json_object_get(json, "serial"));
@@ -45,7 +31,7 @@ static int read_question(struct question *q, const json_t *json, struct cs_error
     *q = (struct question){ .wish = { .ca = ca ? ca : "", .dry_run = json_is_true(json_object_get(json, "dry_run")) } };
     if (!serial || !revocation_serial(q->serial, serial))
         return cs_fail(err, CS_EINPUT, "serial is not a certificate's serial number in hexadecimal");
-    if (sha256 && !read_hash(q->sha256, sha256))
+    if (sha256 && !hex_decode(q->sha256, sizeof q->sha256, sha256, strlen(sha256)))
         return cs_fail(err, CS_EINPUT, "sha256 is not a SHA-256 in hexadecimal");
     q->wish.reason = reason ? revocation_reason_code(reason, strlen(reason)) : -1;
     if (q->wish.reason < 0)

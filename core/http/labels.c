@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/base64url.h"
 #include "base/utf8.h"
 
 #define QUERY_PREFIX "label."
@@ -86,9 +87,9 @@ static bool decode(struct span in, char *out, size_t most, size_t *len)
         char c = in.at[i] == '+' ? ' ' : in.at[i];
 
         if (c == '%') {
-            if (in.len - i < 3 || syntax_hex(in.at[i + 1]) < 0 || syntax_hex(in.at[i + 2]) < 0)
+            if (in.len - i < 3 || hex_digit(in.at[i + 1]) < 0 || hex_digit(in.at[i + 2]) < 0)
                 return false;
-            c = (char)(syntax_hex(in.at[i + 1]) << 4 | syntax_hex(in.at[i + 2]));
+            c = (char)(hex_digit(in.at[i + 1]) << 4 | hex_digit(in.at[i + 2]));
             i += 2;
         }
         if (*len == most)

@@ -125,11 +125,3 @@ int64_t syntax_number(struct span s, int64_t most)
     }
     return number;
 }
-
-int syntax_hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}

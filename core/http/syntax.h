@@ -33,7 +33,4 @@ void syntax_parameter(struct span piece, struct span *name, struct span *value);
 /* Digits only, at least one. A number over `most` gives most + 1. -1: not a number. */
 int64_t syntax_number(struct span s, int64_t most);
 
-/* The value of a hexadecimal digit, or -1. */
-int syntax_hex(char c);
-
 #endif

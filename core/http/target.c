@@ -6,6 +6,8 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "base/base64url.h"
+
 #define MAX_PORT 65535
 
 static bool is_unreserved(char c)
@@ -20,7 +22,7 @@ static bool is_made_of(struct span s, const char *more)
         char c = s.at[i];
 
         if (c == '%') {
-            if (s.len - i < 3 || syntax_hex(s.at[i + 1]) < 0 || syntax_hex(s.at[i + 2]) < 0)
+            if (s.len - i < 3 || hex_digit(s.at[i + 1]) < 0 || hex_digit(s.at[i + 2]) < 0)
                 return false;
             i += 2;
         } else if (!is_unreserved(c) && !(c != '\0' && (strchr("!$&'()*+,;=", c) || strchr(more, c)))) {

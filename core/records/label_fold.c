@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/base64url.h"
 #include "base/utf8.h"
 
 /* The zeros of Unicode's decimal digits (general category Nd, version 15); each script's other nine follow it. */
@@ -68,18 +69,12 @@ size_t label_fold(const char *text, size_t len, char *out)
     return n;
 }
 
-static const char hex_digits[] = "0123456789abcdef0123456789ABCDEF";
-
 /* The value of "%XX", or -1. */
 static int coded(const char *text, size_t len)
 {
-    const char *high, *low;
+    const bool is_coded = len >= 3 && text[0] == '%' && hex_digit(text[1]) >= 0 && hex_digit(text[2]) >= 0;
 
-    if (len < 3 || text[0] != '%' || !text[1] || !text[2])
-        return -1;
-    high = strchr(hex_digits, text[1]);
-    low = strchr(hex_digits, text[2]);
-    return high && low ? (int)((high - hex_digits) % 16 * 16 + (low - hex_digits) % 16) : -1;
+    return is_coded ? hex_digit(text[1]) << 4 | hex_digit(text[2]) : -1;
 }
 
 bool label_fold_percent(char *text, size_t *len)

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64url.h"
+
 #define HASH_BYTES   15
 #define KEY_DIGITS   (2 * HASH_BYTES) /* a badkeys hash */
 #define SPKI_DIGITS  64
@@ -62,15 +64,6 @@ static int add(struct reading *r, const struct record *record, struct cs_error *
     return 0;
 }
 
-static int digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* One line without its end. */
 static int take_line(struct reading *r, const char *line, struct cs_error *err)
 {
@@ -79,9 +72,9 @@ static int take_line(struct reading *r, const char *line, struct cs_error *err)
 
     if (line[0] == '\0' || line[0] == '#')
         return 0;
-    for (; digit(line[digits]) >= 0; digits++)
+    for (; hex_digit(line[digits]) >= 0; digits++)
         if (digits < KEY_DIGITS)
-            record.hash[digits / 2] = (uint8_t)(record.hash[digits / 2] << 4 | digit(line[digits]));
+            record.hash[digits / 2] = (uint8_t)(record.hash[digits / 2] << 4 | hex_digit(line[digits]));
     if (line[digits] != '\0' && line[digits] != ' ' && line[digits] != '\t')
         return complain(r, err, "this is neither a hash in hexadecimal, nor empty, nor a comment that begins with #");
     if (digits != SPKI_DIGITS && digits != KEY_DIGITS)

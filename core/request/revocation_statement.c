@@ -13,13 +13,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/base64url.h"
 #include "base/day.h"
 #include "base/error.h"
 #include "base/revocation_reason.h"
 
 #define FIRST_LINE  "countersign revocation 1"
 #define TEXT_MOST   512
-#define HASH_DIGITS 64
 #define TIME_LEN    (sizeof "2026-11-21T15:04:05Z" - 1)
 
 static int bad(struct cs_error *err, const char *fault)
@@ -59,25 +59,6 @@ static bool next_value(struct cursor *c, const char *name, const char **value, s
     *value += n;
     *len -= n;
     return true;
-}
-
-static int digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-static bool read_hash(uint8_t out[32], const char *text, size_t len)
-{
-    for (size_t i = 0; i < len && len == HASH_DIGITS; i++) {
-        if (digit(text[i]) < 0)
-            return false;
-        out[i / 2] = (uint8_t)(out[i / 2] << 4 | digit(text[i]));
-    }
-    return len == HASH_DIGITS;
 }
 
 static int two(const char *text)
@@ -125,7 +106,8 @@ static int read_text(struct revocation_statement *out, const char *text, size_t 
 
     if (len > TEXT_MOST || !next_line(&c, &value, &n) || n != strlen(FIRST_LINE) || memcmp(value, FIRST_LINE, n) != 0)
         return bad(err, "what is signed is not a text whose first line is \"" FIRST_LINE "\"");
-    if (!next_value(&c, "certificate: ", &value, &n) || !read_hash(out->certificate_sha256, value, n))
+    if (!next_value(&c, "certificate: ", &value, &n) ||
+        !hex_decode(out->certificate_sha256, sizeof out->certificate_sha256, value, n))
         return bad(err, "the second line is not \"certificate: \" and the SHA-256 of the certificate's DER in hexadecimal");
     if (!next_value(&c, "reason: ", &value, &n))
         return bad(err, "the third line does not begin with \"reason: \"");
@@ -343,7 +325,7 @@ bool revocation_serial(char out[REVOCATION_SERIAL_MOST + 1], const char *typed)
     for (; *typed; typed++) {
         if (*typed == ':' && any && typed[1])
             continue;
-        if (digit(*typed) < 0 || n == REVOCATION_SERIAL_MOST)
+        if (hex_digit(*typed) < 0 || n == REVOCATION_SERIAL_MOST)
             return false;
         any = true;
         if (n || *typed != '0')

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/base64url.h"
+
 /* RFC 4514 3 */
 static const struct {
     const char *name;
@@ -69,19 +71,10 @@ static int read_type(struct subject_attribute *attribute, const char **at, struc
     return 0;
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* What follows a backslash (RFC 4514 2.4): two hexadecimal digits, or one special character. Returns its length or 0. */
 static size_t read_escape(const char *at, char *out)
 {
-    int high = hex_value(at[0]), low = high < 0 ? -1 : hex_value(at[1]);
+    int high = hex_digit(at[0]), low = high < 0 ? -1 : hex_digit(at[1]);
 
     *out = at[0];
     if (at[0] && strchr("\\\"+,;<> #=", at[0]))

@@ -108,6 +108,26 @@ static void sixteen_bytes_make_26_characters(void **state)
     assert_string_equal(hex, "");
 }
 
+static void hexadecimal_is_read_exactly_or_not_at_all(void **state)
+{
+    uint8_t out[3];
+
+    (void)state;
+    assert_true(hex_decode(out, 3, "007fAf", 6));
+    assert_memory_equal(out, "\x00\x7f\xaf", 3);
+    assert_true(hex_decode(out, 0, "", 0));
+    assert_false(hex_decode(out, 3, "007fa", 5));
+    assert_false(hex_decode(out, 3, "007fa00", 7));
+    assert_false(hex_decode(out, 3, "007fag", 6));
+    assert_false(hex_decode(out, 3, "0 7faf", 6));
+    for (int c = 0; c < 256; c++) {
+        const char *digits = "0123456789abcdefABCDEF", *at = c ? strchr(digits, c) : NULL;
+        const int place = at ? (int)(at - digits) : -1;
+
+        assert_int_equal(hex_digit((char)c), place < 16 ? place : place - 6);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -116,6 +136,7 @@ int main(void)
         cmocka_unit_test(each_decoder_knows_its_alphabet_only),
         cmocka_unit_test(every_byte_survives_the_round_trip),
         cmocka_unit_test(sixteen_bytes_make_26_characters),
+        cmocka_unit_test(hexadecimal_is_read_exactly_or_not_at_all),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
