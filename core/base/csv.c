@@ -39,20 +39,13 @@ static bool needs_apostrophe(const char *s)
 
 static void add_quoted(struct text *out, const char *s)
 {
-    uint32_t character;
-    size_t length;
-
     text_add_char(out, '"');
     if (needs_apostrophe(s))
         text_add_char(out, '\'');
-    for (; *s; s += length) {
-        length = glyph_next(s, &character);
-        if (character == 0xfffd || !glyph_is_shown(character))
-            text_add(out, GLYPH_REPLACEMENT);
-        else
-            text_add_n(out, s, length);
-        if (character == '"')
+    while (*s) {
+        if (*s == '"')
             text_add_char(out, '"');
+        s += glyph_add(out, s);
     }
     text_add_char(out, '"');
 }

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/text.h"
 #include "base/utf8.h"
 
 struct range {
@@ -133,4 +134,16 @@ unsigned glyph_width(uint32_t character)
     if (is_in(marks, sizeof marks / sizeof *marks, character))
         return 0;
     return is_in(wide, sizeof wide / sizeof *wide, character) ? 2 : 1;
+}
+
+size_t glyph_add(struct text *out, const char *s)
+{
+    uint32_t character;
+    const size_t length = glyph_next(s, &character);
+
+    if (character == 0xfffd || !glyph_is_shown(character))
+        text_add(out, GLYPH_REPLACEMENT);
+    else
+        text_add_n(out, s, length);
+    return length;
 }

@@ -7,16 +7,8 @@
 
 void terminal_add(struct text *out, const char *s)
 {
-    uint32_t character;
-    size_t length;
-
-    for (; *s; s += length) {
-        length = glyph_next(s, &character);
-        if (character == 0xfffd || !glyph_is_shown(character))
-            text_add(out, GLYPH_REPLACEMENT);
-        else
-            text_add_n(out, s, length);
-    }
+    while (*s)
+        s += glyph_add(out, s);
 }
 
 size_t terminal_width(const char *s)

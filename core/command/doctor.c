@@ -15,7 +15,6 @@
 #include "command/command.h"
 #include "command/table.h"
 #include "engine/log.h"
-#include "engine/wait.h"
 
 enum { DNS_PORT = 53, DEFAULT_S = 30, MOST_S = 600, TRANSFERS = 32, CLOSE_MS = 2000 };
 
@@ -208,26 +207,14 @@ static void run(struct doctor *d)
 /* False: a plugin still works on a call and cannot be closed. */
 static bool finish(struct doctor *d)
 {
-    struct setup *setup = &d->setup;
-    const int64_t until_ms = cs_now_ms() + CLOSE_MS;
-
-    if (setup->instances) {
-        instances_stop(setup->instances);
-        while (instances_calls(setup->instances) && cs_now_ms() < until_ms)
-            loop_run_once(setup->loop, 50);
-        if (instances_calls(setup->instances))
-            return false;
-    }
-    if (setup->loop) {
-        waits_end(setup->loop);
-        loop_run_once(setup->loop, 0);
-    }
+    if (!setup_rest(&d->setup, cs_now_ms() + CLOSE_MS))
+        return false;
     doctor_cas_free(d);
     doctor_rows_free(d);
     ports_free(&d->ports);
     name_servers_free(d->name_servers);
     http_client_free(d->client);
-    setup_free(setup);
+    setup_free(&d->setup);
     keep_free(d->keep);
     return true;
 }

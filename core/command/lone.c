@@ -9,7 +9,6 @@
 
 #include "command/table.h"
 #include "engine/log.h"
-#include "engine/wait.h"
 #include "request/owner.h"
 
 enum { TRANSFERS = 32, LATE_MS = 3000 /* for a plugin to finish after its deadline, or when told to stop */ };
@@ -96,22 +95,10 @@ int lone_reopen(struct lone *lone, struct cs_error *err)
 
 bool lone_close(struct lone *lone)
 {
-    struct setup *setup = &lone->setup;
-    const int64_t until_ms = cs_now_ms() + (lone->stuck ? 0 : LATE_MS);
-
-    if (setup->instances) {
-        instances_stop(setup->instances);
-        while (instances_calls(setup->instances) && cs_now_ms() < until_ms)
-            loop_run_once(setup->loop, 50);
-        if (instances_calls(setup->instances))
-            return false;
-    }
-    if (setup->loop) {
-        waits_end(setup->loop);
-        loop_run_once(setup->loop, 0);
-    }
+    if (!setup_rest(&lone->setup, cs_now_ms() + (lone->stuck ? 0 : LATE_MS)))
+        return false;
     http_client_free(lone->client);
-    setup_free(setup);
+    setup_free(&lone->setup);
     keep_free(lone->keep);
     *lone = (struct lone){ .setup.state_lock = -1 };
     return true;

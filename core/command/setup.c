@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "engine/log.h"
+#include "engine/wait.h"
 
 /* ---- The file ---- */
 
@@ -187,6 +188,22 @@ int setup_store(struct setup *setup, struct cs_error *err)
         return -1;
     }
     return store_migrate(setup->store, setup->state_lock >= 0, err);
+}
+
+bool setup_rest(struct setup *setup, int64_t until_ms)
+{
+    if (setup->instances) {
+        instances_stop(setup->instances);
+        while (instances_calls(setup->instances) && cs_now_ms() < until_ms)
+            loop_run_once(setup->loop, 50);
+        if (instances_calls(setup->instances))
+            return false;
+    }
+    if (setup->loop) {
+        waits_end(setup->loop);
+        loop_run_once(setup->loop, 0);
+    }
+    return true;
 }
 
 void setup_free(struct setup *setup)

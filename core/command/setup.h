@@ -66,6 +66,10 @@ int setup_open_store(struct setup *setup, struct cs_error *err);
  * know. Needs setup_read(). */
 int setup_store(struct setup *setup, struct cs_error *err);
 
+/* Before setup_free() where calls of plugins may be out: stops the instances and turns the loop until all are back, until
+ * `until_ms` (on cs_now_ms()) at the latest. False: a plugin still works on one, and nothing of the setup can be freed. */
+bool setup_rest(struct setup *setup, int64_t until_ms);
+
 void setup_free(struct setup *setup); /* one that was only set to { .state_lock = -1 } is allowed */
 
 #endif

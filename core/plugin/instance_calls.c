@@ -130,6 +130,14 @@ void instance_set_txt(struct instance *instance, const struct cs_txt_change *cha
 
 /* ---- ca ---- */
 
+static void run_at_ca(struct instance *instance, struct cs_op *op, void (*fn)(struct cs_op *op, void *inputs))
+{
+    if (instance->closing)
+        fail(op, CS_ESHUTDOWN, "the server is stopping");
+    else
+        op_run(op, instance->plugin.ca.blocking ? instance->ca_workers : NULL, fn);
+}
+
 static void call_sign(struct cs_op *op, void *arg)
 {
     const struct sign_inputs *in = arg;
@@ -198,10 +206,7 @@ static int ask(struct instance *instance, question_fn *fn, int64_t deadline_ms, 
     op = start(instance, &setup, err);
     if (!op)
         return -1;
-    if (instance->closing)
-        fail(op, CS_ESHUTDOWN, "the server is stopping");
-    else
-        op_run(op, instance->plugin.ca.blocking ? instance->ca_workers : NULL, call_question);
+    run_at_ca(instance, op, call_question);
     return 0;
 }
 
@@ -236,10 +241,7 @@ int instance_revoke(struct instance *instance, const struct revoke_call *call, s
     op = start(instance, &setup, err);
     if (!op)
         return -1;
-    if (instance->closing)
-        fail(op, CS_ESHUTDOWN, "the server is stopping");
-    else
-        op_run(op, instance->plugin.ca.blocking ? instance->ca_workers : NULL, call_revoke);
+    run_at_ca(instance, op, call_revoke);
     return 0;
 }
 
