@@ -382,6 +382,8 @@ static void a_yes_that_cannot_be_stored_before_the_stop_is_asked_for_again(void 
 {
     (void)state;
     end_unstored();
+    heart_stop(r.rig.heart);
+    assert_true(r.one.came); /* at once: nothing is out */
     stop_and_let_the_next_run_ask_again();
 }
 
