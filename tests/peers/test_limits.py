@@ -177,6 +177,36 @@ def test_a_restart_remembers_orders_and_a_renewal_is_let_past(server, lab):
     assert running.metric("countersign_limits_refused_total") == 2
 
 
+def test_a_client_s_orders_have_a_limit_of_their_own(lab):
+    """A client of the table, with a token, that may ask for two subjects: what it ordered counts, whichever it asked for."""
+    running = limited(lab.server(), orders={"client_day": 2, "client_week": 3}).start()
+    names = NAME, f"other.{ZONE}"
+    running.add_zone(ZONE)
+    for name in names:
+        running.command("subject", "add", f"CN={name}", "--zone", ZONE, "--access", "token")
+    tokens = {client: running.command("client", "add", client, "--subject", f"CN={names[0]}", "--subject",
+                                      f"CN={names[1]}").stdout.strip() for client in ("robot", "ci")}
+    connection = connect(running, SOURCE)
+
+    def order(name, client, body=None):
+        return post(connection, body or csr_of(lab, name), {"Authorization": f"Bearer {tokens[client]}"})
+
+    first = csr_of(lab)
+    assert [order(name, "robot", body).status for name, body in ((names[0], first), (names[1], None))] == [200, 200]
+    refused = order(names[0], "robot")
+    assert (refused.status, word(refused)) == (429, "too-many-orders-client")
+    assert 86300 < int(refused.getheader("Retry-After")) <= 86400
+    assert order(names[0], "robot", first).status == 200, "a chain that is there is handed out"
+    assert order(names[0], "ci").status == 200, "another client has its own"
+    running.sql("UPDATE counted_order SET at_ms = at_ms - 90000000")  # 25 hours
+    assert order(names[1], "robot").status == 200
+    refused = order(names[1], "robot")
+    assert (refused.status, word(refused)) == (429, "too-many-orders-client")
+    assert 514000 < int(refused.getheader("Retry-After")) <= 514800, "seven days after the first one"
+    metrics = running.ask("GET", "/metrics", port=running.admin_port).body.decode()
+    assert 'countersign_limits_refused_total{limit="orders-client"} 2\n' in metrics
+
+
 def test_an_order_comes_through_while_another_source_floods(server, lab):
     running = server(posts="50/s burst 50", failed_posts="off")
     over = False

@@ -5,82 +5,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "engine/clock.h"
-#include "fakes/rig.h"
-#include "request/order_limits.h"
-
-#define HOUR_MS (3600 * INT64_C(1000))
-#define DAY_MS  (24 * HOUR_MS)
-#define MOST    40
-
-static struct rig rig;
-static struct rig_answer answers[MOST];
-static struct order_limits *limits;
-
-static void begin_run(void)
-{
-    rig_up(&rig, "");
-    limits = &rig.setup.settings.limits.orders;
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    clock_freeze(true);
-    begin_run();
-    rig_zone(&rig, "x.example", 100);
-    rig_subject(&rig, "CN=a.x.example", "x.example", ".x.example", "ok");
-    rig_subject(&rig, "CN=b.x.example", "x.example", ".x.example", "ok");
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < MOST; i++)
-        rig_answer_free(&answers[i]);
-    memset(answers, 0, sizeof answers);
-    rig_down(&rig);
-    rig_remove(&rig);
-    clock_freeze(false);
-    return 0;
-}
-
-/* Every call is a key of its own, so it is an order. */
-static struct rig_answer *order(const char *name)
-{
-    struct rig_answer *answer = answers;
-    char *csr = rig_csr(name);
-
-    while (answer->came)
-        answer++;
-    rig_post(&rig, csr, answer);
-    rig_until(&rig, &answer->came);
-    free(csr);
-    return answer;
-}
-
-static void assert_ordered(const char *name)
-{
-    const struct rig_answer *answer = order(name);
-
-    if (answer->code != CS_OK)
-        fail_msg("refused: %s", answer->text);
-    assert_non_null(answer->chain);
-}
-
-static void assert_refused(const char *name, const char *reason, int64_t retry_after_ms)
-{
-    const struct rig_answer *answer = order(name);
-
-    assert_int_equal(answer->code, CS_ELIMIT);
-    assert_string_equal(answer->reason, reason);
-    assert_int_equal(answer->retry_after_ms, retry_after_ms);
-}
+#include "order_limits_scene.h"
 
 static void a_subject_has_so_many_orders_in_a_day(void **state)
 {
@@ -112,6 +38,24 @@ static void a_zone_has_so_many_in_a_week_and_the_longest_wait_is_told(void **sta
     assert_refused("b.x.example", "too-many-orders-zone", 6 * DAY_MS);
     clock_move(rig.loop, 6 * DAY_MS);
     assert_ordered("b.x.example");
+}
+
+static void a_zone_has_so_many_in_a_day(void **state)
+{
+    (void)state;
+    rig_zone(&rig, "y.example", 100);
+    rig_subject(&rig, "CN=a.y.example", "y.example", ".y.example", "ok");
+    limits->day[CS_ORDERS_OF_ZONE] = 2;
+    assert_ordered("a.x.example");
+    clock_move(rig.loop, HOUR_MS);
+    assert_ordered("b.x.example");
+    assert_refused("a.x.example", "too-many-orders-zone", 23 * HOUR_MS);
+    assert_ordered("a.y.example"); /* another zone has its own */
+    clock_move(rig.loop, 23 * HOUR_MS - 1);
+    assert_refused("b.x.example", "too-many-orders-zone", 1);
+    clock_move(rig.loop, 1);
+    assert_ordered("b.x.example");
+    assert_refused("a.x.example", "too-many-orders-zone", HOUR_MS);
 }
 
 /* Nothing is ordered, so nothing is counted. */
@@ -395,6 +339,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_subject_has_so_many_orders_in_a_day, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_zone_has_so_many_in_a_week_and_the_longest_wait_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_zone_has_so_many_in_a_day, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_makes_no_order_does_not_count, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_joins_an_order_makes_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_order_that_the_ca_never_had_is_given_back, set_up, tear_down),
