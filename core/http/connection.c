@@ -6,6 +6,7 @@
 #include "http/connection.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,7 +27,7 @@ static void destroy(struct connection *c)
     SSL_CTX_free(c->context);
     trust_release(c->trust);
     client_certificate_release(c->certificate);
-    limits_finish(&c->place);
+    limits_disconnect(&c->place);
     service_remove(service, &c->link);
     free(c);
 }
@@ -56,11 +57,31 @@ static void let_go(struct connection *c)
     gone(c->exchange->arg);
 }
 
+/* A source with more than a tenth of all connections has many. */
+static bool is_of_many(const struct connection *c)
+{
+    return 10 * limits_connections(&c->place) > c->service->max_connections;
+}
+
+static void be_idle(struct connection *c)
+{
+    c->idle_in = is_of_many(c) ? &c->service->crowded : &c->service->idle;
+    service_list_add(c->idle_in, &c->idle_link);
+}
+
+static void be_busy(struct connection *c)
+{
+    if (c->idle_in)
+        service_list_remove(c->idle_in, &c->idle_link);
+    c->idle_in = NULL;
+}
+
 void connection_move(struct connection *c, enum connection_state state)
 {
     const struct service_deadlines *deadlines = &c->service->deadlines;
     int64_t ms = 0;
 
+    be_busy(c);
     c->state = state;
     timer_clear(&c->probe);
     switch (state) {
@@ -71,6 +92,7 @@ void connection_move(struct connection *c, enum connection_state state)
         ms = deadlines->handshake_ms;
         break;
     case IDLE:
+        be_idle(c);
         ms = c->header_by_ms ? deadlines->header_ms : deadlines->idle_ms;
         break;
     case BODY:
@@ -237,7 +259,7 @@ void connection_new(struct service *service, int fd, const struct connection_ent
     if (!c) {
         if (bev)
             bufferevent_free(bev);
-        limits_finish(&place);
+        limits_disconnect(&place);
         service_count_connection(service, "refused");
         return;
     }
@@ -276,7 +298,7 @@ static void each(struct service *service, void (*act)(struct connection *c))
 {
     struct service_link *next;
 
-    for (struct service_link *link = service->first; link; link = next) {
+    for (struct service_link *link = service->all.first; link; link = next) {
         struct connection *c = connection_enter(link);
 
         next = link->next;
@@ -302,21 +324,14 @@ void connection_close_all(struct service *service)
     each(service, connection_close);
 }
 
-static bool is_idle(const struct service_link *link)
-{
-    return ((const struct connection *)link)->state == IDLE;
-}
-
 bool connection_close_idle(struct service *service)
 {
-    struct service_link *link = service->last;
+    struct service_link *link = service->crowded.last ? service->crowded.last : service->idle.last;
     struct connection *c;
 
-    while (link && !is_idle(link))
-        link = link->previous;
     if (!link)
         return false;
-    c = connection_enter(link);
+    c = connection_enter((char *)link - offsetof(struct connection, idle_link));
     connection_close(c);
     connection_leave(c);
     return true;

@@ -22,7 +22,7 @@ struct connection_entry {
     struct trust *trust; /* the listener's */
     bool proxy_header; /* it must begin with a PROXY header, version 2 */
     struct peer peer;  /* as the socket has it */
-    struct limits_place place; /* where it counts as unfinished, until it is finished; nowhere before a PROXY header */
+    struct limits_place place; /* where it counts; nowhere before a PROXY header */
 };
 
 /* Takes the fd (closed when there is no memory). Begins to read; the connection frees itself when it ends. */
@@ -55,7 +55,8 @@ void connection_cut_all(struct service *service, int64_t write_ms);
 /* Close at once. */
 void connection_close_all(struct service *service);
 
-/* Close the connection that has waited longest for a next request, to make room. False: none waits. */
+/* Close the connection that has waited longest for a next request, to make room: one of a source that has more than a tenth of
+ * all that there may be, if such waits; otherwise of them all. False: none waits. */
 bool connection_close_idle(struct service *service);
 
 #endif

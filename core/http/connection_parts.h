@@ -24,11 +24,13 @@ enum connection_state {
 };
 
 struct connection {
-    struct service_link link;
+    struct service_link link; /* the first member */
+    struct service_link idle_link;
+    struct service_list *idle_in; /* of its service; NULL: it is not idle */
     struct service *service;
     struct bufferevent *bev;
     struct peer peer;
-    struct limits_place place; /* while it is unfinished */
+    struct limits_place place;
     SSL_CTX *context; /* of a TLS listener, during the preface */
     struct trust *trust;                    /* of its listener */
     struct client_certificate *certificate; /* once somebody has looked; NULL: nobody has, or there is none */

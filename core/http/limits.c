@@ -17,7 +17,7 @@
 #define EVICTED      "countersign_limits_evicted_total"
 #define EVICTED_HELP "Sources that were forgotten before their time, because the table of sources was full."
 #define SOURCES      "countersign_limits_sources"
-#define SOURCES_HELP "Sources that are remembered, because they used something up or have unfinished connections."
+#define SOURCES_HELP "Sources that are remembered, because they used something up or have something under way."
 
 struct limits {
     struct loop *loop;
@@ -134,15 +134,24 @@ static bool is_unlimited(const struct limits *limits, const struct peer *peer, c
            proxies_trust(proxies, &peer->address.any, peer->len);
 }
 
-static bool may_begin(struct limits *limits, struct source_entry *entry, struct limits_place *place)
+static bool may_begin(struct limits *limits, const struct source_entry *entry)
 {
-    if (limits->unfinished && entry->unfinished >= limits->unfinished) {
-        counts_limit(limits->metrics, "unfinished");
-        return false;
-    }
-    entry->unfinished++;
+    if (!limits->unfinished || entry->used[SOURCE_UNFINISHED] < limits->unfinished)
+        return true;
+    counts_limit(limits->metrics, "unfinished");
+    return false;
+}
+
+static void begin(struct limits_place *place)
+{
+    place->entry->used[SOURCE_UNFINISHED]++;
+    place->unfinished = true;
+}
+
+static void connect_to(struct source_entry *entry, struct limits_place *place)
+{
+    entry->used[SOURCE_CONNECTED]++;
     place->entry = entry;
-    return true;
 }
 
 static struct source_entry *entry_of_peer(struct limits *limits, const struct peer *peer)
@@ -156,18 +165,18 @@ bool limits_connect(struct limits *limits, const struct peer *peer, const struct
 {
     struct source_entry *entry;
 
-    if (is_unlimited(limits, peer, proxies) || !(is_on(limits, SOURCE_CONNECTIONS) || limits->unfinished))
-        return true;
-    entry = entry_of_peer(limits, peer);
+    entry = is_unlimited(limits, peer, proxies) ? NULL : entry_of_peer(limits, peer);
     if (!entry)
         return true;
     if (wait_ns(limits, entry, SOURCE_CONNECTIONS) > 0) {
         counts_limit(limits->metrics, "connections");
         return false;
     }
-    if (!may_begin(limits, entry, place))
+    if (!may_begin(limits, entry))
         return false;
     take(limits, entry, SOURCE_CONNECTIONS);
+    connect_to(entry, place);
+    begin(place);
     return true;
 }
 
@@ -175,17 +184,37 @@ bool limits_begin(struct limits *limits, const struct peer *peer, const struct p
 {
     struct source_entry *entry;
 
-    if (place->entry || !limits->unfinished || is_unlimited(limits, peer, proxies))
+    if (place->unfinished || !limits->unfinished || is_unlimited(limits, peer, proxies))
         return true;
-    entry = entry_of_peer(limits, peer);
-    return !entry || may_begin(limits, entry, place);
+    entry = place->entry ? place->entry : entry_of_peer(limits, peer);
+    if (!entry)
+        return true;
+    if (!place->entry)
+        connect_to(entry, place);
+    if (!may_begin(limits, entry))
+        return false;
+    begin(place);
+    return true;
 }
 
 void limits_finish(struct limits_place *place)
 {
+    if (place->unfinished)
+        place->entry->used[SOURCE_UNFINISHED]--;
+    place->unfinished = false;
+}
+
+void limits_disconnect(struct limits_place *place)
+{
+    limits_finish(place);
     if (place->entry)
-        place->entry->unfinished--;
+        place->entry->used[SOURCE_CONNECTED]--;
     place->entry = NULL;
+}
+
+size_t limits_connections(const struct limits_place *place)
+{
+    return place->entry ? place->entry->used[SOURCE_CONNECTED] : 0;
 }
 
 /* ---- Requests ---- */

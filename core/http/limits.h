@@ -23,9 +23,10 @@ void limits_free(struct limits *limits); /* NULL is allowed; no connection is le
 
 /* ---- Connections */
 
-/* What limits.c knows of one connection, while it is unfinished. Begins as zeros. */
+/* What limits.c knows of one connection. Begins as zeros, ends with limits_disconnect(). */
 struct limits_place {
-    struct source_entry *entry; /* NULL: it is not counted as unfinished */
+    struct source_entry *entry; /* NULL: its source has no limits, or is not known yet */
+    bool unfinished;
 };
 
 /* Someone has connected: false when that is one too many, and it must be closed. Otherwise it is unfinished. `proxies`: those
@@ -35,6 +36,10 @@ bool limits_connect(struct limits *limits, const struct peer *peer, const struct
 bool limits_begin(struct limits *limits, const struct peer *peer, const struct proxies *proxies, struct limits_place *place);
 /* It waits for nothing of its client; harmless twice. */
 void limits_finish(struct limits_place *place);
+/* It is over; harmless twice. */
+void limits_disconnect(struct limits_place *place);
+/* How many connections its source has, this one included; 0: nobody counts them. */
+size_t limits_connections(const struct limits_place *place);
 
 /* ---- Requests */
 

@@ -39,19 +39,29 @@ static void show_connections(struct service *service)
                   (int64_t)service->n_connections);
 }
 
+void service_list_add(struct service_list *list, struct service_link *link)
+{
+    *link = (struct service_link){ .next = list->first };
+    *(link->next ? &link->next->previous : &list->last) = link;
+    list->first = link;
+}
+
+void service_list_remove(struct service_list *list, struct service_link *link)
+{
+    *(link->previous ? &link->previous->next : &list->first) = link->next;
+    *(link->next ? &link->next->previous : &list->last) = link->previous;
+}
+
 void service_add(struct service *service, struct service_link *link)
 {
-    *link = (struct service_link){ .next = service->first };
-    *(link->next ? &link->next->previous : &service->last) = link;
-    service->first = link;
+    service_list_add(&service->all, link);
     service->n_connections++;
     show_connections(service);
 }
 
 void service_remove(struct service *service, struct service_link *link)
 {
-    *(link->previous ? &link->previous->next : &service->first) = link->next;
-    *(link->next ? &link->next->previous : &service->last) = link->previous;
+    service_list_remove(&service->all, link);
     service->n_connections--;
     show_connections(service);
     if (service->on_room)

@@ -14,9 +14,12 @@ struct connection;
 struct limits;
 struct proxies;
 
-/* A place in a service's list; the first member of struct connection. */
+/* A place in one of a service's lists. */
 struct service_link {
     struct service_link *next, *previous;
+};
+struct service_list {
+    struct service_link *first, *last; /* newest first */
 };
 
 /* Absolute, each from its beginning, not renewed by bytes that drip in. */
@@ -53,12 +56,16 @@ struct service {
     void (*on_room)(void *arg); /* optional: a connection has ended */
     void *room;
 
-    struct service_link *first, *last; /* newest first */
+    struct service_list all;           /* its connections */
+    struct service_list idle, crowded; /* those that wait for a next request; of sources that have many, at that moment */
     size_t n_connections;
     bool draining; /* every connection ends after its answer */
     char date[REPLY_DATE_SIZE];
     int64_t date_s;
 };
+
+void service_list_add(struct service_list *list, struct service_link *link); /* as the newest */
+void service_list_remove(struct service_list *list, struct service_link *link);
 
 /* That there are such metrics, before anything has been counted. */
 void service_declare(struct metrics *metrics);

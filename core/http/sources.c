@@ -120,7 +120,7 @@ static void forget(struct sources *s, uint32_t place)
 /* ---- Which one is forgotten ---- */
 
 /* A place without a source has the empty tag, which no source has: one in 2^128. */
-static bool is_used(const struct source_entry *entry)
+static bool is_taken(const struct source_entry *entry)
 {
     static const uint8_t none[16];
 
@@ -137,7 +137,16 @@ static int64_t full_at(const struct source_entry *entry)
     return latest;
 }
 
-/* Those with unfinished connections are passed over, at most all of them once. */
+static bool is_in_use(const struct source_entry *entry)
+{
+    uint32_t any = 0;
+
+    for (int i = 0; i < SOURCE_USES; i++)
+        any |= entry->used[i];
+    return any != 0;
+}
+
+/* Those with something under way are passed over, at most all of them once. */
 static bool evict(struct sources *s, int64_t now_ns)
 {
     uint32_t best = NONE;
@@ -146,7 +155,7 @@ static bool evict(struct sources *s, int64_t now_ns)
         const uint32_t place = s->hand;
 
         s->hand = place + 1 < s->most ? place + 1 : 0;
-        if (s->entries[place].unfinished)
+        if (is_in_use(&s->entries[place]))
             continue;
         looked_at++;
         if (best == NONE || full_at(&s->entries[place]) < full_at(&s->entries[best]))
@@ -200,7 +209,7 @@ void sources_sweep(struct sources *s, size_t n, int64_t now_ns)
         const struct source_entry *entry = &s->entries[place];
 
         s->swept = place + 1;
-        if (is_used(entry) && !entry->unfinished && full_at(entry) <= now_ns)
+        if (is_taken(entry) && !is_in_use(entry) && full_at(entry) <= now_ns)
             forget(s, place);
     }
 }

@@ -1,8 +1,7 @@
 /*
- * What is remembered about sources, for limits.c: their token buckets and their unfinished connections. A table of fixed size,
- * in which a source is found by a keyed hash of its address; the address itself is not kept. Who has used up nothing is
- * forgotten; when the table is full, a newcomer takes the place of one that would be forgotten soon (docs/limits.md). Loop
- * thread only.
+ * What is remembered about sources, for limits.c: their token buckets and what they have under way. A table of fixed size, in
+ * which a source is found by a keyed hash of its address; the address itself is not kept. Who has used up nothing is forgotten;
+ * when the table is full, a newcomer takes the place of one that would be forgotten soon (docs/limits.md). Loop thread only.
  */
 #ifndef HTTP_SOURCES_H
 #define HTTP_SOURCES_H
@@ -13,10 +12,17 @@
 
 enum source_bucket { SOURCE_POSTS, SOURCE_FAILED_POSTS, SOURCE_POLLS, SOURCE_CONNECTIONS, SOURCE_BUCKETS };
 
+/* What a source has now. */
+enum source_use {
+    SOURCE_CONNECTED,  /* connections */
+    SOURCE_UNFINISHED, /* of these, such as have not sent a whole request */
+    SOURCE_USES
+};
+
 struct source_entry {
     uint8_t tag[16];
     int64_t full_ns[SOURCE_BUCKETS]; /* as rate.h has it */
-    uint32_t unfinished;             /* while it has any, it is not forgotten, and stays where it is */
+    uint32_t used[SOURCE_USES];      /* while any is not 0, it is not forgotten, and stays where it is */
     uint32_t next;                   /* sources.c's own */
 };
 
@@ -26,8 +32,8 @@ struct sources;
 struct sources *sources_new(size_t most, struct cs_error *err);
 void sources_free(struct sources *sources); /* NULL is allowed */
 
-/* The entry of a source, a new one with full buckets if need be. Valid until the next call, longer while it has unfinished
- * connections. NULL: every entry has some, or OpenSSL failed. */
+/* The entry of a source, a new one with full buckets if need be. Valid until the next call, longer while it has anything
+ * under way. NULL: every entry has, or OpenSSL failed. */
 struct source_entry *sources_get(struct sources *sources, const struct source *source, int64_t now_ns);
 
 /* Forget those that have full buckets, among the next `n` places; called again and again it comes to all. */

@@ -116,6 +116,29 @@ static void a_full_service_closes_idle_connections_first(void **state)
         client_close(&c[i]);
 }
 
+static void of_idle_connections_the_longest_idle_is_closed(void **state)
+{
+    struct client c[5];
+
+    (void)state;
+    echo.service.max_connections = 3;
+    listen_on(AF_INET, NULL);
+    for (size_t i = 0; i < 5; i++) {
+        c[i] = client_connect(&echo.rig, echo.port);
+        client_send(&c[i], GET("/x"));
+        assert_true(client_sees(&c[i], "/x []"));
+        if (i < 2)
+            continue;
+        client_forget(&c[0]); /* it is connected longest, and used again and again */
+        client_send(&c[0], GET("/y"));
+        assert_true(client_sees(&c[0], "/y []"));
+    }
+    assert_true(client_sees_end(&c[1]) && client_sees_end(&c[2]));
+    assert_false(c[0].closed || c[3].closed || c[4].closed);
+    for (size_t i = 0; i < 5; i++)
+        client_close(&c[i]);
+}
+
 static void a_full_service_without_idle_connections_lets_clients_wait(void **state)
 {
     struct client c[5];
@@ -207,6 +230,7 @@ int main(void)
         TEST(ipv6_is_served),
         TEST(a_unix_socket_is_served),
         TEST(a_full_service_closes_idle_connections_first),
+        TEST(of_idle_connections_the_longest_idle_is_closed),
         TEST(a_full_service_without_idle_connections_lets_clients_wait),
         TEST(without_file_descriptors_the_listener_rests),
     };

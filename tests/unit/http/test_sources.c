@@ -81,18 +81,31 @@ static void who_has_full_buckets_is_forgotten(void **state)
     (void)state;
     get(1)->full_ns[SOURCE_POLLS] = NOW + S;
     get(2)->full_ns[SOURCE_POLLS] = NOW;
-    get(3)->unfinished = 1;
+    get(3)->used[SOURCE_UNFINISHED] = 1;
     get(4)->full_ns[SOURCE_FAILED_POSTS] = NOW + 2 * S;
     sources_sweep(sources, MOST, NOW);
     assert_int_equal(sources_count(sources), 3);
     sources_sweep(sources, MOST, NOW + S);
     assert_int_equal(sources_count(sources), 2);
     assert_int_equal(get(4)->full_ns[SOURCE_FAILED_POSTS], NOW + 2 * S);
-    get(3)->unfinished = 0;
+    get(3)->used[SOURCE_UNFINISHED] = 0;
     for (int i = 0; i < MOST; i++) /* a place at a time comes to all, too */
         sources_sweep(sources, 1, NOW + 2 * S);
     assert_int_equal(sources_count(sources), 0);
     assert_int_equal(sources_evicted(sources), 0);
+}
+
+/* Whatever it is. */
+static void who_has_something_under_way_is_not_forgotten(void **state)
+{
+    (void)state;
+    for (uint32_t use = 0; use < SOURCE_USES; use++)
+        get(use)->used[use] = 1;
+    get(SOURCE_USES);
+    sources_sweep(sources, MOST, NOW);
+    assert_int_equal(sources_count(sources), SOURCE_USES);
+    for (uint32_t use = 0; use < SOURCE_USES; use++)
+        assert_int_equal(get(use)->used[use], 1);
 }
 
 static void a_place_is_used_again(void **state)
@@ -124,15 +137,15 @@ static void who_has_unfinished_connections_stays_where_he_is(void **state)
     (void)state;
     for (uint32_t n = 0; n < MOST - 1; n++) {
         held[n] = get(n);
-        held[n]->unfinished = 1;
+        held[n]->used[SOURCE_UNFINISHED] = 1;
     }
     for (uint32_t n = 1000; n < 1100; n++)
         assert_non_null(get(n));
     for (uint32_t n = 0; n < MOST - 1; n++)
         assert_ptr_equal(get(n), held[n]);
-    get(1099)->unfinished = 1;
+    get(1099)->used[SOURCE_UNFINISHED] = 1;
     assert_null(get(5000)); /* nobody may go */
-    get(1099)->unfinished = 0;
+    get(1099)->used[SOURCE_UNFINISHED] = 0;
     assert_non_null(get(5000));
 }
 
@@ -142,6 +155,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_source_has_one_entry, begin, end),
         cmocka_unit_test_setup_teardown(the_address_is_not_kept_and_its_hash_differs_from_run_to_run, begin, end),
         cmocka_unit_test_setup_teardown(who_has_full_buckets_is_forgotten, begin, end),
+        cmocka_unit_test_setup_teardown(who_has_something_under_way_is_not_forgotten, begin, end),
         cmocka_unit_test_setup_teardown(a_place_is_used_again, begin, end),
         cmocka_unit_test_setup_teardown(a_full_table_forgets_who_used_up_least, begin, end),
         cmocka_unit_test_setup_teardown(who_has_unfinished_connections_stays_where_he_is, begin, end),
