@@ -84,11 +84,12 @@ void serve_stop(struct server *s, int signal)
 {
     log_line(CS_LOG_INFO, SERVE_LOG_WHO, "", "stopping signal=%d waiting=%zu orders=%zu", signal, s->heart->in_flight,
              heart_orders(s->heart));
-    notify_stopping(&s->notify, "stopping");
     if (s->phase != SERVE_SERVING) {
+        notify_stopping(&s->notify, s->loop, SERVE_CLOSING_MS, "stopping");
         serve_stop_now(s);
         return;
     }
+    notify_stopping(&s->notify, s->loop, s->setup.settings.stop_ms + SERVE_CLOSING_MS, "stopping");
     s->phase = SERVE_DRAINING;
     drain_connections(s, s->setup.settings.stop_ms + SERVE_CLOSING_MS / 2);
     timer_set_in(s->loop, &s->limit, s->setup.settings.stop_ms, on_stop_limit, s);

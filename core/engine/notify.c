@@ -19,6 +19,9 @@
 #define LOG_WHO "notify"
 
 enum { US_PER_MS = 1000, PINGS_IN_A_PERIOD = 2 };
+/* From each message on the manager waits 60 s longer; two of them may be lost. */
+enum { EXTEND_AGAIN_MS = 20 * 1000 };
+#define EXTEND "EXTEND_TIMEOUT_USEC=60000000\n"
 
 /* ---- The environment ---- */
 
@@ -140,9 +143,24 @@ void notify_reloading(struct notify *notify, const char *status)
     say(notify, what, status);
 }
 
-void notify_stopping(struct notify *notify, const char *status)
+/* Little by little, and by the loop only: one that hangs while it stops is ended all the same. */
+static void on_extend(void *arg)
 {
-    say(notify, "STOPPING=1\n", status);
+    struct notify *notify = arg;
+
+    if (cs_now_ms() >= notify->rest_ms)
+        return;
+    send_text(notify, EXTEND);
+    timer_set_in(notify->loop, &notify->extend, EXTEND_AGAIN_MS, on_extend, notify);
+}
+
+void notify_stopping(struct notify *notify, struct loop *loop, int64_t most_ms, const char *status)
+{
+    say(notify, "STOPPING=1\n" EXTEND, status);
+    notify->loop = loop;
+    notify->rest_ms = cs_now_ms() + most_ms;
+    if (notify->fd >= 0)
+        timer_set_in(loop, &notify->extend, EXTEND_AGAIN_MS, on_extend, notify);
 }
 
 void notify_status(struct notify *notify, const char *status)
@@ -153,6 +171,7 @@ void notify_status(struct notify *notify, const char *status)
 void notify_close(struct notify *notify)
 {
     timer_clear(&notify->ping);
+    timer_clear(&notify->extend);
     if (notify->fd >= 0)
         close(notify->fd);
     notify->fd = -1;

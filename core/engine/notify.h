@@ -17,7 +17,8 @@ struct notify {
     socklen_t to_len;
     int64_t watchdog_ms; /* 0: none is wanted */
     struct loop *loop;
-    struct timer ping;
+    struct timer ping, extend;
+    int64_t rest_ms; /* when a stop is over, at the latest */
 };
 
 /* Reads NOTIFY_SOCKET (a path, or a name after "@"), WATCHDOG_USEC and WATCHDOG_PID, and takes them out of the environment, so
@@ -29,8 +30,10 @@ int notify_open(struct notify *notify, struct cs_error *err);
 void notify_ready(struct notify *notify, struct loop *loop, const char *status);
 /* RELOADING=1 with the monotonic time that Type=notify-reload wants; notify_ready() must follow, whatever became of it. */
 void notify_reloading(struct notify *notify, const char *status);
-/* STOPPING=1. The pings go on. */
-void notify_stopping(struct notify *notify, const char *status);
+/* STOPPING=1; the pings go on. The loop comes to rest within `most_ms`, and until then EXTEND_TIMEOUT_USEC says every 20 s
+ * that it takes up to a minute more: however short the manager's own patience is (TimeoutStopSec), requests may finish. A
+ * second call counts anew. */
+void notify_stopping(struct notify *notify, struct loop *loop, int64_t most_ms, const char *status);
 /* A line for `systemctl status`; also of a start that failed. */
 void notify_status(struct notify *notify, const char *status);
 

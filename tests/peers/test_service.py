@@ -16,6 +16,7 @@ import time
 
 import pytest
 
+import pki
 from chain import check_chain
 from child import Child
 from scene import NAME, ZONE, World
@@ -173,6 +174,8 @@ def test_the_whole_job_is_done_under_the_unit(lab, scene):
     scene.server.stop()
     assert service.manager.changes() == ["READY", "RELOADING", "READY", "STOPPING"]
     assert int(next(message for message in service.manager.heard if "RELOADING" in message)["MONOTONIC_USEC"]) > 0
+    stopping = next(message for message in service.manager.heard if "STOPPING" in message)
+    assert stopping["EXTEND_TIMEOUT_USEC"] == "60000000"
 
 
 def test_systemd_binds_the_ports_and_the_server_can_do_nothing_else(lab, scene):
@@ -201,15 +204,46 @@ def test_a_socket_that_no_listen_has_stops_the_start_and_says_what_to_do(lab, sc
     assert said in service.manager.listen()[-1]["STATUS"] and service.manager.changes() == []
 
 
-def test_keys_come_as_credentials(lab, scene):
-    service, server = Service(lab, scene.server), scene.server
+def credentials(service, **contents):
+    """$CREDENTIALS_DIRECTORY as systemd makes it: the service's user may read it, and nobody else."""
     folder = service.folder / "credentials"
     folder.mkdir()
-    (folder / "tsig.key").write_text("c2VjcmV0IG9mIHNvbWUgMzIgYnl0ZXMgb3IgbW9yZSE=\n")
-    (folder / "tsig.key").chmod(0o400)
+    for name, content in contents.items():
+        (folder / name).write_text(content)
+        (folder / name).chmod(0o400)
     user = pwd.getpwnam(USER)
-    for path in (folder, folder / "tsig.key"):
+    for path in (folder, *folder.iterdir()):
         os.chown(path, user.pw_uid, user.pw_gid)
+    folder.chmod(0o500)
+    return folder
+
+
+def test_the_key_of_tls_comes_as_a_credential(lab, scene):
+    service, server = Service(lab, scene.server), scene.server
+    tls = lab.folder / "tls"
+    pki.make_server_pki(tls)
+    folder = credentials(service, **{"tls.key": (tls / "server.key").read_text()})
+    (tls / "server.key").unlink()
+    address, port = loopback(443)
+    server.config["listen"].append({"address": address, "port": port, "certificate": tls / "server.pem",
+                                    "key": "credential:tls.key"})
+    service.start(CREDENTIALS_DIRECTORY=str(folder))
+    order(scene)
+    done = subprocess.run(["curl", "-sS", "--fail", "--cacert", tls / "ca.pem", "--connect-to", f"::{address}:",
+                           "--data-binary", f"@{lab.csr()}", "https://localhost/v1/sign"], capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stdout.startswith(b"-----BEGIN CERTIFICATE-----")
+    server.child.signal(signal.SIGHUP)
+    service.manager.wait("READY", 2)
+    assert "the configuration was read anew" in server.log()
+    server.stop()
+    server.config["listen"][-1]["key"] = "credential:other.key"
+    assert f"{folder}/other.key" in service.fails(CREDENTIALS_DIRECTORY=str(folder))
+
+
+def test_keys_come_as_credentials(lab, scene):
+    service, server = Service(lab, scene.server), scene.server
+    folder = credentials(service, **{"tsig.key": "c2VjcmV0IG9mIHNvbWUgMzIgYnl0ZXMgb3IgbW9yZSE=\n"})
     server.config["dns"]["primary"] = {"plugin": "dns-rfc2136", "servers": ["127.0.0.1:9"], "key_name": "countersign",
                                        "key": "@credential:tsig.key"}
     service.start(CREDENTIALS_DIRECTORY=str(folder))

@@ -94,6 +94,13 @@ def test_what_privacy_needs_of_the_folders_is_there():
     assert ["x", "/run/countersign"] in folders, "nothing there may be removed by age, nor made for another time"
 
 
+def test_a_cause_that_lasts_does_not_leave_the_server_down_for_ever():
+    unit = settings((UNITS / "countersign.service.in").read_text())
+    assert unit["Unit"]["StartLimitIntervalSec"] == "0", "10 starts in 5 min are over after seconds"
+    assert unit["Service"]["Restart"] == "always" and unit["Service"]["RestartSec"] == "5s"
+    assert all(line in PAGE for line in ("`Restart=always`", "`RestartSec=5s`", "`StartLimitIntervalSec=0`"))
+
+
 def test_the_user_of_unit_sysusers_and_sample_is_one(tree):
     service = settings((UNITS / "countersign.service.in").read_text())["Service"]
     assert service["User"] == service["Group"] == "countersign"

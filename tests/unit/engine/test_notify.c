@@ -79,14 +79,14 @@ static void the_manager_hears_of_each_change_in_order(void **state)
     notify_ready(&notify, loop, "serving");
     notify_reloading(&notify, "reloading");
     notify_ready(&notify, loop, "serving");
-    notify_stopping(&notify, "stopping");
+    notify_stopping(&notify, loop, 1000, "stopping");
     assert_string_equal(hear(m), "STATUS=one\n");
     assert_string_equal(hear(m), "READY=1\nSTATUS=serving\n");
     assert_memory_equal(hear(m), "RELOADING=1\nMONOTONIC_USEC=", 27);
     assert_true(strtoll(m->heard + 27, &end_of_number, 10) > 0);
     assert_string_equal(end_of_number, "\nSTATUS=reloading\n");
     assert_string_equal(hear(m), "READY=1\nSTATUS=serving\n");
-    assert_string_equal(hear(m), "STOPPING=1\nSTATUS=stopping\n");
+    assert_string_equal(hear(m), "STOPPING=1\nEXTEND_TIMEOUT_USEC=60000000\nSTATUS=stopping\n");
     assert_string_equal(hear(m), "");
     notify_close(&notify);
     loop_free(loop);
@@ -139,6 +139,34 @@ static void the_watchdog_is_fed_twice_in_its_period_and_by_the_loop_only(void **
     loop_free(loop);
 }
 
+/* The manager gives a message 60 s, and the stop its TimeoutStopSec, which is less than this one takes. */
+static void a_long_stop_is_not_cut_off_as_long_as_the_loop_turns(void **state)
+{
+    struct manager *m = *state;
+    struct loop *loop = loop_new(NULL);
+    struct notify notify;
+
+    assert_int_equal(notify_open(&notify, NULL), 0);
+    notify_stopping(&notify, loop, 600 * 1000, "stopping");
+    assert_non_null(strstr(hear(m), "EXTEND_TIMEOUT_USEC=60000000\n"));
+    for (int i = 1; i < 30; i++) {
+        clock_move(loop, 20 * 1000);
+        assert_string_equal(hear(m), ""); /* a loop that hangs asks for nothing */
+        loop_run_once(loop, 0);
+        assert_string_equal(hear(m), "EXTEND_TIMEOUT_USEC=60000000\n");
+    }
+    clock_move(loop, 20 * 1000);
+    loop_run_once(loop, 0);
+    assert_string_equal(hear(m), ""); /* it should be over by now: the manager's own time counts */
+    notify_stopping(&notify, loop, 10 * 1000, "stopping");
+    hear(m);
+    clock_move(loop, 20 * 1000);
+    loop_run_once(loop, 0);
+    assert_string_equal(hear(m), "");
+    notify_close(&notify);
+    loop_free(loop);
+}
+
 static void the_watchdog_of_another_process_is_not_ours(void **state)
 {
     struct manager *m = *state;
@@ -167,7 +195,8 @@ static void where_nobody_listens_nothing_is_sent(void **state)
     assert_int_equal(notify.fd, -1);
     notify_ready(&notify, loop, "serving");
     assert_false(timer_is_set(&notify.ping));
-    notify_stopping(&notify, "stopping");
+    notify_stopping(&notify, loop, 1000, "stopping");
+    assert_false(timer_is_set(&notify.extend));
     notify_close(&notify);
     loop_free(loop);
 }
@@ -191,6 +220,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_manager_hears_of_each_change_in_order, begin, end),
         cmocka_unit_test_setup_teardown(an_abstract_name_is_heard_too, begin, end),
         cmocka_unit_test_setup_teardown(the_watchdog_is_fed_twice_in_its_period_and_by_the_loop_only, begin, end),
+        cmocka_unit_test_setup_teardown(a_long_stop_is_not_cut_off_as_long_as_the_loop_turns, begin, end),
         cmocka_unit_test_setup_teardown(the_watchdog_of_another_process_is_not_ours, begin, end),
         cmocka_unit_test_setup_teardown(where_nobody_listens_nothing_is_sent, begin, end),
         cmocka_unit_test_setup_teardown(an_address_that_is_none_stops_the_start, begin, end),
