@@ -144,7 +144,8 @@ static int copy_store(struct backup *b, struct cs_error *err)
     int rc = -1;
 
     text_addf(&folder, "%s/" BACKUP_STORE, b->place.partial);
-    if (!store->plugin.store.backup || !store->plugin.store.restore || !store->plugin.store.restore_check)
+    if (!store->plugin.store.backup || !store->plugin.store.restore || !store->plugin.store.restore_prepare ||
+        !store->plugin.store.restore_drop)
         cs_fail(err, CS_ECONFIG, "the store %s has no backup of this kind: use the means of its own database",
                 store->plugin.about.name);
     else if (text_failed(&folder) || mkdir(text_of(&folder), 0700) < 0)

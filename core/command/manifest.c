@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,7 +24,16 @@ struct sum {
     char hex[HEX_ROOM];
 };
 
-static int digest(int fd, EVP_MD_CTX *md, struct sum *sum)
+static int write_all(int fd, const uint8_t *data, size_t len)
+{
+    for (ssize_t n; len; data += n, len -= (size_t)n)
+        if ((n = write(fd, data, len)) < 0)
+            return -1;
+    return 0;
+}
+
+/* `to`: -1, or where to write what was read. */
+static int digest(int fd, EVP_MD_CTX *md, int to, struct sum *sum)
 {
     uint8_t buffer[65536], hash[EVP_MAX_MD_SIZE];
     unsigned len = 0;
@@ -31,8 +41,11 @@ static int digest(int fd, EVP_MD_CTX *md, struct sum *sum)
 
     if (!md || EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1)
         return -1;
-    while ((n = read(fd, buffer, sizeof buffer)) > 0 && EVP_DigestUpdate(md, buffer, (size_t)n) == 1)
+    while ((n = read(fd, buffer, sizeof buffer)) > 0 && EVP_DigestUpdate(md, buffer, (size_t)n) == 1) {
+        if (to >= 0 && write_all(to, buffer, (size_t)n) < 0)
+            return -1;
         sum->bytes += n;
+    }
     if (n != 0 || EVP_DigestFinal_ex(md, hash, &len) != 1)
         return -1;
     for (unsigned i = 0; i < len; i++) {
@@ -42,15 +55,20 @@ static int digest(int fd, EVP_MD_CTX *md, struct sum *sum)
     return 0;
 }
 
+static int open_to_read(const char *path)
+{
+    return open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+}
+
 static int sum_of(const char *path, struct sum *sum, struct cs_error *err)
 {
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    const int fd = open_to_read(path);
     EVP_MD_CTX *md = EVP_MD_CTX_new();
     int rc;
 
     *sum = (struct sum){ 0 };
     errno = fd < 0 ? errno : 0;
-    rc = fd >= 0 && digest(fd, md, sum) == 0
+    rc = fd >= 0 && digest(fd, md, -1, sum) == 0
              ? 0
              : cs_fail(err, CS_EINPUT, "%s cannot be read: %s", path, errno ? strerror(errno) : "OpenSSL failed");
     EVP_MD_CTX_free(md);
@@ -213,7 +231,15 @@ bool manifest_is_same(const json_t *entry, const char *path)
     return sum_of(path, &sum, &none) == 0 && is_sum(entry, &sum);
 }
 
-int manifest_verify(const json_t *manifest, const char *folder, struct cs_error *err)
+static int fail_changed(const json_t *entry, const char *path, const struct sum *sum, struct cs_error *err)
+{
+    return cs_fail(err, CS_EINPUT,
+                   "%s is not as it was written (%lld bytes, now %lld; or its SHA-256 is another): the backup is damaged, take "
+                   "another one",
+                   path, (long long)json_integer_value(json_object_get(entry, "bytes")), (long long)sum->bytes);
+}
+
+static int verify_listed(const json_t *manifest, const char *folder, struct cs_error *err)
 {
     const json_t *files = json_object_get(manifest, "files"), *entry;
     int rc = 0;
@@ -225,13 +251,110 @@ int manifest_verify(const json_t *manifest, const char *folder, struct cs_error 
 
         rc = path ? sum_of(path, &sum, err) : -1;
         if (rc == 0 && !is_sum(entry, &sum))
-            rc = cs_fail(err, CS_EINPUT,
-                         "%s is not as it was written (%lld bytes, now %lld; or its SHA-256 is another): the backup is "
-                         "damaged, take another one",
-                         path, (long long)json_integer_value(json_object_get(entry, "bytes")), (long long)sum.bytes);
+            rc = fail_changed(entry, path, &sum, err);
         free(path);
         if (rc < 0)
             break;
     }
+    return rc;
+}
+
+/* The paths of its files, as an object, since there may be many. */
+static json_t *paths_of(const json_t *manifest)
+{
+    const json_t *files = json_object_get(manifest, "files"), *entry;
+    json_t *paths = json_object();
+    size_t i;
+
+    json_object_set_new(paths, "manifest.json", json_true());
+    json_array_foreach(files, i, entry) {
+        json_object_set_new(paths, manifest_text(entry, "path"), json_true());
+    }
+    return paths;
+}
+
+static int look_at(const json_t *paths, const char *folder, const FTSENT *at, struct cs_error *err)
+{
+    const char *path = at->fts_path + strlen(folder);
+
+    if (at->fts_info == FTS_D || at->fts_info == FTS_DP)
+        return 0;
+    if (at->fts_info == FTS_DNR || at->fts_info == FTS_NS || at->fts_info == FTS_ERR)
+        return cs_fail(err, CS_EINPUT, "%s cannot be read: %s", at->fts_path, strerror(at->fts_errno));
+    if (at->fts_info == FTS_F && json_object_get(paths, path + strspn(path, "/")))
+        return 0;
+    return cs_fail(err, CS_EINPUT,
+                   "%s is not in the manifest: somebody put it there after the backup was made; find out who, and restore "
+                   "the backup without it",
+                   at->fts_path);
+}
+
+static int verify_nothing_else(const json_t *manifest, const char *folder, struct cs_error *err)
+{
+    char *folders[] = { (char *)(uintptr_t)folder, NULL };
+    FTS *tree = fts_open(folders, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+    json_t *paths = paths_of(manifest);
+    const FTSENT *at = NULL;
+    int rc = 0;
+
+    while (rc == 0 && tree && (at = fts_read(tree)))
+        rc = look_at(paths, folder, at, err);
+    if (rc == 0 && (!tree || errno))
+        rc = cs_fail(err, CS_EINPUT, "%s cannot be read: %s", folder, strerror(errno));
+    json_decref(paths);
+    if (tree)
+        fts_close(tree);
+    return rc;
+}
+
+int manifest_verify(const json_t *manifest, const char *folder, struct cs_error *err)
+{
+    return verify_listed(manifest, folder, err) < 0 ? -1 : verify_nothing_else(manifest, folder, err);
+}
+
+/* ---- Copying ---- */
+
+const json_t *manifest_find(const json_t *manifest, const char *path)
+{
+    const json_t *files = json_object_get(manifest, "files"), *entry;
+    size_t i;
+
+    json_array_foreach(files, i, entry) {
+        if (strcmp(manifest_text(entry, "path"), path) == 0)
+            return entry;
+    }
+    return NULL;
+}
+
+static int copy(const json_t *entry, const char *from, const char *to, struct cs_error *err)
+{
+    const int in = open_to_read(from);
+    const int out = in < 0 ? -1 : open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    struct sum sum = { 0 };
+    int rc = -1;
+
+    if (out < 0 && in >= 0 && errno == EEXIST)
+        cs_fail(err, CS_ECONFIG, "%s is in the way: rename or remove it", to);
+    else if (out < 0 || digest(in, md, out, &sum) < 0 || fsync(out) < 0)
+        cs_fail(err, CS_ECONFIG, "%s cannot be copied to %s: %s", from, to, strerror(errno));
+    else
+        rc = is_sum(entry, &sum) ? 0 : fail_changed(entry, from, &sum, err);
+    EVP_MD_CTX_free(md);
+    if (out >= 0 && close(out) < 0 && rc == 0)
+        rc = cs_fail(err, CS_ECONFIG, "%s cannot be written: %s", to, strerror(errno));
+    if (out >= 0 && rc < 0)
+        unlink(to);
+    if (in >= 0)
+        close(in);
+    return rc;
+}
+
+int manifest_copy(const json_t *entry, const char *folder, const char *to, struct cs_error *err)
+{
+    char *from = join(folder, manifest_text(entry, "path"), err);
+    const int rc = from ? copy(entry, from, to, err) : -1;
+
+    free(from);
     return rc;
 }

@@ -22,11 +22,18 @@ int manifest_write(const json_t *manifest, const char *folder, struct cs_error *
  * stay inside of the backup, below store/ or state/. */
 json_t *manifest_read(const char *folder, struct cs_error *err);
 
-/* Is each of its files there, as it was written? The first that is not is named. */
+/* Is each of its files there, as it was written, and nothing else? The first that is not, or that is too much, is named. */
 int manifest_verify(const json_t *manifest, const char *folder, struct cs_error *err);
 
 /* Is the file `path` of that entry ("files" of the manifest)? False also when it is not there. */
 bool manifest_is_same(const json_t *entry, const char *path);
+
+/* NULL: it has no such file. */
+const json_t *manifest_find(const json_t *manifest, const char *path);
+
+/* Makes `to`, which is not there, of that entry's file in `folder`: 0600, synced, and compared with the entry by what was
+ * copied, whatever was read before. Where it fails there is no `to`. */
+int manifest_copy(const json_t *entry, const char *folder, const char *to, struct cs_error *err);
 
 const char *manifest_text(const json_t *manifest, const char *key); /* "" when there is none */
 

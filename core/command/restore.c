@@ -1,24 +1,18 @@
 /*
  * `countersign restore BACKUP`: what `countersign backup` made comes to lie where this host's configuration has it;
- * docs/backup.md. Nothing is touched before every file was compared with the manifest, and the store and the keys were
- * looked at for what would refuse it. Then keys first, the store's files last: orders need keys.
+ * docs/backup.md. Nothing is touched before every file lies beside its place, as the manifest has it; then they are renamed,
+ * keys first, the store's files last: orders need keys.
  */
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "command/manifest.h"
-#include "command/backup_state.h"
 #include "command/command.h"
-#include "command/folder.h"
+#include "command/restore_state.h"
 #include "command/setup.h"
 #include "command/usage.h"
 
@@ -39,11 +33,16 @@ const struct usage usage_restore = {
     "Exit codes: 0 it was restored, or is whole; 1 it was not, or is not; 2 wrong use.\n",
 };
 
+/* What a failure leaves behind. */
+enum reached { UNTOUCHED, HALFWAY, IN_PLACE };
+
 struct restore {
     const char *folder;
     bool force, check, json;
     char when[32]; /* of what is renamed */
     struct setup setup;
+    struct restore_state keys;
+    enum reached reached;
     json_t *manifest;
     json_t *notes; /* what the operator should know */
     int64_t orders;
@@ -81,155 +80,32 @@ static void note(void *arg, const char *text)
     json_array_append_new(r->notes, json_string(text));
 }
 
-/* ---- Folders of the state ---- */
-
-/* "ca.le" of "state/ca.le/account.pem"; false for a file of the store. */
-static bool part_of(const json_t *entry, char part[300])
-{
-    static const char state[] = BACKUP_STATE "/";
-    const char *path = manifest_text(entry, "path");
-    size_t len;
-
-    if (strncmp(path, state, strlen(state)) != 0)
-        return false;
-    path += strlen(state);
-    len = strcspn(path, "/");
-    if (!path[len] || len >= 300)
-        return false;
-    memcpy(part, path, len);
-    part[len] = '\0';
-    return true;
-}
-
-/* Does the state folder have each file of that part already, as it is in the backup? */
-static bool is_there_already(const struct restore *r, const char *part)
-{
-    const json_t *entry;
-    char of[300];
-    size_t i;
-
-    json_array_foreach(json_object_get(r->manifest, "files"), i, entry) {
-        struct text path = TEXT_MAX(4000);
-        bool same;
-
-        if (!part_of(entry, of) || strcmp(of, part) != 0)
-            continue;
-        text_addf(&path, "%s/%s", r->setup.settings.state, manifest_text(entry, "path") + strlen(BACKUP_STATE "/"));
-        same = manifest_is_same(entry, text_of(&path));
-        text_free(&path);
-        if (!same)
-            return false;
-    }
-    return true;
-}
-
-static bool is_empty(const char *path)
-{
-    DIR *dir = opendir(path);
-    const struct dirent *entry;
-    bool is = dir || errno == ENOENT;
-
-    while (dir && (entry = readdir(dir)))
-        is &= strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
-    if (dir)
-        closedir(dir);
-    return is;
-}
-
-static int rename_part(struct restore *r, const char *path, struct cs_error *err)
-{
-    struct text to = TEXT_MAX(4000), said = TEXT_MAX(8200);
-    int rc = 0;
-
-    text_addf(&to, "%s.replaced-%s", path, r->when);
-    if (text_failed(&to) || renameat2(AT_FDCWD, path, AT_FDCWD, text_of(&to), RENAME_NOREPLACE) < 0) {
-        rc = cs_fail(err, CS_ECONFIG, "%s cannot be put aside as %s: %s", path, text_of(&to), strerror(errno));
-    } else {
-        text_addf(&said, "%s lies at %s now: remove it when all is well", path, text_of(&to));
-        note(r, text_of(&said));
-    }
-    text_free(&to);
-    text_free(&said);
-    return rc;
-}
-
-static int put_part(struct restore *r, const char *part, const char *path, struct cs_error *err)
-{
-    struct text from = TEXT_MAX(4000), new = TEXT_MAX(4000);
-    int rc;
-
-    text_addf(&from, "%s/" BACKUP_STATE "/%s", r->folder, part);
-    text_addf(&new, "%s.restored", path);
-    if (text_failed(&from) || text_failed(&new)) {
-        rc = cs_fail(err, CS_ECONFIG, "the path of %s is too long", part);
-    } else {
-        folder_remove(text_of(&new));
-        rc = folder_copy(text_of(&from), text_of(&new), NULL, NULL, err);
-        if (rc == 0 && !is_empty(path))
-            rc = rename_part(r, path, err);
-        if (rc == 0 && rename(text_of(&new), path) < 0)
-            rc = cs_fail(err, CS_ECONFIG, "%s cannot be made: %s", path, strerror(errno));
-        if (rc < 0)
-            folder_remove(text_of(&new));
-    }
-    text_free(&from);
-    text_free(&new);
-    return rc;
-}
-
-static int restore_part(struct restore *r, const char *part, bool look_only, struct cs_error *err)
-{
-    struct text path = TEXT_MAX(3900);
-    int rc = 0;
-
-    text_addf(&path, "%s/%s", r->setup.settings.state, part);
-    if (text_failed(&path))
-        rc = cs_fail(err, CS_ECONFIG, "the path of %s is too long", part);
-    else if (is_there_already(r, part))
-        rc = 0;
-    else if (!look_only)
-        rc = put_part(r, part, text_of(&path), err);
-    else if (!r->force && !is_empty(text_of(&path)))
-        rc = cs_fail(err, CS_ECONFLICT, "there are other files in %s than in the backup: `--force` puts them aside",
-                     text_of(&path));
-    text_free(&path);
-    return rc;
-}
-
-/* First all are looked at, so that nothing is half done for a reason that could be known. */
-static int restore_parts(struct restore *r, bool look_only, struct cs_error *err)
-{
-    const json_t *files = json_object_get(r->manifest, "files"), *entry;
-    char part[300], last[300] = "";
-    size_t i;
-
-    json_array_foreach(files, i, entry) {
-        if (!part_of(entry, part) || strcmp(part, last) == 0)
-            continue;
-        memcpy(last, part, sizeof last);
-        if (!backup_state_is_part(part))
-            return cs_fail(err, CS_EINPUT, "the backup has a folder state/%s, which is no instance's: it was changed", part);
-        if (restore_part(r, part, look_only, err) < 0)
-            return -1;
-    }
-    return look_only ? 0 : folder_sync(r->setup.settings.state, err);
-}
-
 /* ---- The store's files ---- */
 
-static int restore_store(struct restore *r, bool look_only, struct cs_error *err)
+static int copy_for_store(void *arg, const char *name, const char *to, struct cs_error *err)
+{
+    const struct restore *r = arg;
+    struct text path = TEXT_MAX(300);
+    const json_t *entry = NULL;
+
+    text_addf(&path, BACKUP_STORE "/%s", name);
+    if (!text_failed(&path))
+        entry = manifest_find(r->manifest, text_of(&path));
+    text_free(&path);
+    return entry ? manifest_copy(entry, r->folder, to, err)
+                 : cs_fail(err, CS_ENOTFOUND, "the backup has no %s", name);
+}
+
+static int prepare_store(struct restore *r, struct cs_error *err)
 {
     const struct instance *store = r->setup.store;
     struct text folder = TEXT_MAX(4000);
-    int rc = -1;
+    int rc;
 
     text_addf(&folder, "%s/" BACKUP_STORE, r->folder);
-    if (text_failed(&folder))
-        cs_fail(err, CS_ECONFIG, "the path %.100s… is too long", r->folder);
-    else if (look_only)
-        rc = store->plugin.store.restore_check(store->self, text_of(&folder), r->force, err);
-    else
-        rc = store->plugin.store.restore(store->self, text_of(&folder), r->force, note, r, err);
+    rc = text_failed(&folder)
+             ? cs_fail(err, CS_ECONFIG, "the path %.100s… is too long", r->folder)
+             : store->plugin.store.restore_prepare(store->self, text_of(&folder), r->force, copy_for_store, r, err);
     text_free(&folder);
     return rc;
 }
@@ -239,7 +115,7 @@ static int check_store(const struct restore *r, struct cs_error *err)
     const struct plugin *plugin = &r->setup.store->plugin;
     const char *made_by = manifest_text(r->manifest, "store");
 
-    if (!plugin->store.restore || !plugin->store.restore_check)
+    if (!plugin->store.restore || !plugin->store.restore_prepare || !plugin->store.restore_drop)
         return cs_fail(err, CS_ECONFIG, "the store %s has no restoring of this kind", plugin->about.name);
     if (strcmp(made_by, plugin->about.name) != 0)
         return cs_fail(err, CS_ECONFIG, "the backup is one of the store %s, the configuration has %s: use that one", made_by,
@@ -293,7 +169,7 @@ static void look_for_instances(struct restore *r)
     json_array_foreach(json_object_get(r->manifest, "files"), i, entry) {
         struct text said = TEXT_MAX(600);
 
-        if (!part_of(entry, part) || strcmp(part, last) == 0 || strncmp(part, ca, strlen(ca)) != 0)
+        if (!restore_state_part(entry, part) || strcmp(part, last) == 0 || strncmp(part, ca, strlen(ca)) != 0)
             continue;
         memcpy(last, part, sizeof last);
         text_addf(&said, "the configuration has no %s, which the backup has: its orders cannot go on without it", part);
@@ -305,6 +181,43 @@ static void look_for_instances(struct restore *r)
 
 /* ---- All of it ---- */
 
+/* The store is asked last: what the keys take of the disk is gone by then. */
+static int prepare(struct restore *r, struct cs_error *err)
+{
+    if (restore_state_look(&r->keys, r->force, err) < 0 || restore_state_prepare(&r->keys, err) < 0)
+        return -1;
+    return prepare_store(r, err);
+}
+
+/* Nothing but renaming. Keys first: orders need them. */
+static int install(struct restore *r, struct cs_error *err)
+{
+    const struct instance *store = r->setup.store;
+    bool begun = false;
+    int rc = restore_state_install(&r->keys, &begun, err);
+
+    if (begun)
+        r->reached = HALFWAY;
+    if (rc < 0)
+        return -1;
+    r->reached = HALFWAY;
+    if (store->plugin.store.restore(store->self, note, r, err) < 0)
+        return -1;
+    r->reached = IN_PLACE;
+    return 0;
+}
+
+static int prepare_and_install(struct restore *r, struct cs_error *err)
+{
+    const struct instance *store = r->setup.store;
+
+    if (prepare(r, err) == 0 && install(r, err) == 0)
+        return 0;
+    restore_state_drop(&r->keys);
+    store->plugin.store.restore_drop(store->self);
+    return -1;
+}
+
 static int restore(struct restore *r, struct cs_error *err)
 {
     if (setup_open_store(&r->setup, err) < 0 || setup_lock_state(&r->setup, err) < 0)
@@ -312,9 +225,10 @@ static int restore(struct restore *r, struct cs_error *err)
     r->manifest = manifest_read(r->folder, err);
     if (!r->manifest || manifest_verify(r->manifest, r->folder, err) < 0 || check_store(r, err) < 0)
         return -1;
-    if (restore_parts(r, true, err) < 0 || restore_store(r, true, err) < 0)
-        return -1;
-    if (restore_parts(r, false, err) < 0 || restore_store(r, false, err) < 0)
+    r->keys = (struct restore_state){ .backup = r->folder, .state = r->setup.settings.state, .manifest = r->manifest,
+                                      .when = r->when, .prepared = json_array(), .fn = note, .arg = r };
+    restore_state_tell_earlier(&r->keys);
+    if (prepare_and_install(r, err) < 0)
         return -1;
     look_for_instances(r);
     if (store_migrate(r->setup.store, true, err) < 0)
@@ -381,6 +295,28 @@ static void print(const struct restore *r)
     printf("certificates that were ordered since, and changes of the tables, are not known: docs/backup.md has the list\n");
 }
 
+/* On stderr: where everything lies now, and what to do. */
+static void print_failure(const struct restore *r, const struct cs_error *err)
+{
+    static const char *const what_now[] = {
+        [UNTOUCHED] = "nothing that was there has changed",
+        [HALFWAY] = "it ended halfway: do not start the server. Run the same command again: keys that are in their place stay, "
+                    "the rest is done anew, and nothing that was put aside is lost",
+        [IN_PLACE] = "keys and records are in their place, do not restore them again: what is left to do the server does when "
+                     "it starts, or says why it cannot",
+    };
+    const json_t *entry;
+    size_t i;
+
+    if (err->text[0])
+        fprintf(stderr, "countersign restore: %s\n", err->text);
+    json_array_foreach(r->notes, i, entry) {
+        fprintf(stderr, "%s\n", json_string_value(entry));
+    }
+    if (!r->check)
+        fprintf(stderr, "%s\n", what_now[r->reached]);
+}
+
 /* For the names of what is put aside. */
 static void remember_time(struct restore *r)
 {
@@ -408,8 +344,9 @@ int command_restore(const struct command_line *line)
         print_json(&r);
     else if (code == 0)
         print(&r);
-    else if (err.text[0])
-        fprintf(stderr, "countersign restore: %s\n", err.text);
+    else
+        print_failure(&r, &err);
+    json_decref(r.keys.prepared);
     json_decref(r.manifest);
     json_decref(r.notes);
     setup_free(&r.setup);

@@ -206,6 +206,8 @@ int quarantine_refuse(const struct file *file, struct cs_error *err);
 int quarantine(const struct file *file, struct cs_error *err);
 /* The same with one that another one is about to replace: refused like a damaged one, as long as nothing took its place. */
 int quarantine_replacing(const struct file *file, struct cs_error *err);
+/* Where it lies, as long as nothing took its place: for an operator whose restore has failed. */
+void quarantine_tell(const struct file *file, cs_finding_fn *fn, void *arg);
 /* A log without a database: SQLite would read it into whatever takes the database's place. */
 int quarantine_log(const struct file *file, cs_finding_fn *fn, void *arg, struct cs_error *err);
 /* Another one has its place: what was put aside, in an earlier run, too, says nothing about this one any more. */
@@ -239,8 +241,9 @@ int schema_recognise(const struct file *f, sqlite3 *sq, int64_t *schema, struct 
 /* ---- backup.c, restore.c */
 
 int db_backup(void *self, const char *folder, enum cs_backup_visits visits, cs_backup_fn *fn, void *arg, struct cs_error *err);
-int db_restore_check(void *self, const char *folder, bool replace, struct cs_error *err);
-int db_restore(void *self, const char *folder, bool replace, cs_finding_fn *fn, void *arg, struct cs_error *err);
+int db_restore_prepare(void *self, const char *folder, bool replace, cs_restore_copy_fn *copy, void *arg, struct cs_error *err);
+int db_restore(void *self, cs_finding_fn *fn, void *arg, struct cs_error *err);
+void db_restore_drop(void *self);
 /* A file of that kind in a backup's folder; the caller frees `path`. Is it whole, ours, of a schema that we know? */
 int backup_file(const struct file *of, const char *folder, struct file *file, struct cs_error *err);
 int backup_check(const struct file *file, int64_t *schema, struct cs_error *err);

@@ -266,6 +266,20 @@ int quarantine_replacing(const struct file *file, struct cs_error *err)
     return rc;
 }
 
+void quarantine_tell(const struct file *file, cs_finding_fn *fn, void *arg)
+{
+    struct text said = TEXT_MAX(3 * PATH_MOST);
+    struct cs_error none;
+    char *aside = NULL;
+
+    if (find_newest(file, true, &aside, &none) == 0 && aside) {
+        text_addf(&said, "the %s that was there lies at %s, with its -wal and -shm if it had them", file->kind->what, aside);
+        fn(arg, text_of(&said));
+    }
+    text_free(&said);
+    free(aside);
+}
+
 /* Of a restore that was cut off, the log may be that of its file; of whom else it is, nobody can tell. */
 static int name_for_log(const struct file *file, char **aside, struct cs_error *err)
 {

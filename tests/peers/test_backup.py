@@ -157,6 +157,9 @@ HARMS = [
     (cut, "store/visits.db", "is not as it was written"),
     (flip, "state/ca.chaos/account.pem", "is not as it was written"),
     (lambda path: path.unlink(), "state/ca.chaos/account.pem", "cannot be read: No such file"),
+    (lambda path: path.write_text("x"), "state/ca.chaos/extra.pem", "extra.pem is not in the manifest"),
+    (lambda path: path.write_text(""), "store/state.db-wal", "state.db-wal is not in the manifest"),
+    (lambda path: path.symlink_to("/etc"), "state/ca.other", "ca.other is not in the manifest"),
     (lambda path: path.unlink(), "manifest.json", "is no backup: it has no manifest.json"),
     (cut, "manifest.json", "is damaged: line"),
     (lead_out, "manifest.json", "is not as `countersign backup` writes it"),
@@ -237,6 +240,83 @@ def test_when_only_the_database_is_lost_the_keys_that_are_there_stay(lab, worlds
     assert not list(worlds.old.folder.glob("state/*replaced*"))
     worlds.old.start()
     assert worlds.old.sign(csr).body == chain
+
+
+# ---- what fails on the way -----------------------------------------------------------------------------------------------
+
+APART = ["unshare", "--mount", "--propagation", "private", "sh", "-c"]
+
+
+def with_mounts(server, before, after, *words):
+    """A subcommand between lines of a shell in a mount namespace of its own."""
+    server.write_config()
+    command = " ".join(str(word) for word in (server.program, "-c", server.conf, *words))
+    return subprocess.run([*APART, f"{before} && {{ {command}; code=$?; {after}; exit $code; }}"], capture_output=True,
+                          text=True, timeout=60)
+
+
+def other_keys(worlds):
+    """A backup, and a server that was stopped and has another key by now: that key's file and the backup's content of it."""
+    backup = worlds.backup()["backup"]
+    worlds.old.stop()
+    key = worlds.old.folder / "state/ca.chaos/account.pem"
+    before = key.read_bytes()
+    key.write_text("another")
+    return backup, key, before
+
+
+def test_what_is_in_the_way_of_a_copy_is_found_before_anything_has_changed(worlds):
+    backup, key, before = other_keys(worlds)
+    in_the_way = worlds.old.database.with_name("state.db.restored")
+    in_the_way.mkdir()
+    done = worlds.old.command("restore", backup, "--force", check=False)
+    assert done.returncode == 1 and f"{in_the_way} is in the way: rename or remove it" in done.stderr
+    assert done.stderr.endswith("nothing that was there has changed\n")
+    assert key.read_text() == "another" and worlds.old.database.exists()
+    in_the_way.rmdir()
+    assert not [path for path in (worlds.old.folder / "state").rglob("*") if ".re" in path.name]
+    key.parent.with_name("ca.chaos.restored").mkdir()  # of a run that was killed
+    worlds.old.command("restore", backup, "--force")
+    assert key.read_bytes() == before
+    worlds.old.start()
+
+
+def test_a_restore_that_ends_halfway_says_where_everything_lies_and_is_finished_by_the_next(lab, worlds):
+    csr = lab.csr()
+    chain = worlds.old.sign(csr).body
+    backup, key, before = other_keys(worlds)
+    database = worlds.old.database
+    done = with_mounts(worlds.old, f"mount --bind {database} {database}", "true", "restore", backup, "--force")
+    assert done.returncode == 1 and "state.db cannot be put aside" in done.stderr, done.stderr
+    put_aside, = key.parent.parent.glob("ca.chaos.replaced-*")
+    assert f"{key.parent} lies at {put_aside} now" in done.stderr and "Run the same command again" in done.stderr
+    assert key.read_bytes() == before and (put_aside / "account.pem").read_text() == "another"
+    assert database.exists() and not list(database.parent.glob("*.restored*"))
+    said = worlds.old.command("restore", backup, "--force").stdout
+    assert f"{put_aside} lies there since an earlier restore" in said
+    replaced, = database.parent.glob("state.db.replaced-*Z")
+    assert f"{replaced} now" in said
+    assert [path.name for path in key.parent.parent.glob("ca.*")] == ["ca.chaos", put_aside.name]
+    worlds.old.start()
+    assert worlds.old.sign(csr).body == chain
+
+
+def test_the_room_of_all_files_is_looked_for_before_the_first_has_its_place(worlds):
+    backup = worlds.backup("--visits", "all")["backup"]
+    state = worlds.elsewhere()
+    size = sum(os.stat(f"{backup}/store/{name}.db").st_size for name in ("state", "visits"))
+    folder = state.folder / "state"
+    folder.mkdir()
+
+    def restore(room):
+        disk = f"mount -t tmpfs -o size={room},mode=700 disk {folder}"
+        return with_mounts(state, disk, f"find {folder} -type f", "restore", backup)
+
+    done = restore(size)
+    assert done.returncode == 1 and "there is no room for" in done.stderr, done.stderr
+    assert done.stdout.split() == [f"{folder}/lock"] and "nothing that was there has changed" in done.stderr
+    done = restore(size + (2 << 20))
+    assert done.returncode == 0 and f"{folder}/ca.chaos/account.pem" in done.stdout, done.stderr
 
 
 # ---- where it is made ----------------------------------------------------------------------------------------------------

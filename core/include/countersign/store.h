@@ -168,6 +168,8 @@ typedef int cs_job_fn(void *arg, const struct cs_job *row);
 typedef int cs_job_challenge_fn(void *arg, const struct cs_job_challenge *row);
 typedef int cs_certificate_fn(void *arg, const struct cs_certificate *row);
 typedef void cs_backup_fn(void *arg, const char *name, int64_t schema);
+/* Makes `to`, which is not there, of the backup's file `name`: 0600, synced, each byte compared with what was backed up. */
+typedef int cs_restore_copy_fn(void *arg, const char *name, const char *to, struct cs_error *err);
 typedef int cs_revocation_fn(void *arg, const struct cs_revocation *row);
 typedef int cs_blob_fn(void *arg, const void *data, size_t len);
 typedef int cs_event_fn(void *arg, const struct cs_event *row);
@@ -318,16 +320,16 @@ struct cs_store_ops {
     int (*client_subject_list)(void *conn, const char *client, cs_client_subject_fn *fn, void *arg, struct cs_error *err);
     int (*client_subject_find)(void *conn, const char *client, const char *subject, bool *found, struct cs_error *err);
 
-    /* ---- For `countersign backup` and `countersign restore`, optional: with `restore_check`, all or none of them. */
+    /* ---- For `countersign backup` and `countersign restore`, optional: with restore_prepare and _drop, all or none. */
 
     /* The records as of one moment, each of its files by itself, as files in `folder`, which is empty: whole, checked, synced.
      * Beside a running server or without one; what is copied does not change, its schema neither. Calls fn for each file. */
     int (*backup)(void *self, const char *folder, enum cs_backup_visits visits, cs_backup_fn *fn, void *arg,
                   struct cs_error *err);
-    /* Put such files where the settings have the records; nobody has them open. State that is there is renamed when `replace`,
-     * otherwise CS_ECONFLICT; visits that are there stay. Calls fn for what the operator should know. The schema may be an
-     * older one: migrate() comes next. Numbers of the outbox go on far above those that may have been used since. */
-    int (*restore)(void *self, const char *folder, bool replace, cs_finding_fn *fn, void *arg, struct cs_error *err);
+    /* What restore_prepare() has made takes the place that the settings name; nobody has the records open. State that is there
+     * is renamed. Calls fn for what the operator should know; after a failure, for where that state lies. The schema may be an
+     * older one: migrate() comes next. */
+    int (*restore)(void *self, cs_finding_fn *fn, void *arg, struct cs_error *err);
 
     /* Revocation, on a state connection; all of them or none: then nothing can be revoked. A revocation goes when its
      * certificate does, which purge() and spki_erase() leave while one is open. */
@@ -350,8 +352,14 @@ struct cs_store_ops {
     int (*certificate_of_names)(void *conn, const char *zone, const char *subject, const char *names, cs_certificate_fn *fn,
                                 void *arg, struct cs_error *err);
 
-    /* Would restore() refuse these files, or have no room? Changes nothing. Called before anything is changed elsewhere. */
-    int (*restore_check)(void *self, const char *folder, bool replace, struct cs_error *err);
+    /* Makes copies of the files of a backup, which lie in `folder`, beside their place, with `copy` and `arg`, and finds what
+     * would refuse them: restore() only renames. Nothing that is there is touched. CS_ECONFLICT: there is state, and not
+     * `replace`. Visits that are there stay. Numbers of the outbox go on far above those that may have been used since. What
+     * an earlier call left is made anew. */
+    int (*restore_prepare)(void *self, const char *folder, bool replace, cs_restore_copy_fn *copy, void *arg,
+                           struct cs_error *err);
+    /* Removes those copies, after restore_prepare() or restore() failed. */
+    void (*restore_drop)(void *self);
 };
 
 #ifdef __cplusplus
