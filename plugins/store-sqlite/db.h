@@ -241,7 +241,7 @@ int schema_recognise(const struct file *f, sqlite3 *sq, int64_t *schema, struct 
 /* ---- backup.c, restore.c */
 
 int db_backup(void *self, const char *folder, enum cs_backup_visits visits, cs_backup_fn *fn, void *arg, struct cs_error *err);
-int db_restore_prepare(void *self, const char *folder, bool replace, cs_restore_copy_fn *copy, void *arg, struct cs_error *err);
+int db_restore_prepare(void *self, const char *folder, bool replace, cs_restore_copy_fn *fn, void *arg, struct cs_error *err);
 int db_restore(void *self, cs_finding_fn *fn, void *arg, struct cs_error *err);
 void db_restore_drop(void *self);
 /* A file of that kind in a backup's folder; the caller frees `path`. Is it whole, ours, of a schema that we know? */

@@ -89,11 +89,11 @@ static int look_at(struct copy *copy, const struct file *of, const char *folder,
 /* For both of them, when they come to lie on the same disk. */
 static int check_room(const struct copy *copy, const struct copy *other, struct cs_error *err)
 {
-    const uint64_t beside = other->wanted && other->disk == copy->disk ? other->bytes : 0;
+    const uint64_t needed = copy->bytes + (other->wanted && other->disk == copy->disk ? other->bytes : 0);
 
-    if (copy->wanted && copy->free < copy->bytes + beside)
+    if (copy->wanted && copy->free < needed)
         return cs_fail(err, CS_EBUSY, "there is no room for %s: %llu bytes are needed on that disk, %llu are free: make some",
-                       copy->to->path, (unsigned long long)(copy->bytes + beside), (unsigned long long)copy->free);
+                       copy->to->path, (unsigned long long)needed, (unsigned long long)copy->free);
     return 0;
 }
 
