@@ -180,6 +180,22 @@ static int wildcard(struct trial *t, struct cs_error *err)
     return trial_see(t, s.owner, NONE, FEW(s.a, s.b), err);
 }
 
+/* Two zones of the table have the owner, as example.com and www.example.com have that of www.example.com: a change for one of
+ * them does not name what is there for the other, and one may set what the other has just taken away. */
+static int overlapping_zones(struct trial *t, struct cs_error *err)
+{
+    struct scene s;
+
+    if (set_scene(&s, t, "zones", err) < 0 || trial_set(t, s.owner, FEW(s.a), NONE, err) < 0 ||
+        trial_set_below(t, s.owner, FEW(s.b), NONE, err) < 0 || trial_see(t, s.owner, FEW(s.a, s.b), NONE, err) < 0 ||
+        trial_set(t, s.owner, FEW(s.c), FEW(s.a), err) < 0 || trial_see(t, s.owner, FEW(s.b, s.c), FEW(s.a), err) < 0 ||
+        trial_set_below(t, s.owner, FEW(s.a), FEW(s.b), err) < 0 ||
+        trial_see(t, s.owner, FEW(s.c, s.a), FEW(s.b), err) < 0 || trial_set(t, s.owner, NONE, FEW(s.c), err) < 0 ||
+        trial_see(t, s.owner, FEW(s.a), FEW(s.b, s.c), err) < 0 || trial_set_below(t, s.owner, NONE, FEW(s.a), err) < 0)
+        return -1;
+    return trial_see(t, s.owner, NONE, FEW(s.a, s.b, s.c), err);
+}
+
 /* ---- Restarts ---- */
 
 /* The server repeats what should be served after a start; what is over then may be taken away by the next run only. */
@@ -210,6 +226,7 @@ const struct behaviour conformance_behaviours[] = {
     { "big-set",             big_set,             "12 values at one owner: more than fits into a UDP answer of 512 bytes" },
     { "long-names",          long_names,          "labels of 63 characters, a name of 253" },
     { "wildcard",            wildcard,            "*.x and x at once: two values, which leave one by one" },
+    { "overlapping-zones",   overlapping_zones,   "two zones of the table have the owner; each changes its own values only" },
     { "repeat-after-reopen", repeat_after_reopen, "after a restart values can be repeated, and those of earlier runs removed" },
     { NULL, NULL, NULL },
 };

@@ -149,11 +149,12 @@ static int check_interrupted(const struct trial *t, struct cs_error *err)
     return t->interrupted ? cs_fail(err, CS_ESHUTDOWN, "interrupted by a signal") : 0;
 }
 
-int trial_set(struct trial *t, const struct owner_tried *owner, const struct few *want, const struct few *gone,
-              struct cs_error *err)
+static int set_in(struct trial *t, const char *zone, const struct owner_tried *owner, const struct few *want,
+                  const struct few *gone, struct cs_error *err)
 {
     struct cs_txt_change change = change_of(t, owner);
 
+    change.zone = zone;
     change.want = want->v;
     change.n_want = want->n;
     change.gone = gone->v;
@@ -161,6 +162,18 @@ int trial_set(struct trial *t, const struct owner_tried *owner, const struct few
     if (check_interrupted(t, err) < 0)
         return -1;
     return end_change(t, owner, lone_begin(t->lone, &change), err);
+}
+
+int trial_set(struct trial *t, const struct owner_tried *owner, const struct few *want, const struct few *gone,
+              struct cs_error *err)
+{
+    return set_in(t, t->zone, owner, want, gone, err);
+}
+
+int trial_set_below(struct trial *t, const struct owner_tried *owner, const struct few *want, const struct few *gone,
+                    struct cs_error *err)
+{
+    return set_in(t, strchr(owner->name, '.') + 1, owner, want, gone, err); /* of the name that is validated */
 }
 
 static struct lone_call *begin_all_values(struct trial *t, const struct owner_tried *owner, bool gone)

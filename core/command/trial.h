@@ -56,6 +56,10 @@ struct few {
 int trial_set(struct trial *t, const struct owner_tried *owner, const struct few *want, const struct few *gone,
               struct cs_error *err);
 
+/* The same for a zone of the table that has the owner, too, and lies in the one that is played in. */
+int trial_set_below(struct trial *t, const struct owner_tried *owner, const struct few *want, const struct few *gone,
+                    struct cs_error *err);
+
 /* Does the server have each value of `served` exactly once, and none of `absent`, by UDP and by TCP, soon enough? */
 int trial_see(struct trial *t, const struct owner_tried *owner, const struct few *served, const struct few *absent,
               struct cs_error *err);

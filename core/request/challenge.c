@@ -19,7 +19,7 @@ static void on_recorded(void *arg, struct value *value, const struct cs_error *e
     if (err && value->waiting)
         publication_end(value->waiting, err);
     if (err) {
-        value_forget(value);
+        owners_forget_value(value);
         return;
     }
     value->state = value->unwanted ? VALUE_GONE : VALUE_WANTED;
@@ -36,7 +36,7 @@ static void on_told(void *arg, struct value *value, const struct cs_error *err)
         if (value->waiting)
             publication_end(value->waiting, &(struct cs_error){ .code = CS_EINTERNAL, .text = "the value was taken away" });
         challenge_record_remove(all->records, value);
-        value_forget(value);
+        owners_forget_value(value);
     } else if (value->waiting && err) {
         publication_end(value->waiting, err);
     } else if (value->waiting) {

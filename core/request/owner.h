@@ -1,6 +1,7 @@
 /*
- * The full set of our TXT values at one owner name of a zone, and its back end: one set_txt call at a time, what piled up
- * meanwhile merged into the next, failures retried. Used by challenge.c, publication.c and challenge_record.c.
+ * The full set of our TXT values at one owner name for one zone of the table, and its back end: one set_txt call at a time for
+ * the name, whatever the zone; what piled up meanwhile merged into the next; failures retried. Used by challenge.c,
+ * publication.c and challenge_record.c.
  */
 #ifndef REQUEST_OWNER_H
 #define REQUEST_OWNER_H
@@ -59,7 +60,7 @@ void owner_push(struct owner *owner);
 const char *owner_name(const struct owner *owner);
 const char *owner_zone(const struct owner *owner);
 const char *owner_dns(const struct owner *owner); /* the instance's name */
-void value_forget(struct value *value);           /* takes it off its owner and frees it */
+void owners_forget_value(struct value *value);           /* takes it off its owner and frees it */
 /* Every value of a job. `fn` may forget the value it is given. */
 void owners_each_of_job(struct owners *owners, const char *job, void (*fn)(struct value *value));
 /* All there are; `fn` may forget none. */

@@ -227,7 +227,7 @@ static void publish(struct publication *p, struct value *value)
         owner_push(value->owner);
     else if (is_new && record(p, value) < 0) {
         publication_end(p, &(struct cs_error){ .code = CS_EBUSY, .text = "out of memory" });
-        value_forget(value);
+        owners_forget_value(value);
     }
 }
 

@@ -20,9 +20,10 @@ static void free_values(char **values, size_t n)
     free(values);
 }
 
-static char **copy_values(const char *const *values, size_t n)
+/* With room for `more` behind them. */
+static char **copy_values(const char *const *values, size_t n, size_t more)
 {
-    char **copy = calloc(n + 1, sizeof *copy);
+    char **copy = calloc(n + more + 1, sizeof *copy);
 
     for (size_t i = 0; copy && i < n; i++) {
         copy[i] = text_copy(values[i]);
@@ -150,19 +151,46 @@ static void on_cancel(void *arg, enum cs_cancel why)
     owner_fail(owner, &err);
 }
 
+static bool is_named(const struct cs_txt_change *change, const char *value)
+{
+    for (size_t i = 0; i < change->n_want; i++)
+        if (strcmp(change->want[i], value) == 0)
+            return true;
+    for (size_t i = 0; i < change->n_gone; i++)
+        if (strcmp(change->gone[i], value) == 0)
+            return true;
+    return false;
+}
+
+/* What we want since an earlier change, and this one does not name, is for another zone of the table. */
+static void keep_wanted(struct owner *owner, const struct cs_txt_change *change, char **want, size_t *n_want)
+{
+    size_t left = 0;
+
+    for (size_t i = 0; i < owner->goal.n_want; i++)
+        if (is_named(change, owner->goal.want[i]))
+            owner->goal.want[left++] = owner->goal.want[i];
+        else
+            want[(*n_want)++] = owner->goal.want[i];
+    owner->goal.n_want = left;
+}
+
 static int take_goal(struct owner *owner, const struct cs_txt_change *change)
 {
-    char **want = copy_values(change->want, change->n_want), **gone = copy_values(change->gone, change->n_gone);
+    char **want = copy_values(change->want, change->n_want, owner->goal.n_want);
+    char **gone = copy_values(change->gone, change->n_gone, 0);
+    size_t n_want = change->n_want;
 
     if (!want || !gone) {
         free_values(want, change->n_want);
         free_values(gone, change->n_gone);
         return -1;
     }
+    keep_wanted(owner, change, want, &n_want);
     free_goal(owner);
     owner->goal.want = want;
     owner->goal.gone = gone;
-    owner->goal.n_want = change->n_want;
+    owner->goal.n_want = n_want;
     owner->goal.n_gone = change->n_gone;
     owner->goal.ttl = change->ttl;
     return 0;
@@ -173,6 +201,10 @@ void owner_set(struct pdns *pdns, const struct cs_txt_change *change, struct cs_
     struct owner *owner = find_owner(pdns, change->owner);
 
     server_ask(pdns->server);
+    if (owner && owner->op) { /* the core has one call out for a name; this one must not take its place */
+        cs_op_err(op, &(struct cs_error){ .code = CS_EBUSY, .text = "another change of this name is under way" });
+        return;
+    }
     if (!owner)
         owner = add_owner(pdns, change->owner, change->zone);
     if (!owner || take_goal(owner, change) < 0) {

@@ -24,6 +24,7 @@ static struct {
     void *left_open; /* "amnesia": the server goes on while the plugin is closed */
     int opened;
     bool busy;
+    char zone[256]; /* of the first change */
 } all;
 
 struct changed {
@@ -54,6 +55,8 @@ static bool is_wanted(const struct cs_txt_change *change, const char *value)
 
 static void know(const struct cs_txt_change *change)
 {
+    if (!all.zone[0])
+        snprintf(all.zone, sizeof all.zone, "%s", change->zone);
     for (size_t i = 0; i < change->n_want && all.n < KNOWN; i++)
         if (!is_known(change->owner, change->want[i])) {
             snprintf(all.values[all.n].owner, sizeof all.values->owner, "%s", change->owner);
@@ -100,6 +103,8 @@ static const char *complaint(const struct builtin *b, const struct cs_txt_change
         return "not there";
     if (has_fault(b, "short_names") && strlen(change->owner) > SHORT_NAME)
         return "too long";
+    if (has_fault(b, "one_zone") && all.zone[0] && strcmp(change->zone, all.zone) != 0)
+        return "no such zone";
     if (has_fault(b, "one_call") && all.busy)
         return "one at a time, please";
     return NULL;

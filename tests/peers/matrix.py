@@ -14,7 +14,8 @@ COLUMNS = {
     "exec-bind": "dns-exec, nsupdate: BIND",
 }
 BEHAVIOURS = ["add", "add-twice", "two-values", "exchange", "foreign-value", "remove", "remove-missing", "100-owners",
-              "100-values", "big-set", "long-names", "wildcard", "repeat-after-reopen"]  # of `countersign plugin test --list`
+              "100-values", "big-set", "long-names", "wildcard", "overlapping-zones",
+              "repeat-after-reopen"]  # of `countersign plugin test --list`
 TROUBLES = ["server-down", "server-slow", "server-hangs", "server-restarts", "reload", "wrong-key", "wrong-zone", "clock-off"]
 NOT_APPLICABLE = {
     ("server-down", "builtin"): "a", ("server-slow", "builtin"): "a", ("server-hangs", "builtin"): "a",

@@ -1,4 +1,4 @@
-/* dns-pdns: which zone of PowerDNS a name lies in. */
+/* dns-pdns: which zone of PowerDNS a name lies in, and names that several zones of the table have. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -137,12 +137,47 @@ static void many_names_at_once_share_what_is_known(void **state)
     }
 }
 
+/* ---- Two zones of the table that have the name ---- */
+
+static void a_second_change_of_a_name_leaves_the_first_one_whole(void **state)
+{
+    struct cs_op *first, *second;
+
+    (void)state;
+    pdns_open();
+    first = pdns_begin(OWNER, "one", NULL);
+    second = pdns_begin(OWNER, "two", NULL);
+    assert_true(host_result(second)->finished);
+    assert_int_equal(host_result(second)->err.code, CS_EBUSY);
+    powerdns_settle();
+    pdns_expect_ok(first);
+    assert_string_equal(powerdns_set(OWNER), "10 [" ON("one") "] []");
+    powerdns_pass(DEADLINE);
+}
+
+/* Both zones of the table have the name: while we watch over it, nobody takes away what either of them wants. */
+static void what_one_zone_wants_survives_the_change_of_another(void **state)
+{
+    (void)state;
+    pdns_open();
+    pdns_set(OWNER, "above", NULL);
+    pdns_set(OWNER, "below", NULL);
+    powerdns_replace(OWNER, 10, "", "");
+    powerdns_pass(3000);
+    assert_non_null(strstr(powerdns_set(OWNER), ON("above")));
+    assert_non_null(strstr(powerdns_set(OWNER), ON("below")));
+    pdns_set(OWNER, NULL, "above");
+    assert_string_equal(powerdns_set(OWNER), "10 [" ON("below") "] []");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, pdns_set_up, pdns_tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_longest_zone_wins),
+        TEST(a_second_change_of_a_name_leaves_the_first_one_whole),
+        TEST(what_one_zone_wants_survives_the_change_of_another),
         TEST(names_of_many_labels_are_asked_some_at_a_time),
         TEST(what_is_no_zone_is_remembered_for_a_minute),
         TEST(a_zone_that_is_gone_is_looked_for_again),

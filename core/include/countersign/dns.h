@@ -10,11 +10,13 @@
 extern "C" {
 #endif
 
-/* After it, every value in `want` is served at `owner` and none in `gone` is. `want` is always our full set at that owner;
- * values in neither list are somebody else's and stay. Names are absolute, lower case, with a trailing dot. */
+/* After it, every value in `want` is served at `owner` and none in `gone` is. Values in neither list stay: they are somebody
+ * else's, or ours for another zone of the table that the owner lies in, too (`www.example.com` in `example.com`). `want` is our
+ * full set at that owner for `zone`, and what leaves it comes in `gone` of a later change, which never has a value that we want
+ * for any zone. Names are absolute, lower case, with a trailing dot. */
 struct cs_txt_change {
     uint32_t size;
-    const char *zone;  /* of the zone table: the owner lies in it */
+    const char *zone;  /* of the zone table: the owner lies in it. Your zones may be cut elsewhere */
     const char *owner;
     const char *const *want;
     size_t n_want;
@@ -31,8 +33,9 @@ struct cs_dns_ops {
     uint32_t size;
     bool blocking;
 
-    /* Declarative: repeating it is harmless. The core calls it for one owner of a zone at a time, and merges what piled up.
-     * Finished means that this back end's primary has it; whether the world sees it is the core's question. */
+    /* Declarative: repeating it is harmless. For one owner there is one call at a time, whatever its zone; what piled up
+     * meanwhile comes merged in the next. Finished means that this back end's primary has it; whether the world sees it is the
+     * core's question. */
     void (*set_txt)(void *self, const struct cs_txt_change *change, struct cs_op *op);
 
     /* Since ABI 1.1, optional, for a back end that answers queries by itself: calls `fn` with what it has counted since it was

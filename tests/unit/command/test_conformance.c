@@ -82,7 +82,7 @@ static const char *names(const char *verdict)
 }
 
 #define ALL "add add-twice two-values exchange foreign-value remove remove-missing 100-owners 100-values big-set long-names " \
-            "wildcard repeat-after-reopen "
+            "wildcard overlapping-zones repeat-after-reopen "
 
 static void a_plugin_without_a_fault_shows_every_behaviour(void **state)
 {
@@ -100,14 +100,15 @@ static const struct {
     { "lies", "", ALL, "value 1 of 1 is served not at all, not once: the server has NXDOMAIN" },
     { "sticks", "",
       "add add-twice two-values exchange foreign-value remove remove-missing 100-owners 100-values big-set long-names "
-      "wildcard ",
+      "wildcard overlapping-zones ",
       "taken away afterwards: _acme-challenge.add-" },
-    { "replaces", "", "foreign-value ", "value 1 of 2 is served not at all" },
-    { "add_once", "", "add-twice two-values remove-missing long-names wildcard ", "there already" },
+    { "replaces", "", "foreign-value overlapping-zones ", "value 1 of 2 is served not at all" },
+    { "one_zone", "", "overlapping-zones ", "no such zone" },
+    { "add_once", "", "add-twice two-values remove-missing long-names wildcard overlapping-zones ", "there already" },
     { "missing", "", "add add-twice two-values exchange remove remove-missing wildcard repeat-after-reopen ", "not there" },
     { "one_call", "", "100-owners ", "one at a time, please" },
     { "one_value", "", "two-values big-set long-names wildcard repeat-after-reopen ", "value 2 of 2 is served not at all" },
-    { "adds_only", "", "two-values exchange foreign-value 100-values long-names wildcard ",
+    { "adds_only", "", "two-values exchange foreign-value 100-values long-names wildcard overlapping-zones ",
       "value 1 of 1 that should be gone is still served: the server has 2 values" },
     { "few", "max_values = 6;", "big-set ", "CS_ELIMIT" },
     { "short_names", "", "long-names ", "too long" },

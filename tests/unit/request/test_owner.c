@@ -31,7 +31,7 @@ static void on_told(void *arg, struct value *value, const struct cs_error *err)
     (void)arg;
     if (value->state == VALUE_GONE) {
         told.gone++;
-        value_forget(value);
+        owners_forget_value(value);
     } else if (err) {
         told.failed++;
         memcpy(told.last_error, err->text, sizeof told.last_error);
@@ -279,24 +279,84 @@ static void a_job_finds_its_own_values_and_no_others(void **state)
 }
 
 /* x.example and a.x.example are both in the table, and each has this name: its own record, or one above the cut. */
+static struct value *want_in(const char *zone, const char *job, const char *text)
+{
+    struct value *value = owners_value(owners, instances_find(rig.instances, ROLE_DNS, "fake"), zone, OWNER, job,
+                                       "a.x.example", text, cs_wall_ms() + 3600 * 1000);
+
+    value->state = VALUE_WANTED;
+    owner_push(value->owner);
+    return value;
+}
+
 static void each_zone_has_its_own_set_at_a_name(void **state)
 {
-    struct instance *dns = instances_find(rig.instances, ROLE_DNS, "fake");
-    const int64_t expires_ms = cs_wall_ms() + 3600 * 1000;
-    struct value *above = owners_value(owners, dns, "x.example.", OWNER, "job1", "a.x.example", "v1", expires_ms);
-    struct value *below = owners_value(owners, dns, "a.x.example.", OWNER, "job2", "a.x.example", "v2", expires_ms);
+    struct value *above = want_in("x.example.", "job1", "v1"), *below = want_in("a.x.example.", "job2", "v2");
 
     (void)state;
     assert_ptr_not_equal(above->owner, below->owner);
     assert_string_equal(owner_zone(above->owner), "x.example.");
     assert_string_equal(owner_zone(below->owner), "a.x.example.");
-    above->state = below->state = VALUE_WANTED;
-    owner_push(above->owner);
-    owner_push(below->owner);
     rig_until_true(&rig, told.served == 2);
     assert_served("v2\n"); /* the second call was about its own zone's value only */
     drop(above);
     drop(below);
+}
+
+static void a_name_is_called_for_one_zone_after_the_other(void **state)
+{
+    struct value *above, *below;
+
+    (void)state;
+    anew("delay = \"25s\";"); /* fake-dns aborts when it is called while it is busy */
+    above = want_in("x.example.", "job1", "v1");
+    below = want_in("a.x.example.", "job2", "v2");
+    rig_until_true(&rig, rig_dns_calls(&rig) == 1);
+    drop(above);
+    rig_settle(&rig);
+    assert_int_equal(rig_dns_calls(&rig), 1);
+    clock_move(rig.loop, 25 * 1000);
+    rig_until_true(&rig, rig_dns_calls(&rig) == 2);
+    assert_served("v2\n"); /* the other zone's turn comes before a second call for the first one */
+    clock_move(rig.loop, 25 * 1000);
+    rig_until_true(&rig, rig_dns_calls(&rig) == 3);
+    clock_move(rig.loop, 25 * 1000);
+    rig_until_true(&rig, told.gone == 1 && told.served == 1);
+    drop(below);
+    rig_until_true(&rig, rig_dns_calls(&rig) == 4);
+}
+
+static void a_zone_takes_nothing_away_that_another_one_wants(void **state)
+{
+    struct value *above = want_in("x.example.", "job1", "same"), *below = want_in("a.x.example.", "job2", "same");
+
+    (void)state;
+    rig_until_true(&rig, told.served == 2);
+    drop(above);
+    rig_settle(&rig);
+    assert_served("same\n");
+    assert_int_equal(told.gone, 0); /* it is on the books of both, as a back end may have two zones there */
+    assert_int_equal(rig_dns_calls(&rig), 2);
+    drop(below);
+    rig_until_true(&rig, told.gone == 2);
+    assert_served(NULL);
+    assert_int_equal(rig_dns_calls(&rig), 4);
+}
+
+static void a_value_is_held_while_others_of_its_zone_go(void **state)
+{
+    struct value *above = want_in("x.example.", "job1", "same"), *gone = want_in("x.example.", "job1", "v1");
+    struct value *below = want_in("a.x.example.", "job2", "same");
+
+    (void)state;
+    rig_until_true(&rig, told.served >= 3 && rig_dns_calls(&rig) == 3);
+    drop(above);
+    drop(gone);
+    rig_until_true(&rig, told.gone == 1);
+    rig_settle(&rig);
+    assert_int_equal(told.gone, 1);
+    drop(below);
+    rig_until_true(&rig, told.gone == 3);
 }
 
 static void a_set_that_keeps_failing_is_told(void **state)
@@ -397,6 +457,9 @@ int main(void)
         TEST(instances_do_not_mix),
         TEST(the_heir_of_an_instance_is_told_all_values),
         TEST(each_zone_has_its_own_set_at_a_name),
+        TEST(a_name_is_called_for_one_zone_after_the_other),
+        TEST(a_zone_takes_nothing_away_that_another_one_wants),
+        TEST(a_value_is_held_while_others_of_its_zone_go),
         TEST(a_job_finds_its_own_values_and_no_others),
         TEST(a_set_that_keeps_failing_is_told),
         TEST(a_removal_that_is_tried_again_leaves_the_row_of_a_value_that_was_set_anew),
