@@ -6,8 +6,9 @@
  *   looking -> storing -> queued -> signing -> committing -> ended
  *
  * job.c finds and starts jobs, job_revive.c those of an earlier run, job_look.c looks for a chain that will do, job_waiter.c
- * tells those who wait, job_line.c takes a job to its turn in the zone, job_run.c from there to its end. job_save.c writes it
- * down when it is new and when it has ended, job_save_step.c what its CA plugin saves meanwhile, both by job_write.c.
+ * tells those who wait, job_line.c takes a job to its turn in the zone, job_run.c from there to its chain, job_commit.c to its
+ * end. job_save.c writes it down when it is new and when it has ended, job_save_step.c what its CA plugin saves meanwhile,
+ * both by job_write.c.
  */
 #ifndef REQUEST_JOB_H
 #define REQUEST_JOB_H
@@ -144,7 +145,8 @@ int job_line_rejoin(struct job *job, struct cs_error *err);  /* one of an earlie
 void job_line_return(struct job *job);                       /* its CA is out: it waits where its number says */
 void job_line_out(struct heart *heart, const struct ca_gate *gate); /* for the jobs of a CA that is out */
 void job_turn(void *arg);                                    /* job_run.c: the zone is ours */
-void job_fail(struct job *job, const struct cs_error *err);  /* job_run.c: it ends with this */
+void job_commit_chain(struct job *job);                      /* job_commit.c: it ends with its certificate */
+void job_fail(struct job *job, const struct cs_error *err);  /* job_commit.c: it ends with this */
 /* job_run.c: the same, unless finalize was sent and what came in its way may pass: then the CA is asked again after a pause. */
 void job_give_up(struct job *job, const struct cs_error *err);
 bool job_finalize_was_sent(const struct job *job); /* job_run.c: or is about to be: the CA may have issued */

@@ -1,4 +1,4 @@
-/* request/job_run.c, job_save.c, challenge.c, resume.c: challenges, DNS faults, stops, starts, late chains. */
+/* request/job_run.c, job_commit.c, challenge.c, resume.c: challenges, DNS faults, stops, starts, late chains. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
