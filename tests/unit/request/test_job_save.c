@@ -11,38 +11,8 @@
 #include <string.h>
 
 #include "engine/clock.h"
-#include "fakes/rig.h"
+#include "order_scene.h"
 #include "request/job.h"
-
-#define SUBJECT "CN=a.x.example"
-#define OWNER   "_acme-challenge.a.x.example."
-#define VALUE   "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
-
-static struct rig rig;
-static struct rig_answer one, two;
-
-static int set_up(void **state)
-{
-    (void)state;
-    rig_up(&rig, "");
-    rig_zone(&rig, "x.example", 1);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    rig_answer_free(&one);
-    rig_answer_free(&two);
-    rig_down(&rig);
-    rig_remove(&rig);
-    return 0;
-}
-
-static void subject(const char *profile)
-{
-    rig_subject(&rig, SUBJECT, "x.example", ".x.example a.x.example", profile);
-}
 
 static int no_room(void *conn, struct cs_error *err)
 {
