@@ -5,6 +5,7 @@ import time
 from chain import check_chain
 from chaos import Chaos
 from scene import ZONE
+from waiting import until
 
 HEALED_S = 5
 
@@ -45,12 +46,7 @@ class Books:
         return self.server.ask("GET", path)
 
     def until(self, done, seconds, what):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            if done():
-                return
-            time.sleep(0.02)
-        raise AssertionError(f"{what} did not happen within {seconds} s")
+        until(done, seconds, what)
 
     def ready(self):
         answer = self.server.ask("GET", "/readyz", port=self.server.admin_port)

@@ -11,6 +11,7 @@ from ports import free_port
 from powerdns import PowerDns
 from scene import ZONE
 from steps import Steps
+from waiting import until
 
 OWNER = f"_acme-challenge.www.{ZONE}."
 VALUE = "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
@@ -48,13 +49,6 @@ def patch(pdns, records, comments=None, owner=OWNER, ttl=300):
         change["comments"] = comments
     status, reply = pdns.call("PATCH", f"/zones/{pdns.zone_of(owner)}.", {"rrsets": [change]})
     assert status == 204, reply
-
-
-def wait_until(is_true, seconds=10):
-    deadline = time.monotonic() + seconds
-    while not is_true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def fails(lab, pdns, code, *words, **more):
@@ -122,10 +116,10 @@ def test_a_value_that_was_overwritten_after_the_end_is_put_back_and_one_that_cam
     with steps(lab, pdns) as driver:
         driver.set(OWNER, [VALUE])
         pdns.replace(OWNER, ["theirs"])  # they had read the set before
-        wait_until(lambda: pdns.txt(OWNER) == {VALUE, "theirs"})
+        until(lambda: pdns.txt(OWNER) == {VALUE, "theirs"})
         driver.set(OWNER, [], [VALUE])
         pdns.replace(OWNER, ["theirs", VALUE])
-        wait_until(lambda: pdns.txt(OWNER) == {"theirs"})
+        until(lambda: pdns.txt(OWNER) == {"theirs"})
 
 
 def test_the_window_of_this_version_is_between_our_reading_and_our_writing(lab, pdns, between):

@@ -3,20 +3,13 @@ import datetime
 import json
 import signal
 import socket
-import time
 
 from chain import check_chain
 from rfc5424 import Message
 from scene import NAME, ZONE
+from waiting import until
 
 VISIT = {"kind", "day", "zone", "labels", "outcome", "reached", "error", "alg", "client", "n"}
-
-
-def until(ready, seconds=10):
-    end = time.monotonic() + seconds
-    while not ready():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def local(lab, **audit):

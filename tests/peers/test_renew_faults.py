@@ -16,6 +16,7 @@ from renewing import KINDS, Renewer, start_of
 from scene import NAME as LAB_NAME
 from scene import ZONE, World
 from signer import DEPLOY_FAILED, FAILED, LATER, NAME, NOTHING_DUE, OK, running
+from waiting import until
 
 OLD = {"age_days": 61, "days": 29}
 SIDE = ".countersign-"
@@ -110,7 +111,7 @@ def test_a_run_that_is_killed_in_its_deploy_program_deploys_at_the_next(client, 
     started = client.folder.parent / "started"
     child = client.begin("--new-key", "--deploy", client.program(f'echo $$ >"{started}"; exec sleep 300', "hang"))
     try:
-        wait_for(lambda: started.exists() and started.read_text())
+        until(lambda: started.exists() and started.read_text(), 60)
     finally:
         child.kill()
         child.wait()
@@ -121,13 +122,6 @@ def test_a_run_that_is_killed_in_its_deploy_program_deploys_at_the_next(client, 
     assert len(server.asked) == 1 and client.files() == ["chain.pem", "key.pem"] and client.fits()
 
 
-def wait_for(what, seconds=60):
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 # ---- kill -9 -----------------------------------------------------------------------------------------------------------
 
 def test_a_run_that_is_killed_while_it_waits_goes_on_with_the_same_key(client, server):
@@ -135,7 +129,7 @@ def test_a_run_that_is_killed_while_it_waits_goes_on_with_the_same_key(client, s
     before = client.contents()
     server.answers = [running("publish")]
     child = client.begin("--new-key")
-    wait_for(lambda: server.asked)
+    until(lambda: server.asked, 60)
     child.kill()
     child.wait()
     first = server.csr().public_key().public_numbers()
@@ -404,7 +398,7 @@ def test_both_renew_short_lived_certificates_of_pebble(installed, lab, tmp_path)
             assert client(name=LAB_NAME, within=within).returncode == NOTHING_DUE
     assert [client.contents() for client in clients] == before and requests(world.server) == asked
     first = [client.leaf() for client in clients]
-    wait_for(lambda: datetime.datetime.utcnow() > first[-1].not_valid_before + datetime.timedelta(seconds=3))
+    until(lambda: datetime.datetime.utcnow() > first[-1].not_valid_before + datetime.timedelta(seconds=3), 60)
     for client, leaf in zip(clients, first):
         done = client(name=LAB_NAME, within="598s")
         assert done.returncode == OK, done.stderr

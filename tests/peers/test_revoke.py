@@ -8,7 +8,6 @@ import re
 import shlex
 import sqlite3
 import subprocess
-import time
 
 import pytest
 from cryptography import x509
@@ -18,6 +17,7 @@ import soak
 from chaos import Chaos
 from child import run
 from scene import NAME, ZONE, World
+from waiting import until
 
 PAGE = (pathlib.Path(__file__).resolve().parent.parent.parent / "docs/revoke.md").read_text()
 LATER = 4
@@ -84,14 +84,6 @@ def status_at(pebble, client):
 def events(server, kind):
     lines = (server.folder / "state/audit.jsonl").read_text().splitlines()
     return [event for event in map(json.loads, lines) if event["kind"] == kind]
-
-
-def until(condition, seconds=20):
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.05)
-    return found
 
 
 # ---- Who has the key ----------------------------------------------------------------------------------------------------

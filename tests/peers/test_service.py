@@ -20,17 +20,11 @@ import pki
 from chain import check_chain
 from child import Child
 from scene import NAME, ZONE, World
+from waiting import until
 
 CONFINED = pathlib.Path(__file__).with_name("confined.py")
 USER = "nobody"
 BIND_SERVICE = 1 << 10
-
-
-def wait_for(condition, seconds, what):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"{what}: not within {seconds} s"
-        time.sleep(0.02)
 
 
 class Manager:
@@ -54,7 +48,7 @@ class Manager:
                 return self.heard
 
     def wait(self, key, count=1):
-        wait_for(lambda: sum(key in message for message in self.listen()) >= count, 20, f"{key} was heard")
+        until(lambda: sum(key in message for message in self.listen()) >= count, 20, f"{key} was heard")
         return self.heard
 
     def changes(self):
@@ -170,7 +164,7 @@ def test_the_whole_job_is_done_under_the_unit(lab, scene):
     service.manager.wait("READY", 2)
     csr = lab.csr()
     check_chain(scene.server.sign(csr), csr, scene.pebble)
-    wait_for(lambda: (service.logs / "issued.jsonl").read_text().count('"issued"') == 2, 10, "both are in the ledger")
+    until(lambda: (service.logs / "issued.jsonl").read_text().count('"issued"') == 2, 10, "both are in the ledger")
     scene.server.stop()
     assert service.manager.changes() == ["READY", "RELOADING", "READY", "STOPPING"]
     assert int(next(message for message in service.manager.heard if "RELOADING" in message)["MONOTONIC_USEC"]) > 0

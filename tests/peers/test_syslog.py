@@ -4,7 +4,6 @@ import re
 import socket
 import ssl
 import threading
-import time
 
 import pytest
 
@@ -14,6 +13,7 @@ from child import Child
 from ports import free_port
 from rfc5424 import Message, octet_counted
 from scene import NAME, ZONE
+from waiting import until
 
 CONF = """
 module(load="imudp")
@@ -104,13 +104,6 @@ class TlsServer:
 
     def stop(self):
         self.socket.close()
-
-
-def until(ready, seconds=15):
-    end = time.monotonic() + seconds
-    while not ready():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def local(lab, audit):

@@ -13,6 +13,7 @@ import pytest
 
 from chain import check_chain
 from scene import NAME, ZONE
+from waiting import until
 
 SPEC_ROWS = """
     SELECT zone.word, src, outcome.word, reached.word, error.word, alg.word, client.word, n FROM {table} v
@@ -61,13 +62,6 @@ def rows(server):
     if not query(server, "SELECT 1 FROM sqlite_schema WHERE name = ?", table):
         return []
     return query(server, SPEC_ROWS.format(table=table))
-
-
-def until(ready, seconds=10):
-    end = time.monotonic() + seconds
-    while not ready():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def note(server):

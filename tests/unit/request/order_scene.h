@@ -1,5 +1,6 @@
 /*
- * One zone with one subject, who asks for its names, and what he hears: for the tests of an order's life. Include after cmocka.h.
+ * One zone with one subject, who asks for its names, and what he hears: for the tests of an order's life. Include after
+ * cmocka.h.
  */
 #ifndef TESTS_ORDER_SCENE_H
 #define TESTS_ORDER_SCENE_H
