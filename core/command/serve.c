@@ -71,7 +71,8 @@ static int read_keys(struct server *s, struct cs_error *err)
     struct blocked_keys *list;
 
     s->self = serve_self_open(s->loop, &s->setup.settings, err);
-    if (!s->self || serve_listeners_read_keys(s->listeners, NULL, err) < 0)
+    if (!s->self || serve_listeners_read_keys(s->listeners, NULL, err) < 0 ||
+        serve_self_show(s->self, s->listeners, err) < 0)
         return -1;
     s->blocked_keys = serve_keys_new(err);
     list = s->blocked_keys ? serve_keys_read_wait(&s->setup.settings, err) : NULL;

@@ -23,7 +23,7 @@ struct serve_listener {
     socklen_t len;
     char text[128];       /* the address */
     int fd;               /* bound; -1: not yet, or the HTTP server's */
-    SSL_CTX *tls;         /* NULL: plain */
+    SSL_CTX *tls;         /* NULL: plain, or of a name whose certificate is the server's own and not shown yet */
     struct client_ca *client_ca; /* NULL: none */
     struct listener *at;  /* NULL: takes no clients */
     struct serve_listener *kept; /* of a new file: the one that is bound already */
@@ -109,7 +109,8 @@ int serve_listeners_read_keys(struct serve_listeners *all, const struct config_n
 
         if (at)
             *at = settings->at;
-        if (settings->certificate && !(all->all[i].tls = tls_context_new(settings->certificate, settings->key, err)))
+        if (settings->certificate && !settings->self_name &&
+            !(all->all[i].tls = tls_context_new(settings->certificate, settings->key, err)))
             return -1;
         if (settings->client_ca && read_client_ca(&all->all[i], err) < 0)
             return -1;
@@ -121,6 +122,7 @@ int serve_listeners_read_keys(struct serve_listeners *all, const struct config_n
 
 static int accept_one(struct serve_listener *one, struct http_server *http, struct cs_error *err)
 {
+    assert(!one->settings.certificate == !one->tls);
     one->at = http_server_listen(http, one->fd, one->tls, one->what, err);
     one->fd = -1;
     if (!one->at)
@@ -137,14 +139,22 @@ int serve_listeners_accept(struct serve_listeners *all, struct http_server *http
     return 0;
 }
 
-int serve_listeners_set_tls(struct serve_listeners *all, size_t index, SSL_CTX *tls, struct cs_error *err)
-{
-    struct serve_listener *one = &all->all[index];
+/* ---- The server's own certificates ---- */
 
-    assert(index < all->n && one->tls && tls);
-    if (join_clients(one, tls, err) < 0)
+static bool has_name(const struct serve_listener *one, const char *self_name)
+{
+    return one->settings.self_name && strcmp(one->settings.self_name, self_name) == 0;
+}
+
+/* Clients that come from now on are shown the certificate of `own`; on failure what was shown before. */
+static int show(struct serve_listener *one, SSL_CTX *own, struct cs_error *err)
+{
+    SSL_CTX *tls = tls_context_like(own, err);
+
+    if (!tls || join_clients(one, tls, err) < 0) {
+        SSL_CTX_free(tls);
         return -1;
-    SSL_CTX_up_ref(tls);
+    }
     SSL_CTX_free(one->tls);
     one->tls = tls;
     if (one->at)
@@ -152,21 +162,21 @@ int serve_listeners_set_tls(struct serve_listeners *all, size_t index, SSL_CTX *
     return 0;
 }
 
-int serve_listeners_renew(struct serve_listeners *all, const char *self_name, struct cs_error *err)
+int serve_listeners_show(struct serve_listeners *all, const char *self_name, struct cs_error *err)
 {
+    SSL_CTX *own = NULL;
     int rc = 0;
 
     for (size_t i = 0; i < all->n; i++) {
-        const struct listen_settings *settings = &all->all[i].settings;
-        SSL_CTX *tls;
+        struct serve_listener *one = &all->all[i];
 
-        if (!settings->self_name || strcmp(settings->self_name, self_name) != 0)
+        if (!has_name(one, self_name))
             continue;
-        tls = tls_context_new(settings->certificate, settings->key, err);
-        if (!tls || serve_listeners_set_tls(all, i, tls, err) < 0)
-            rc = -1;
-        SSL_CTX_free(tls);
+        if (!own && !(own = tls_context_new(one->settings.certificate, one->settings.key, err)))
+            return -1;
+        rc = show(one, own, err) < 0 ? -1 : rc;
     }
+    SSL_CTX_free(own);
     return rc;
 }
 
@@ -211,11 +221,29 @@ static int prepare_one(const struct serve_listeners *fresh, struct serve_listene
     return accept_one(one, http, err);
 }
 
+/* There is one: the names are the same before and after. */
+static SSL_CTX *shown_now(const struct serve_listeners *now, const char *self_name)
+{
+    for (size_t i = 0; i < now->n; i++)
+        if (has_name(&now->all[i], self_name))
+            return now->all[i].tls;
+    return NULL;
+}
+
+/* What is shown goes on: the file may be older, or newer, than what serve_self.c knows of. */
+static int show_own(struct serve_listener *one, const struct serve_listeners *now, struct cs_error *err)
+{
+    SSL_CTX *own = one->settings.self_name ? shown_now(now, one->settings.self_name) : NULL;
+
+    assert(!one->settings.self_name == !own);
+    return own ? show(one, own, err) : 0;
+}
+
 int serve_listeners_prepare(struct serve_listeners *fresh, const struct serve_listeners *now, struct http_server *http,
                             struct cs_error *err)
 {
     for (size_t i = 0; i < fresh->n; i++)
-        if (prepare_one(fresh, &fresh->all[i], now, http, err) < 0)
+        if (show_own(&fresh->all[i], now, err) < 0 || prepare_one(fresh, &fresh->all[i], now, http, err) < 0)
             return -1;
     return 0;
 }
@@ -228,6 +256,7 @@ static bool shows_another(const SSL_CTX *before, const SSL_CTX *after)
 /* Always with the new context: more than the certificate may be another. */
 static void take_over(struct serve_listener *one, struct serve_listeners_changes *changes)
 {
+    assert(!one->settings.certificate == !one->tls);
     changes->certificates += shows_another(one->kept->tls, one->tls);
     one->at = one->kept->at;
     one->kept->at = NULL;

@@ -17,29 +17,29 @@ struct serve_listeners *serve_listeners_new(const struct settings *settings, str
 /* Bind each; CS_ECONFIG with what to do. */
 int serve_listeners_bind(struct serve_listeners *all, struct cs_error *err);
 
-/* As the server's user: read certificates and keys. Any thread. *at (may be NULL) says whose it is that CS_ECONFIG is about. */
+/* As the server's user: read certificates and keys, but the server's own. Any thread. *at (may be NULL) says whose it is that
+ * CS_ECONFIG is about. */
 int serve_listeners_read_keys(struct serve_listeners *all, const struct config_node **at, struct cs_error *err);
 
 /* Take clients from now on. -1: no memory. */
 int serve_listeners_accept(struct serve_listeners *all, struct http_server *http, struct cs_error *err);
 
-/* Clients that come from now on to listener number `index` (of `listen`; behind the last one: `admin`) get this certificate;
- * connections that are there keep theirs. Takes a reference of its own. For a listener that has TLS already. -1: no memory, and
- * it has the old one. */
-int serve_listeners_set_tls(struct serve_listeners *all, size_t index, SSL_CTX *tls, struct cs_error *err);
-
-/* Read the certificate that the server has got for itself anew, for all listeners with that name. -1: some keep the old one. */
-int serve_listeners_renew(struct serve_listeners *all, const char *self_name, struct cs_error *err);
+/* Read the certificate that the server has got for itself, and show it on all listeners with that name: to clients that come
+ * from now on. Before serve_listeners_accept(), and whenever there is another. A new configuration reads no such file: its
+ * listeners go on with what is shown. -1: some keep the old one. */
+int serve_listeners_show(struct serve_listeners *all, const char *self_name, struct cs_error *err);
 
 /* ---- A new file: `fresh` was made of it, and has its keys ---- */
 
-/* Bind what `now` has not bound; take clients there. Those are turned away again by serve_listeners_drop(). */
+/* Show the server's own certificates that `now` shows; bind what `now` has not bound; take clients there. Those are turned away
+ * again by serve_listeners_drop(). */
 int serve_listeners_prepare(struct serve_listeners *fresh, const struct serve_listeners *now, struct http_server *http,
                             struct cs_error *err);
 struct serve_listeners_changes {
     size_t added, removed, certificates; /* certificates: that are others than before */
 };
-/* `now` is what `fresh` was, which is freed. Sockets that are not in it are closed; connections are served on. */
+/* `now` is what `fresh` was, which is freed. Sockets that are not in it are closed; their connections end with their next
+ * answer. */
 void serve_listeners_switch(struct serve_listeners *now, struct serve_listeners *fresh, struct http_server *http,
                             struct serve_listeners_changes *changes);
 void serve_listeners_drop(struct serve_listeners *fresh, struct http_server *http); /* NULL is allowed */

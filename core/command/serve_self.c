@@ -196,7 +196,7 @@ static void on_stored(struct mail *mail)
     own->err = (struct cs_error){ 0 };
     if (own->self->stopped)
         return;
-    if (serve_listeners_renew(own->self->listeners, own->name, &err) < 0)
+    if (serve_listeners_show(own->self->listeners, own->name, &err) < 0)
         log_line(CS_LOG_ERROR, LOG_WHO, "", "own certificate is stored, and served after a restart only name=%s: %s", own->name,
                  err.text);
     else
@@ -371,6 +371,14 @@ static bool knows(const struct serve_self *self, const char *name)
         if (strcmp(self->own[i].name, name) == 0)
             return true;
     return !name;
+}
+
+int serve_self_show(const struct serve_self *self, struct serve_listeners *listeners, struct cs_error *err)
+{
+    for (size_t i = 0; i < self->n; i++)
+        if (serve_listeners_show(listeners, self->own[i].name, err) < 0)
+            return -1;
+    return 0;
 }
 
 bool serve_self_fits(const struct serve_self *self, const struct settings *settings)

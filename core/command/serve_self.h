@@ -10,9 +10,12 @@
 
 struct serve_self;
 
-/* As the server's user, before the listeners read their certificates: what is stored is looked at, or something put there that
+/* As the server's user, before the listeners have certificates: what is stored is looked at, or something put there that
  * stands in. NULL: CS_ECONFIG with the file and what to do. The settings outlive it. */
 struct serve_self *serve_self_open(struct loop *loop, const struct settings *settings, struct cs_error *err);
+
+/* At the start, when the listeners have their client CAs: they show what is stored. CS_ECONFIG with the file. */
+int serve_self_show(const struct serve_self *self, struct serve_listeners *listeners, struct cs_error *err);
 
 /* A new configuration: are the names of its own certificates the same? Otherwise a restart is needed. Any thread. */
 bool serve_self_fits(const struct serve_self *self, const struct settings *settings);

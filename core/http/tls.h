@@ -10,7 +10,10 @@
 #include <countersign/plugin.h>
 
 /* A server's context: TLS 1.2 and 1.3, http/1.1 by ALPN, no renegotiation. `certificate`: PEM, leaf first, then what its chain
- * needs. NULL and CS_ECONFIG with the file and what to do. SSL_CTX_free() releases it. */
+ * needs. NULL and CS_ECONFIG with the file and what to do. SSL_CTX_free() releases it. Waits for the disk. */
 SSL_CTX *tls_context_new(const char *certificate, const char *key, struct cs_error *err);
+
+/* One of its own for another listener, which shows the same certificate with its chain. NULL: no memory. */
+SSL_CTX *tls_context_like(SSL_CTX *other, struct cs_error *err);
 
 #endif

@@ -2,6 +2,7 @@
 import http.client
 import json
 import os
+import signal
 import socket
 import ssl
 import time
@@ -139,6 +140,41 @@ def test_it_is_renewed_when_two_thirds_of_its_life_are_over(scene):
     scene.server.stop()
     scene.server.start()
     assert scene.shown() == second and len(scene.chaos.orders()) == 2
+
+
+def held_open(path):
+    """To write into a pipe that somebody reads; None: nobody does yet."""
+    try:
+        return os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return None
+
+
+def test_one_that_is_renewed_while_a_reload_reads_its_files_stays(scene):
+    server, held = scene.server, []
+    keys = server.folder / "keys"
+    keys.write_text("0" * 64 + "\n")
+    server.config["blocked_keys"] = [keys]
+    scene.start()
+    first = scene.shown()
+    keys.unlink()
+    os.mkfifo(keys)
+    server.child.signal(signal.SIGHUP)
+    scene.wait(lambda: held.append(held_open(keys)) or held[-1], "the reload has read what listeners need")
+    scene.clock.move((first.not_valid_after - first.not_valid_before).total_seconds() * 0.71)
+    scene.wait(lambda: scene.shown() != first, "it was renewed")
+    second = scene.shown()
+    os.close(held[-1])
+    server.child.wait_for_log("the configuration was read anew")
+    assert [scene.shown(port) for port in scene.ports] == [second, second]
+    server.config["listen"][2]["port"] = other = free_port()
+    server.config["blocked_keys"] = []
+    server.config["admin"]["certificate"] = f"self:{OWN}"
+    server.write_config()
+    server.child.signal(signal.SIGHUP)
+    scene.wait(lambda: server.log().count("the configuration was read anew") == 2, "it was read once more")
+    assert [scene.shown(port) for port in (scene.ports[0], other, server.admin_port)] == [second] * 3, "new listeners, too"
+    assert "certificates=1" in server.log().splitlines()[-1] and scene.believed(other) == 400
 
 
 @pytest.mark.parametrize("when", ["hour", "start"])

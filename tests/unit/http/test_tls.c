@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -280,19 +281,66 @@ static void write_file(const char *name, const char *content)
     assert_true(fputs(content, file) >= 0 && fclose(file) == 0);
 }
 
+/* Both files in one, as many programs write them: the key first, then the certificate, and one more that stands for a CA. */
+static void a_file_with_key_and_chain_is_opened_once_and_a_context_like_it_shows_the_same(void **state)
+{
+    struct text both = TEXT_MAX(100000);
+    struct cs_error err = { 0 };
+    STACK_OF(X509) *chain = NULL;
+    SSL_CTX *context, *like;
+    char bytes[10000];
+    struct client c;
+    FILE *file;
+    int watch;
+
+    (void)state;
+    rig_certificate(&echo.rig, "ca.pem", "ca.key");
+    for (size_t i = 0; i < 3; i++) {
+        file = fopen(rig_path(&echo.rig, ((const char *const[]){ "key.pem", "cert.pem", "ca.pem" })[i]), "re");
+        assert_non_null(file);
+        text_add_n(&both, bytes, fread(bytes, 1, sizeof bytes, file));
+        fclose(file);
+    }
+    write_file("both.pem", text_of(&both));
+    watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    assert_true(inotify_add_watch(watch, rig_path(&echo.rig, "both.pem"), IN_OPEN | IN_CLOSE) > 0);
+    context = tls_context_new(rig_path(&echo.rig, "both.pem"), rig_path(&echo.rig, "both.pem"), &err);
+    assert_string_equal(err.text, "");
+    assert_int_equal(read(watch, bytes, sizeof bytes), 2 * sizeof(struct inotify_event)); /* opened, closed */
+    close(watch);
+    like = tls_context_like(context, &err);
+    assert_non_null(like);
+    assert_ptr_not_equal(like, context);
+    SSL_CTX_get0_chain_certs(like, &chain);
+    assert_int_equal(sk_X509_num(chain), 1);
+    listener_set_tls(echo.listener, like);
+    c = client_connect_tls(&echo.rig, echo.port, NULL);
+    assert_true(shows(&c, context));
+    client_send(&c, GET("/like"));
+    assert_true(client_sees(&c, "/like []"));
+    client_close(&c);
+    SSL_CTX_free(like);
+    SSL_CTX_free(context);
+    text_free(&both);
+}
+
+static void write_key(const char *name, EVP_PKEY *key, const EVP_CIPHER *cipher)
+{
+    FILE *file = fopen(rig_path(&echo.rig, name), "we");
+
+    assert_int_equal(PEM_write_PKCS8PrivateKey(file, key, cipher, cipher ? "secret" : NULL, cipher ? 6 : 0, NULL, NULL), 1);
+    fclose(file);
+    EVP_PKEY_free(key);
+}
+
 static void bad_files_are_named(void **state)
 {
-    EVP_PKEY *pair = EVP_EC_gen("P-256");
-    FILE *file;
-
     (void)state;
     rig_certificate(&echo.rig, "other.pem", "other.key");
     write_file("empty", "");
     write_file("text", "-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n");
-    file = fopen(rig_path(&echo.rig, "locked.key"), "we");
-    assert_int_equal(PEM_write_PKCS8PrivateKey(file, pair, EVP_aes_128_cbc(), "secret", 6, NULL, NULL), 1);
-    fclose(file);
-    EVP_PKEY_free(pair);
+    write_key("locked.key", EVP_EC_gen("P-256"), EVP_aes_128_cbc());
+    write_key("other-kind.key", EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"), NULL);
     check_refusal("nowhere.pem", "key.pem", "nowhere.pem: No such file");
     check_refusal("cert.pem", "nowhere.key", "nowhere.key: No such file");
     check_refusal("empty", "key.pem", "empty is not a PEM certificate");
@@ -302,6 +350,7 @@ static void bad_files_are_named(void **state)
     check_refusal("cert.pem", "cert.pem", "cert.pem is not a PEM private key");
     check_refusal("cert.pem", "locked.key", "locked.key is not a PEM private key without a pass phrase");
     check_refusal("cert.pem", "other.key", "does not belong to the certificate");
+    check_refusal("cert.pem", "other-kind.key", "does not belong to the certificate");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -321,6 +370,7 @@ int main(void)
         TEST(a_refused_body_can_be_read_over_tls),
         TEST(a_new_certificate_is_for_new_connections),
         TEST(old_versions_of_tls_are_refused),
+        TEST(a_file_with_key_and_chain_is_opened_once_and_a_context_like_it_shows_the_same),
         TEST(bad_files_are_named),
     };
 
