@@ -110,7 +110,7 @@ static struct release_cell *find_cell(struct release_table *table, const char *v
     return release_add_cell(table, value);
 }
 
-/* Of a day: the sources of all requests less those that came with a value. So many at least came without. */
+/* Of a day: the sources of all requests, less as many as may have come with a value. So many at least came without. */
 static int64_t sources_without(const struct week *week, const char *label, int64_t day)
 {
     int64_t rest = 0, of_row;
@@ -123,9 +123,9 @@ static int64_t sources_without(const struct week *week, const char *label, int64
         if (!*name)
             rest += grid_number(&week->sources, row, "at_least");
         else if (strcmp(name, label) == 0)
-            rest -= grid_number(&week->sources, row, "at_least");
+            rest -= grid_number(&week->sources, row, "at_most");
     }
-    return rest;
+    return larger(rest, 0);
 }
 
 /* -1 without memory. A table whose sums go wrong (visits were erased) is left out. */
