@@ -112,11 +112,25 @@ static void tell_unattributable(void)
            "recompute their pseudonyms (GDPR Article 11). There was nothing to erase.\n");
 }
 
+/* What the analysts' file holds is erased with its next publication. */
+static int tell_unpublished(const struct privacy_options *o, const json_t *answer)
+{
+    if (o->spki_typed || is_true(answer, "published") || (o->address[0] && !is_true(answer, "attributable")))
+        return 0;
+    fputs("countersign privacy: analytics.db could not be written anew, so it still has what was erased: the log says why.\n"
+          "A server that runs tries again every minute, one that starts does at once; `countersign privacy report` says when\n"
+          "it was published\n",
+          stderr);
+    return PRIVACY_EXIT_LATER;
+}
+
 /* The exit code. The server tries again by itself, but of the visits only. */
 static int tell_pending(const struct privacy_options *o, const json_t *answer)
 {
+    const int unpublished = tell_unpublished(o, answer);
+
     if (!is_true(answer, "pending"))
-        return 0;
+        return unpublished;
     fprintf(stderr, "countersign privacy: somebody still reads the old data, so bytes of it are still in the files; %s\n",
             o->spki_typed ? "run the same command again when he has finished"
                           : "they are overwritten as soon as he has finished");

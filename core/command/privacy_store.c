@@ -3,10 +3,10 @@
  */
 #include "command/privacy_store.h"
 
-#include <unistd.h>
-
 #include "base/day.h"
+#include "engine/log.h"
 #include "http/privacy.h"
+#include "records/day_key.h"
 
 /* ---- Without a server ------------------------------------------------------------------------------------------------ */
 
@@ -27,23 +27,17 @@ static int open_alone(struct setup *setup, struct cs_error *err)
 /* Is there a key that could still tell whose a pseudonym is? Only a server takes one up. */
 static int check_no_key(const struct setup *setup, struct cs_error *err)
 {
-    const int64_t today = day_of_ms(cs_wall_ms());
-    struct text path = TEXT_MAX(4096);
-    char day[DAY_TEXT];
-    int rc = 0;
+    char text[DAY_TEXT];
+    int64_t day;
+    const int found = day_key_find(setup->settings.runtime, &day, err);
 
-    for (int64_t d = today - 1; d <= today && rc == 0; d++) {
-        day_text(day, d);
-        text_clear(&path);
-        text_addf(&path, "%s/day-%s.key", setup->settings.runtime, day);
-        if (text_failed(&path) || access(text_of(&path), F_OK) == 0)
-            rc = cs_fail(err, CS_EBUSY,
-                         "the key of %s is still in %s, but no server runs that could use it: start the server and ask again, "
-                         "or destroy the key with `countersign privacy forget-keys` once its day is over", day,
-                         setup->settings.runtime);
-    }
-    text_free(&path);
-    return rc;
+    if (found <= 0)
+        return found;
+    day_text(text, day);
+    return cs_fail(err, CS_EBUSY,
+                   "the key of %s is still in %s, but no server runs that could use it: start the server and ask again, or "
+                   "destroy the key with `countersign privacy forget-keys` once its day is over", text,
+                   setup->settings.runtime);
 }
 
 static int tell_unattributable(const struct setup *setup, json_t *answer, json_t **out, struct cs_error *err)
@@ -68,7 +62,7 @@ int privacy_export_here(struct setup *setup, json_t **answer, struct cs_error *e
 struct erasure {
     struct cs_visits_erasure what;
     int64_t n;
-    bool scrubbed;
+    bool scrubbed, published;
 };
 
 static int lacks(const char *what, struct cs_error *err)
@@ -99,7 +93,10 @@ static int erase_all(struct setup *setup, struct erasure *e, struct cs_error *er
     if (store_with(setup->store, CS_VISITS_WRITER, erase, e, err) < 0 ||
         store_with_alone(setup->store, CS_VISITS_WRITER, scrub, &e->scrubbed, err) < 0)
         return -1;
-    return store_with_alone(setup->store, CS_VISITS_READER, publish, NULL, err);
+    e->published = store_with_alone(setup->store, CS_VISITS_READER, publish, NULL, err) == 0;
+    if (!e->published)
+        log_line(CS_LOG_WARN, "privacy", "", "the analysts' file cannot be written: %s", err->text);
+    return 0;
 }
 
 int privacy_erase_here(struct setup *setup, const struct privacy_options *o, json_t **answer, struct cs_error *err)
@@ -119,7 +116,8 @@ int privacy_erase_here(struct setup *setup, const struct privacy_options *o, jso
             err);
     if (erase_all(setup, &e, err) < 0)
         return -1;
-    *answer = json_pack("{s:I, s:b, s:b}", "requests", (json_int_t)e.n, "pending", !e.scrubbed, "published", true);
+    *answer = json_pack("{s:I, s:b, s:b}", "requests", (json_int_t)e.n, "pending", !e.scrubbed, "published",
+                        e.published);
     return *answer ? 0 : cs_fail(err, CS_EINTERNAL, "no memory");
 }
 

@@ -283,25 +283,52 @@ static int forget_one(int folder, const char *name, int *n, struct cs_error *err
     return destroy_file(folder, name, err);
 }
 
-int day_key_forget_stale(const char *folder, int64_t wall_ms, int64_t grace_ms, int64_t but_day, int *n, struct cs_error *err)
+/* NULL and 0: there is no such folder. */
+static DIR *list_folder(const char *folder, int *rc, struct cs_error *err)
 {
     const int fd = open_folder(folder);
     DIR *all = fd < 0 ? NULL : fdopendir(fd);
-    const struct dirent *entry;
-    int64_t day;
-    int rc = 0;
 
-    *n = 0;
+    *rc = all || errno == ENOENT
+              ? 0
+              : cs_fail(err, CS_ECONFIG, "the runtime folder %.200s cannot be read: %s", folder, strerror(errno));
     if (!all && fd >= 0)
         close(fd);
-    if (!all && errno == ENOENT)
-        return 0;
+    return all;
+}
+
+int day_key_forget_stale(const char *folder, int64_t wall_ms, int64_t grace_ms, int64_t but_day, int *n, struct cs_error *err)
+{
+    const struct dirent *entry;
+    int64_t day;
+    int rc;
+    DIR *all = list_folder(folder, &rc, err);
+
+    *n = 0;
     if (!all)
-        return cs_fail(err, CS_ECONFIG, "the runtime folder %.200s cannot be read: %s", folder, strerror(errno));
+        return rc;
     while ((entry = readdir(all)))
-        if (day_of_name(entry->d_name, &day) && day != but_day && is_stale(fd, entry->d_name, day, wall_ms, grace_ms) &&
-            forget_one(fd, entry->d_name, n, err) < 0)
+        if (day_of_name(entry->d_name, &day) && day != but_day &&
+            is_stale(dirfd(all), entry->d_name, day, wall_ms, grace_ms) && forget_one(dirfd(all), entry->d_name, n, err) < 0)
             rc = -1;
+    closedir(all);
+    return rc;
+}
+
+int day_key_find(const char *folder, int64_t *day, struct cs_error *err)
+{
+    const struct dirent *entry;
+    int64_t of_name;
+    int rc;
+    DIR *all = list_folder(folder, &rc, err);
+
+    if (!all)
+        return rc;
+    while ((entry = readdir(all)))
+        if (day_of_name(entry->d_name, &of_name) && (rc == 0 || of_name < *day)) {
+            *day = of_name;
+            rc = 1;
+        }
     closedir(all);
     return rc;
 }

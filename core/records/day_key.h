@@ -35,4 +35,7 @@ void day_key_put_away(struct day_key *key);
  * how many went. A folder that is not there has none. -1: one could not be destroyed. */
 int day_key_forget_stale(const char *folder, int64_t wall_ms, int64_t grace_ms, int64_t but_day, int *n, struct cs_error *err);
 
+/* 1 and the first day that has a key file in `folder`, whatever day it is now; 0: none has. -1: the folder cannot be read. */
+int day_key_find(const char *folder, int64_t *day, struct cs_error *err);
+
 #endif

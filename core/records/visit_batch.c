@@ -270,6 +270,9 @@ static void note_written(struct visits *visits, struct visit_batch *batch)
         free_written(batch->records[i]);
     if (batch->n)
         visit_upkeep_written(visits);
+    if (!visits->first_written)
+        visit_upkeep_publish(visits, NULL); /* what the start published is older than what it changed of its day */
+    visits->first_written = true;
     batch->n = 0;
     for (size_t i = 0; i < batch->n_days; i++)
         if (batch->days[i].close)

@@ -84,6 +84,7 @@ struct visits {
     int64_t unscrubbed_ms; /* when the purge was whose bytes are not scrubbed yet; 0: there is none */
     bool purging, purge_again, scrubbing, scrub_again, publishing, publish_again;
     bool scrubbed, published; /* how the last ones went */
+    bool first_written;       /* a batch was, since the start */
     bool must_confirm;
     size_t calls;                                       /* of upkeep and of tasks that are out */
     struct visit_task *publish_waiters, *scrub_waiters; /* hear of the next end */

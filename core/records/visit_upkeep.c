@@ -10,7 +10,8 @@
 
 #define LOG_WHO "visits"
 
-enum { SCRUB_FIRST_MS = 1000, SCRUB_MOST_MS = 10 * 60 * 1000, SCRUB_WRITTEN_MS = 60 * 1000, NOTE_TIME_MS = 3600 * 1000 };
+enum { SCRUB_FIRST_MS = 1000, SCRUB_MOST_MS = 10 * 60 * 1000, SCRUB_WRITTEN_MS = 60 * 1000, NOTE_TIME_MS = 3600 * 1000,
+       PUBLISH_AGAIN_MS = 60 * 1000 };
 
 static void run_all(struct visit_task **tasks)
 {
@@ -133,6 +134,7 @@ static int publish(const struct store_conn *c, void *arg, struct cs_error *err)
 }
 
 static void start_publish(struct visits *visits);
+static void publish_in(struct visits *visits, int64_t ms);
 
 static void on_published(void *arg, const struct cs_error *err)
 {
@@ -142,10 +144,13 @@ static void on_published(void *arg, const struct cs_error *err)
     visits->publishing = false;
     visits->published = !err;
     visits->calls--;
-    if (err)
-        log_line(CS_LOG_WARN, LOG_WHO, "", "the analysts' file cannot be written: %s", err->text);
-    else
+    if (err) {
+        log_line(CS_LOG_WARN, LOG_WHO, "", "the analysts' file cannot be written, trying again within a minute: %s", err->text);
+        if (!visits->stopping)
+            publish_in(visits, PUBLISH_AGAIN_MS);
+    } else {
         visits->published_ms = cs_wall_ms();
+    }
     if (visits->publish_again)
         start_publish(visits);
     run_all(&p->waiters);
@@ -185,7 +190,12 @@ static void on_publish_due(void *arg)
     struct visits *visits = arg;
 
     visit_upkeep_publish(visits, NULL);
-    timer_set_in(visits->with.loop, &visits->publish, visits->with.settings->publish_ms, on_publish_due, visits);
+    publish_in(visits, visits->with.settings->publish_ms);
+}
+
+static void publish_in(struct visits *visits, int64_t ms)
+{
+    timer_set_in(visits->with.loop, &visits->publish, ms, on_publish_due, visits);
 }
 
 /* ---- purge ------------------------------------------------------------------------------------------------------- */
@@ -216,8 +226,8 @@ static void on_purged(void *arg, const struct cs_error *err)
     } else {
         visits->unscrubbed_ms = cs_wall_ms();
         log_line(CS_LOG_INFO, LOG_WHO, "", "purged days=%" PRId64, p->n);
-        visit_upkeep_scrub(visits, NULL);
     }
+    visit_upkeep_scrub(visits, NULL); /* after a failure, too: an earlier run may have left something */
     free(p);
     if (again)
         visit_upkeep_purge(visits);

@@ -1,6 +1,7 @@
 """`countersign privacy` as an operator uses it: beside a server, after it, and against the clock."""
 import json
 import os
+import pathlib
 import pty
 import re
 import sqlite3
@@ -139,6 +140,40 @@ def test_moved_clock_when_the_key_is_gone_nothing_can_be_attributed_which_is_no_
     scene.server.stop()
     done = privacy(scene.server, "erase", "--ip", ADDRESS)
     assert "Nothing that is stored can be attributed to this address" in done.stdout
+
+
+def is_made(folder):
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return False
+    return True
+
+
+def test_what_the_analysts_still_see_is_told(scene):
+    visit(scene)
+    blocked = scene.analytics_db.with_name("analytics.db.new")
+    scene.wait_until(lambda: is_made(blocked), "no publication was under way")
+    done = privacy(scene.server, "erase", "--label", "campaign=spring", check=False)
+    assert done.returncode == 4 and "it still has what was erased" in done.stderr
+    assert done.stdout == "erased: 2 requests have lost that label\n"
+    scene.server.stop()
+    done = privacy(scene.server, "erase", "--zone", ZONE, check=False)
+    assert done.returncode == 4 and "it still has what was erased" in done.stderr
+    blocked.rmdir()
+    assert privacy(scene.server, "erase", "--zone", ZONE).stdout == "erased: 0 requests\n"
+    assert b"spring" not in scene.analytics_db.read_bytes()
+
+
+def test_without_a_server_article_11_is_not_answered_while_there_is_a_key_of_any_day(scene):
+    visit(scene)
+    scene.server.stop()
+    old = pathlib.Path(scene.runtime) / "day-2026-01-02.key"
+    old.write_bytes(bytes(32))
+    done = privacy(scene.server, "erase", "--ip", ADDRESS, check=False)
+    assert done.returncode == 1 and "the key of 2026-01-02 is still in" in done.stderr
+    old.unlink()
+    assert "GDPR Article 11" in privacy(scene.server, "erase", "--ip", ADDRESS).stdout
 
 
 def test_without_a_server_what_needs_no_key_is_erased_and_a_key_that_a_crash_left_is_not_forgotten(scene):

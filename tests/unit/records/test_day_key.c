@@ -330,6 +330,26 @@ static void a_folder_that_is_not_there_has_no_keys(void **state)
     assert_non_null(strstr(err.text, "/dev/null cannot be read"));
 }
 
+static void any_key_is_found_whatever_its_day(void **state)
+{
+    struct cs_error err = { 0 };
+    char path[128];
+    int64_t day = 0;
+
+    (void)state;
+    assert_int_equal(day_key_find("/nowhere/at/all", &day, &err), 0);
+    assert_int_equal(day_key_find("/dev/null", &day, &err), -1);
+    snprintf(path, sizeof path, "%s/control.sock", folder);
+    write_file(path, "x", 1, 0600);
+    assert_int_equal(day_key_find(folder, &day, &err), 0);
+    write_file(path_of(DAY + 400), "0123456789abcdef0123456789abcdef", 32, 0600);
+    assert_int_equal(day_key_find(folder, &day, &err), 1);
+    assert_int_equal(day, DAY + 400);
+    write_file(path_of(DAY - 9), "0123456789abcdef0123456789abcdef", 32, 0600);
+    assert_int_equal(day_key_find(folder, &day, &err), 1);
+    assert_int_equal(day, DAY - 9);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -348,6 +368,7 @@ int main(void)
         TEST(a_key_of_a_day_to_come_is_stale_when_it_is_old),
         TEST(other_files_are_left_alone),
         TEST(a_folder_that_is_not_there_has_no_keys),
+        TEST(any_key_is_found_whatever_its_day),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,7 +11,9 @@
 #include "../../fakes/visits_rig.h"
 #include "records/visit_parts.h"
 
-#define HOUR_MS (3600 * INT64_C(1000))
+#define SECOND_MS INT64_C(1000)
+#define MINUTE_MS (60 * SECOND_MS)
+#define HOUR_MS   (60 * MINUTE_MS)
 
 static struct visits_rig rig;
 static int confirmed;
@@ -104,6 +106,7 @@ static void a_purge_that_failed_is_tried_again(void **state)
     visit_store_fail("visits_purge", 2, CS_EBUSY);
     start();
     assert_int_equal(visit_store_count("purge "), 0);
+    assert_int_equal(visit_store_count("scrub"), 1); /* of what an earlier run may have left */
     assert_int_equal(rig.visits->purged_ms, 0);
     visits_rig_pass(&rig, HOUR_MS);
     assert_int_equal(visit_store_count("purge "), 1);
@@ -163,9 +166,10 @@ static void the_analysts_file_is_written_by_the_hour_and_at_the_stop(void **stat
 {
     (void)state;
     start();
+    visits_rig_pass(&rig, SECOND_MS);
     visit_store_forget();
     visits_rig_whole(&rig, 1, "a.example");
-    visits_rig_pass(&rig, HOUR_MS - 1);
+    visits_rig_pass(&rig, HOUR_MS - SECOND_MS - 1);
     assert_int_equal(visit_store_count("publish"), 0);
     visits_rig_pass(&rig, 1);
     assert_int_equal(visit_store_count("publish"), 1);
@@ -173,6 +177,39 @@ static void the_analysts_file_is_written_by_the_hour_and_at_the_stop(void **stat
     visits_rig_stop(&rig);
     assert_int_equal(visit_store_count("publish"), 2);
     assert_true(visit_store_place("publish") > visit_store_place("visit "));
+}
+
+static void what_the_start_changes_of_its_day_is_published_at_once(void **state)
+{
+    (void)state;
+    start();
+    assert_int_equal(visit_store_count("publish"), 1);
+    visits_rig_pass(&rig, SECOND_MS);
+    assert_int_equal(visit_store_count("day "), 1);
+    assert_int_equal(visit_store_count("publish"), 2);
+    assert_true(visit_store_place("publish") > visit_store_place("day "));
+    visits_rig_whole(&rig, 1, "a.example");
+    visits_rig_pass(&rig, SECOND_MS);
+    assert_int_equal(visit_store_count("publish"), 2);
+}
+
+static void a_publication_that_failed_is_tried_again_within_a_minute(void **state)
+{
+    (void)state;
+    start();
+    visits_rig_pass(&rig, SECOND_MS);
+    visit_store_forget();
+    visit_store_fail("publish", 2, CS_EBUSY);
+    visits_rig_pass(&rig, HOUR_MS);
+    assert_int_equal(visit_store_count("publish"), 0);
+    assert_false(rig.visits->published);
+    visits_rig_pass(&rig, MINUTE_MS);
+    assert_int_equal(visit_store_count("publish"), 0);
+    visits_rig_pass(&rig, MINUTE_MS);
+    assert_int_equal(visit_store_count("publish"), 1);
+    assert_true(rig.visits->published);
+    visits_rig_pass(&rig, HOUR_MS - MINUTE_MS);
+    assert_int_equal(visit_store_count("publish"), 1);
 }
 
 /* ---- the clock ---- */
@@ -293,6 +330,8 @@ int main(void)
         TEST(a_purge_is_done_when_its_bytes_are_gone),
         TEST(the_order_in_which_visits_were_written_is_scrubbed_within_a_minute),
         TEST(the_analysts_file_is_written_by_the_hour_and_at_the_stop),
+        TEST(what_the_start_changes_of_its_day_is_published_at_once),
+        TEST(a_publication_that_failed_is_tried_again_within_a_minute),
         TEST(a_clock_far_ahead_purges_nothing_until_it_is_confirmed),
         TEST(two_days_off_are_nothing_special),
         TEST(a_clock_that_jumps_while_the_server_runs_is_doubted_too),
