@@ -6,9 +6,9 @@
  *   looking -> storing -> queued -> signing -> committing -> ended
  *
  * job.c finds and starts jobs, job_revive.c those of an earlier run, job_look.c looks for a chain that will do, job_waiter.c
- * tells those who wait, job_line.c takes a job to its turn in the zone, job_run.c from there to its chain, job_commit.c to its
- * end. job_save.c writes it down when it is new and when it has ended, job_save_step.c what its CA plugin saves meanwhile,
- * both by job_write.c.
+ * tells those who wait, job_line.c takes a job to its turn in the zone, job_run.c from there to its chain, with the pauses of
+ * job_pause.c, job_commit.c to its end. job_save.c writes it down when it is new and when it has ended, job_save_step.c what its
+ * CA plugin saves meanwhile, both by job_write.c.
  */
 #ifndef REQUEST_JOB_H
 #define REQUEST_JOB_H
@@ -149,6 +149,7 @@ void job_commit_chain(struct job *job);                      /* job_commit.c: it
 void job_fail(struct job *job, const struct cs_error *err);  /* job_commit.c: it ends with this */
 /* job_run.c: the same, unless finalize was sent and what came in its way may pass: then the CA is asked again after a pause. */
 void job_give_up(struct job *job, const struct cs_error *err);
+bool job_stays_open(struct job *job, const struct cs_error *err); /* job_pause.c: it does, for now: see job_give_up() */
 bool job_finalize_was_sent(const struct job *job); /* job_run.c: or is about to be: the CA may have issued */
 /* job_run.c: CS_EINPUT "revoked-key" when the key was refused meanwhile, and the CA cannot have issued yet. */
 int job_check_key(const struct job *job, struct cs_error *err);

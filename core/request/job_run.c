@@ -15,8 +15,6 @@
 #include "request/revoked_keys.h"
 
 #define LOG_WHO         "job"
-#define PAUSE_FIRST_MS  1000
-#define PAUSE_MOST_MS   (5 * 60 * 1000)
 #define MAX_STARTS_ANEW 3
 #define MAX_RETURNS     3 /* after outages */
 
@@ -30,63 +28,6 @@ bool job_finalize_was_sent(const struct job *job)
 int job_check_key(const struct job *job, struct cs_error *err)
 {
     return job_finalize_was_sent(job) ? 0 : revoked_keys_check(job->heart->revoked_keys, job->csr.spki_sha256, err);
-}
-
-/* ---- Not now, though the CA may have issued ---- */
-
-static bool may_pass(const struct cs_error *err)
-{
-    if (err->code == CS_EUPSTREAM || err->code == CS_ELIMIT)
-        return err->retry_after_ms > 0;
-    return err->code == CS_EBUSY || err->code == CS_ETIMEDOUT;
-}
-
-static int64_t next_pause_ms(const struct job *job, const struct cs_error *err)
-{
-    int64_t pause_ms = job->pause_ms ? 2 * job->pause_ms : PAUSE_FIRST_MS;
-
-    if (pause_ms > PAUSE_MOST_MS)
-        pause_ms = PAUSE_MOST_MS;
-    return pause_ms > err->retry_after_ms ? pause_ms : err->retry_after_ms;
-}
-
-/* As after a start, with a deadline of its own. */
-static void ask_again(void *arg)
-{
-    struct job *job = arg;
-    const int64_t most_ms = job->heart->settings->job_deadline_ms;
-    struct cs_error err;
-    int rc;
-
-    job->pausing = false;
-    job->deadline_ms = cs_wall_ms() + most_ms;
-    job->end_by_ms = cs_now_ms() + most_ms;
-    if (job->op_is_out)
-        rc = cs_fail(&err, CS_ETIMEDOUT, "the CA's plugin has not finished the call that was cancelled");
-    else
-        rc = job_line_rejoin(job, &err);
-    if (rc < 0)
-        job_give_up(job, &err);
-}
-
-static bool stays_open(struct job *job, const struct cs_error *err)
-{
-    const int64_t pause_ms = next_pause_ms(job, err);
-    const int64_t latest_ms = job->began_ms + job->heart->settings->outage_wait_ms;
-
-    if (!job_finalize_was_sent(job) || !may_pass(err) || cs_now_ms() + pause_ms >= latest_ms)
-        return false;
-    log_line(CS_LOG_WARN, LOG_WHO, job->id, "order stays open, the CA is asked for it again zone=%s in_s=%" PRId64 ": %s",
-             job->row->zone, pause_ms / 1000, err->text);
-    job_leave_lines(job);
-    challenges_release(job->heart->challenges, job);
-    job->phase = JOB_QUEUED;
-    job->pausing = true;
-    job->pause_ms = pause_ms < PAUSE_MOST_MS ? pause_ms : PAUSE_MOST_MS;
-    job->progress[0] = '\0';
-    counts_step(job, NULL);
-    timer_set_in(job->heart->loop, &job->timer, pause_ms, ask_again, job);
-    return true;
 }
 
 /* ---- It worked ---- */
@@ -132,7 +73,7 @@ static void accept_late_chain(struct job *job, const struct cs_chain *chain)
 
 void job_give_up(struct job *job, const struct cs_error *err)
 {
-    if (!stays_open(job, err))
+    if (!job_stays_open(job, err))
         job_fail(job, err);
 }
 

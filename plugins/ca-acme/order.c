@@ -1,6 +1,7 @@
 /*
- * The steps of an order itself, in protocol order: account, load-order (after a restart), new-order, finalize, poll-order. The
- * steps of its authorizations are in authorization.c, of its certificate in certificate.c; the table is in step.c.
+ * The first steps of an order: account, load-order (after a restart), new-order; and what its own words lead to. The steps of
+ * its authorizations are in authorization.c, those from finalize on in finalize.c, of its certificate in certificate.c; the
+ * table is in step.c.
  */
 #include "order.h"
 
@@ -8,14 +9,11 @@
 #include <string.h>
 
 #include "account.h"
-#include "base/base64url.h"
 #include "base/text.h"
 #include "directory.h"
 #include "step.h"
 
 #define SAVED_ORDER "order"
-#define SAVED_FINALIZE "finalize"
-#define PATIENT_POLLS 5 /* how often an order may lag behind what was said about it */
 
 /* ---- account: directory and account are there -------------------------------------------------------------------- */
 
@@ -42,7 +40,7 @@ void step_account(struct order *order)
 
 /* ---- what an order's own words lead to --------------------------------------------------------------------------- */
 
-static int take_order(struct order *order, const struct reply *reply, struct cs_error *err)
+int order_take(struct order *order, const struct reply *reply, struct cs_error *err)
 {
     struct order_object object;
 
@@ -55,7 +53,7 @@ static int take_order(struct order *order, const struct reply *reply, struct cs_
     return 0;
 }
 
-static void order_refused(struct order *order)
+void order_refused(struct order *order)
 {
     struct cs_error err;
 
@@ -66,20 +64,20 @@ static void order_refused(struct order *order)
     give_up_refused(order, &err, order->object.error);
 }
 
-static void order_makes_no_sense(struct order *order, const char *when)
+void order_makes_no_sense(struct order *order, const char *when)
 {
     struct cs_error err;
     char status[32];
 
     reply_quote(status, sizeof status, json_string_value(json_object_get(order->json, "status")));
     cs_fail_as(&err, CS_EUPSTREAM, "ca-bad-reply", "the CA's order is \"%s\" %s", status, when);
-    give_up(order, &err);
+    misread(order, &err);
 }
 
 /* ---- load-order: where is an order that an earlier run of the server left? --------------------------------------- */
 
 /* The CA does not know the order any more. */
-static void order_gone(struct order *order)
+void order_gone(struct order *order)
 {
     struct cs_error err;
 
@@ -91,8 +89,11 @@ static void order_gone(struct order *order)
     give_up(order, &err);
 }
 
-static bool means_gone(const struct failure *failure)
+/* A page of somebody between us and the CA is no reason to give up a certificate; an order without one is made anew. */
+static bool means_gone(const struct order *order, const struct failure *failure)
 {
+    if (failure->transient || (may_be_issued(order) && !failure->is_acme))
+        return false;
     return failure->type == ACME_ACCOUNT_DOES_NOT_EXIST || failure->type == ACME_MALFORMED ||
            failure->type == ACME_UNAUTHORIZED || failure->status == 404 || failure->status == 410;
 }
@@ -103,14 +104,14 @@ static void on_loaded(void *arg, const struct reply *reply, const struct failure
     struct cs_error err;
 
     order->exchange = NULL;
-    if (failure && means_gone(failure)) {
+    if (failure && means_gone(order, failure)) {
         if (failure->type == ACME_ACCOUNT_DOES_NOT_EXIST)
             account_lost(order->acme->account, order->account);
         order_gone(order);
     } else if (failure) {
         failed(order, failure);
-    } else if (take_order(order, reply, &err) < 0) {
-        give_up(order, &err);
+    } else if (order_take(order, reply, &err) < 0) {
+        misread(order, &err);
     } else {
         switch (order->object.status) {
         case STATUS_PENDING:
@@ -177,7 +178,7 @@ static char *new_order_body(const struct order *order)
 }
 
 /* What is saved with a step, for free(): enough to find the order again. */
-static char *saved_data(const struct order *order)
+char *order_saved_data(const struct order *order)
 {
     json_t *data = json_pack("{s:s}", "order", order->url);
     char *text = json_dumps(data, JSON_COMPACT);
@@ -189,7 +190,7 @@ static char *saved_data(const struct order *order)
 /* Nobody waits for it: it is committed with the challenge's row, before publish leaves the first trace. */
 static int save_order(struct order *order)
 {
-    char *data = saved_data(order);
+    char *data = order_saved_data(order);
 
     if (!data)
         return -1;
@@ -202,7 +203,7 @@ static int take_new_order(struct order *order, const struct reply *reply, struct
 {
     if (!reply->location[0])
         return cs_fail_as(err, CS_EUPSTREAM, "ca-bad-reply", "the CA's newOrder gave no Location");
-    if (url_check(&order->acme->rules, reply->location, "order", err) < 0 || take_order(order, reply, err) < 0)
+    if (url_check(&order->acme->rules, reply->location, "order", err) < 0 || order_take(order, reply, err) < 0)
         return -1;
     order->url = text_copy(reply->location);
     return order->url ? 0 : cs_fail(err, CS_EBUSY, "out of memory");
@@ -269,152 +270,6 @@ void step_new_order(struct order *order)
     else
         no_memory(order);
     free(body);
-}
-
-/* ---- save-finalize, finalize: from here on the CA may issue ------------------------------------------------------ */
-
-static void on_finalize_saved(void *arg, const struct cs_error *err)
-{
-    struct order *order = arg;
-
-    if (err) {
-        give_up(order, err);
-        return;
-    }
-    order->finalize_saved = true;
-    go(order, FINALIZE);
-}
-
-void step_save_finalize(struct order *order)
-{
-    char *data;
-
-    if (order->finalize_saved) {
-        go(order, FINALIZE);
-        return;
-    }
-    data = saved_data(order);
-    if (data)
-        cs_op_save(order->op, SAVED_FINALIZE, data, strlen(data), on_finalize_saved, order);
-    else
-        no_memory(order);
-    free(data);
-}
-
-/* For free(); NULL: no memory. */
-static char *finalize_body(const struct cs_order *asked)
-{
-    char *csr = malloc(BASE64_ENCODED_MAX(asked->csr_len)), *text = NULL;
-    json_t *body = NULL;
-
-    if (csr) {
-        base64url_encode(csr, asked->csr, asked->csr_len);
-        body = json_pack("{s:s}", "csr", csr);
-        text = json_dumps(body, JSON_COMPACT);
-    }
-    json_decref(body);
-    free(csr);
-    return text;
-}
-
-static void on_finalized(void *arg, const struct reply *reply, const struct failure *failure)
-{
-    struct order *order = arg;
-    struct cs_error err;
-
-    order->exchange = NULL;
-    order->finalize_taken = !failure;
-    order->finalize_unsure = failure && failure->transient;
-    if (failure && failure->type == ACME_ORDER_NOT_READY)
-        go_in(order, POLL_ORDER, poll_wait_ms(order, failure->err.retry_after_ms));
-    else if (failure)
-        failed(order, failure);
-    else if (take_order(order, reply, &err) < 0)
-        give_up(order, &err);
-    else if (order->object.status == STATUS_VALID)
-        go(order, DOWNLOAD);
-    else if (order->object.status == STATUS_INVALID)
-        order_refused(order);
-    else
-        go_in(order, POLL_ORDER, poll_wait_ms(order, reply->retry_after_ms));
-}
-
-void step_finalize(struct order *order)
-{
-    char *body;
-
-    if (order->finalize_unsure) { /* it may have been executed: look before sending it again */
-        order->finalize_unsure = false;
-        go(order, POLL_ORDER);
-        return;
-    }
-    body = finalize_body(order->asked);
-    order->finalize_sent = true;
-    if (body)
-        ask(order, order->object.finalize, body, REPLY_JSON, on_finalized);
-    else
-        no_memory(order);
-    free(body);
-}
-
-/* ---- poll-order: until it is valid ------------------------------------------------------------------------------- */
-
-static void move_by_status(struct order *order, const struct reply *reply)
-{
-    int64_t wait_ms = poll_wait_ms(order, reply->retry_after_ms);
-
-    switch (order->object.status) {
-    case STATUS_PROCESSING:
-        again_in(order, wait_ms);
-        break;
-    case STATUS_READY: /* finalize was not taken, or the CA has not noticed yet */
-        if (order->finalize_taken && order->polls % PATIENT_POLLS != 0)
-            again_in(order, wait_ms);
-        else
-            go(order, FINALIZE);
-        break;
-    case STATUS_PENDING: /* the CA lags behind its own authorizations, or one of them is not valid any more */
-        if (order->polls % PATIENT_POLLS != 0)
-            again_in(order, wait_ms);
-        else
-            go(order, FETCH_AUTHZ);
-        break;
-    case STATUS_VALID:
-        go(order, DOWNLOAD);
-        break;
-    case STATUS_INVALID:
-        order_refused(order);
-        break;
-    case STATUS_UNKNOWN:
-    case STATUS_DEACTIVATED:
-    case STATUS_EXPIRED:
-    case STATUS_REVOKED:
-        order_makes_no_sense(order, "after finalize");
-        break;
-    }
-}
-
-static void on_order(void *arg, const struct reply *reply, const struct failure *failure)
-{
-    struct order *order = arg;
-    struct cs_error err;
-
-    order->exchange = NULL;
-    if (failure && failure->type == ACME_ACCOUNT_DOES_NOT_EXIST) {
-        account_lost(order->acme->account, order->account);
-        order_gone(order);
-    } else if (failure) {
-        failed(order, failure);
-    } else if (take_order(order, reply, &err) < 0) {
-        give_up(order, &err);
-    } else {
-        move_by_status(order, reply);
-    }
-}
-
-void step_poll_order(struct order *order)
-{
-    ask(order, order->url, NULL, REPLY_JSON, on_order);
 }
 
 /* ---- the two ways in --------------------------------------------------------------------------------------------- */

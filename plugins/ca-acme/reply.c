@@ -199,11 +199,16 @@ static void fail_by_status(struct failure *failure, const struct cs_http_reply *
         cs_fail_as(&failure->err, CS_EUPSTREAM, "ca-bad-reply", "the CA answered %d, which ACME does not know", http->status);
 }
 
+/* RFC 8555 6.7; a gateway's own JSON has another type. */
+static bool is_document(const struct cs_http_reply *http)
+{
+    return strcmp(http->content_type, "application/problem+json") == 0;
+}
+
 /* A status that is not a success. */
 static void read_failure(struct failure *failure, const struct cs_http_reply *http)
 {
-    bool is_problem = strcmp(http->content_type, "application/problem+json") == 0 ||
-                      strcmp(http->content_type, "application/json") == 0;
+    bool is_problem = is_document(http) || strcmp(http->content_type, "application/json") == 0;
     json_t *problem = is_problem && http->body_len <= REPLY_MOST_JSON ? reply_json(http->body, http->body_len, NULL) : NULL;
 
     fail_by_status(failure, http);
@@ -211,6 +216,7 @@ static void read_failure(struct failure *failure, const struct cs_http_reply *ht
         struct cs_error by_status = failure->err;
 
         failure->type = type_of(member(problem, "type"));
+        failure->is_acme = failure->type != ACME_NO_TYPE || is_document(http);
         failure->problem = http->body;
         failure->problem_len = http->body_len;
         problem_read(&failure->err, problem, "the CA says");

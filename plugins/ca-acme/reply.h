@@ -54,6 +54,7 @@ struct failure {
     enum acme_error type;
     int status;          /* of HTTP; 0: there was no answer                                   */
     bool transient;      /* the same again may work: no answer, 5xx, 408                      */
+    bool is_acme;        /* a problem document says it: the CA's own words, not those of somebody between us */
     const char *problem; /* the CA's document, word for word, or NULL; valid inside the callback */
     size_t problem_len;
 };

@@ -12,8 +12,10 @@
 
 #define MOST_MOVES     200
 #define DOWNLOADS_MOST 6
+#define LIMITED_MS     60000 /* when the CA does not say for how long */
 
 static void step_finished(struct order *order);
+static void give_up_for_now(struct order *order, const struct failure *failure, int64_t wait_ms);
 
 static const struct {
     const char *name;
@@ -36,11 +38,11 @@ static const struct {
 
 void go(struct order *order, enum step next)
 {
-    struct cs_error err;
+    struct failure circles = { 0 };
 
     if (++order->moves > MOST_MOVES) {
-        cs_fail_as(&err, CS_EUPSTREAM, "ca-in-circles", "the CA leads the order in circles at %s", steps[next].name);
-        give_up(order, &err);
+        cs_fail_as(&circles.err, CS_EUPSTREAM, "ca-in-circles", "the CA leads the order in circles at %s", steps[next].name);
+        give_up_for_now(order, &circles, order->acme->conf->retry_most);
         return;
     }
     order->step = next;
@@ -211,7 +213,7 @@ static void start_over(struct order *order, const struct failure *failure)
 
     if (order->account)
         account_lost(order->acme->account, order->account);
-    if (order->account_renewed || order->finalize_sent || order->origin == ORIGIN_SAVED_FINALIZE) {
+    if (order->account_renewed || may_be_issued(order)) {
         give_up_failed(order, failure);
         return;
     }
@@ -228,15 +230,31 @@ static void start_over(struct order *order, const struct failure *failure)
     go(order, ACCOUNT);
 }
 
+bool may_be_issued(const struct order *order)
+{
+    return order->finalize_sent || order->origin == ORIGIN_SAVED_FINALIZE;
+}
+
+/* What the core itself holds back while the CA is out, it goes on with by itself. */
+bool is_final(const struct order *order, const struct failure *failure)
+{
+    if (failure->transient)
+        return false;
+    if (!may_be_issued(order) || strcmp(failure->err.reason, CS_CA_OUT) == 0)
+        return true;
+    return failure->is_acme && failure->err.code == CS_EREFUSED;
+}
+
 /* The certificate is issued, and counts against the CA's limits: whatever keeps it from us is tried a few times. */
 static bool is_worth_it(const struct order *order)
 {
     return order->step == DOWNLOAD && order->failures < DOWNLOADS_MOST - 1;
 }
 
+/* An order that is told to ask less does not sit in its zone's turn meanwhile. */
 static bool may_pass(struct order *order, const struct failure *failure, int64_t *wait_ms)
 {
-    if (!failure->transient && !is_worth_it(order))
+    if (is_final(order, failure) ? !is_worth_it(order) : failure->err.code == CS_ELIMIT)
         return false;
     order->failures++;
     order->last = failure->err;
@@ -244,13 +262,26 @@ static bool may_pass(struct order *order, const struct failure *failure, int64_t
     return cs_now_ms() + *wait_ms < cs_op_deadline_ms(order->op);
 }
 
-/* The order may be valid: by a Retry-After the core sees that it is worth asking for it again. */
+static int64_t worth_asking_ms(const struct failure *failure, int64_t wait_ms)
+{
+    if (failure->err.retry_after_ms > 0)
+        return failure->err.retry_after_ms;
+    if (failure->err.code == CS_ELIMIT)
+        return LIMITED_MS;
+    return wait_ms > 0 ? wait_ms : 1;
+}
+
+/* The order may be valid: by a Retry-After the core sees that it is worth asking for it again. What somebody else refused, the
+ * CA has not. */
 static void give_up_for_now(struct order *order, const struct failure *failure, int64_t wait_ms)
 {
     struct failure later = *failure;
 
-    if (later.err.retry_after_ms == 0 && (order->finalize_sent || order->origin == ORIGIN_SAVED_FINALIZE))
-        later.err.retry_after_ms = wait_ms > 0 ? wait_ms : 1;
+    if (may_be_issued(order)) {
+        later.err.retry_after_ms = worth_asking_ms(failure, wait_ms);
+        if (later.err.code == CS_EREFUSED)
+            later.err.code = CS_EUPSTREAM;
+    }
     give_up_failed(order, &later);
 }
 
@@ -264,10 +295,15 @@ void failed(struct order *order, const struct failure *failure)
         start_over(order, failure);
     else if (may_pass(order, failure, &wait_ms))
         again_in(order, wait_ms);
-    else if (failure->transient)
-        give_up_for_now(order, failure, wait_ms);
-    else
+    else if (is_final(order, failure))
         give_up_failed(order, failure);
+    else
+        give_up_for_now(order, failure, wait_ms);
+}
+
+void misread(struct order *order, const struct cs_error *err)
+{
+    failed(order, &(struct failure){ .err = *err, .status = 200, .transient = err->code == CS_EBUSY });
 }
 
 static void on_cancel(void *arg, enum cs_cancel why)

@@ -1,6 +1,6 @@
 /*
- * What the steps of one order share: step.c (moving between steps, asking, waiting, failing) with order.c, authorization.c and
- * certificate.c, which hold the steps. Nobody else includes this.
+ * What the steps of one order share: step.c (moving between steps, asking, waiting, failing) with order.c, authorization.c,
+ * finalize.c and certificate.c, which hold the steps. Nobody else includes this.
  */
 #ifndef CA_ACME_STEP_H
 #define CA_ACME_STEP_H
@@ -43,6 +43,8 @@ struct authz {
     bool answer_unsure; /* sent once, and no answer came */
 };
 
+#define SAVED_FINALIZE "finalize" /* the core's word, too: ca.h */
+
 struct chain_kept {
     char *pem;
     size_t len;
@@ -68,7 +70,7 @@ struct order {
     json_t *json;  /* the order as read last */
     struct order_object object; /* of json */
     bool finalize_saved, finalize_sent, finalize_taken;
-    bool finalize_unsure;       /* sent, and no answer came: the order is looked at before it is sent again */
+    bool finalize_unsure;       /* sent, and no answer of the CA's came: the order is looked at before it is sent again */
 
     struct authz *authz;
     size_t n_authz, at; /* at: the one that this step is busy with */
@@ -90,8 +92,18 @@ int64_t poll_wait_ms(struct order *order, int64_t retry_after_ms);
 /* Ask the CA under the account; the callback first sets order->exchange = NULL. Call it last. */
 void ask(struct order *order, const char *url, const char *payload, enum reply_kind kind, exchange_fn *fn);
 
-/* What every callback does with a failure that it has no special use for: again later if it may pass, else the end. */
+/* Finalize was sent, perhaps by an earlier run. */
+bool may_be_issued(const struct order *order);
+
+/* Is it of no use to ask the same again? Once the CA may have issued only its refusal, in a problem document of its own, is
+ * final: a proxy's page, an answer that makes no sense, a limit, or a set-up that the operator can mend say nothing of the
+ * certificate. */
+bool is_final(const struct order *order, const struct failure *failure);
+
+/* What every callback does with a failure that it has no special use for: again later if it may pass, else the end. Of one that
+ * may be issued the core is told, by a Retry-After, that it is worth asking for it again. */
 void failed(struct order *order, const struct failure *failure);
+void misread(struct order *order, const struct cs_error *err); /* the same of an answer of 200 that is not what belongs there */
 
 /* The end: the op is finished and the order released. Call them last. */
 void give_up(struct order *order, const struct cs_error *err);
@@ -111,11 +123,18 @@ void step_fetch_authz(struct order *order); /* authorization.c */
 void step_publish(struct order *order);     /* authorization.c */
 void step_answer(struct order *order);      /* authorization.c */
 void step_poll_authz(struct order *order);  /* authorization.c */
-void step_save_finalize(struct order *order); /* order.c */
-void step_finalize(struct order *order);    /* order.c */
-void step_poll_order(struct order *order);  /* order.c */
+void step_save_finalize(struct order *order); /* finalize.c */
+void step_finalize(struct order *order);    /* finalize.c */
+void step_poll_order(struct order *order);  /* finalize.c */
 void step_download(struct order *order);    /* certificate.c */
 void step_choose(struct order *order);      /* certificate.c */
+
+/* order.c, for finalize.c. Each but the first two ends the order, or asks once more later: call it last. */
+int order_take(struct order *order, const struct reply *reply, struct cs_error *err); /* -1: it is not our order */
+char *order_saved_data(const struct order *order); /* what a saved step keeps, for free(); NULL: no memory */
+void order_refused(struct order *order);
+void order_gone(struct order *order);
+void order_makes_no_sense(struct order *order, const char *when);
 
 void authorizations_free(struct order *order); /* authorization.c */
 void chains_free(struct order *order);         /* certificate.c */

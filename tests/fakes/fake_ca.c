@@ -10,6 +10,7 @@
  *   later          as late, but once LOG.later exists    latesave    wait for the cancellation, then save, then fail
  *   wants:NAME     fail with CS_EUPSTREAM, unless the file LOG.NAME exists
  *   retry:NAME     as wants, with a Retry-After of 20 minutes
+ *   mend:NAME      as retry, with CS_ECONFIG
  *   push           as put, without waiting for it        note:NAME   save a step without waiting for it
  *
  * `resume` goes on behind the word `save:NAME` or `note:NAME`; a step that the profile does not have is CS_ERESTART. A
@@ -221,14 +222,14 @@ static void go_on(struct order *o)
         snprintf(o->gate, sizeof o->gate, "%s", word + 5);
         go_through(o);
     }
-    else if (strncmp(word, "wants:", 6) == 0 || strncmp(word, "retry:", 6) == 0) {
-        snprintf(o->gate, sizeof o->gate, "%s", word + 6);
+    else if (strncmp(word, "wants:", 6) == 0 || strncmp(word, "retry:", 6) == 0 || strncmp(word, "mend:", 5) == 0) {
+        snprintf(o->gate, sizeof o->gate, "%s", strchr(word, ':') + 1);
         if (is_open(o)) {
             go_on(o);
             return;
         }
-        o->retry_after_ms = word[0] == 'r' ? RETRY_AFTER_MS : 0;
-        finish(o, CS_EUPSTREAM);
+        o->retry_after_ms = word[0] == 'w' ? 0 : RETRY_AFTER_MS;
+        finish(o, word[0] == 'm' ? CS_ECONFIG : CS_EUPSTREAM);
     }
     else if (strncmp(word, "fail:", 5) == 0)
         finish(o, (enum cs_code)number_of(word));

@@ -26,6 +26,12 @@ LINES = {
     "not-ready-while-processing": ["lost", "processing", "not-ready-while-processing"],
     "processing-forever": ["processing-forever times=always"], "silent": ["silent times=1"],
 }
+# Once finalize was sent: while the order is asked for, and while the chain is fetched.
+AFTER_FINALIZE = [f"{fault} at={at}{more}" for at in ("order", "certificate") for fault, more in (
+    ("html", " value=200"), ("html", " value=403"), ("html", " value=404"), ("redirect", ""), ("type", ""), ("no-type", ""),
+    ("limited", " value=1"), ("limited-silent", ""), ("terms-changed", ""), ("account-closed", ""))] + [
+    f"{fault} at=order" for fault in ("not-json", "json-array", "json-nul", "json-numbers", "unknown-status", "foreign-urls",
+                                      "other-names", "no-authz", "order-gone")]
 AT_FIRST = {"account-refused", "binding-wanted", "redirect-away", "directory-empty", "directory-moved"}  # of a new account
 LAST = ("challenge-ignored", "processing-forever")  # their orders go on for a while
 THE_CAS = {"busy-for-years": 604800, "limited": 60, "limited-date": 60, "limited-day": 86400}  # Retry-After, clamped to 7 days
@@ -39,6 +45,12 @@ def names():
 def page():
     """The rows of docs/faults.md: fault, outcome, Retry-After."""
     rows = re.findall(r"^\| `([^`]+)` \| [^|]+ \| ([^|]+) \| ([^|]*) \|$", PAGE.read_text(), re.M)
+    return {fault: (outcome.strip(), retry.strip()) for fault, outcome, retry in rows}
+
+
+def page_after_finalize():
+    """The same of its second table, which has no words on what the CA does."""
+    rows = re.findall(r"^\| `([^`]+)` \| ([^|]+) \| ([^|]*) \|$", PAGE.read_text(), re.M)
     return {fault: (outcome.strip(), retry.strip()) for fault, outcome, retry in rows}
 
 
@@ -60,20 +72,20 @@ class Lane:
         self.server.add_zone(self.zone, "--parallel", "20")
         return self
 
-    def order(self, fault):
+    def order(self, line):
         """(outcome, Retry-After as the page has it)."""
         self.made += 1
-        name = f"h{self.made}.{self.zone}"
+        name, fault = f"h{self.made}.{self.zone}", line.split()[0]
         self.server.add_subject(f"CN={name}", self.zone, "--ca", self.ca)
         csr = self.lab.csr(name)
         self.chaos.clear()
-        self.chaos.fault(*LINES.get(fault, [fault]))
+        self.chaos.fault(*(["processing value=2", line] if line in AFTER_FINALIZE else LINES.get(fault, [fault])))
         began = time.monotonic()
         answer = self.server.sign(csr, {"Prefer": f"wait={WAIT_S}"})
         took = time.monotonic() - began
         assert took < WAIT_S + 1.5, f"{fault}: an answer after {took:.1f} s, the client's deadline was {WAIT_S} s"
         assert self.chaos.came()[fault] > 0, f"{fault} did not come: {answer}"
-        return read(fault, answer, csr)
+        return read(line, answer, csr)
 
 
 def read(fault, answer, csr):
@@ -138,3 +150,19 @@ def test_every_fault_ends_in_a_right_chain_or_a_typed_problem_in_time(lab, every
     for fault in everything:
         say(f"| {fault} | {seen[fault][0]} | {seen[fault][1]} |")
     assert {fault: outcome for fault, outcome in seen.items() if page().get(fault) != outcome} == {}
+
+
+def test_once_finalize_was_sent_nothing_but_the_ca_ends_an_order_and_none_is_made_anew(lab, say):
+    server = lab.server(zones=[f"lane{number}.example" for number in range(LANES)])
+    server.config["job_deadline"] = "10s"
+    lanes = [Lane(lab, server, number) for number in range(LANES)]
+    server.start()
+    with concurrent.futures.ThreadPoolExecutor(LANES) as pool:
+        parts = [pool.submit(one_after_another, lane.open(), AFTER_FINALIZE[number::LANES])
+                 for number, lane in enumerate(lanes)]
+    seen = {fault: outcome for part in parts for fault, outcome in part.result().items()}
+    for fault in AFTER_FINALIZE:
+        say(f"| `{fault}` | {seen[fault][0]} | {seen[fault][1]} |")
+    orders = [order for lane in lanes for order in lane.chaos.orders()]
+    assert len(orders) == len(AFTER_FINALIZE) and all(order["finalized"] == 1 for order in orders)
+    assert seen == page_after_finalize()

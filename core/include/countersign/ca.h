@@ -65,7 +65,9 @@ struct cs_ca_ops {
     void (*sign)(void *self, const struct cs_order *order, struct cs_op *op);
 
     /* Go on with an order that an earlier run of the server left at a saved step. A step it does not know ends with
-     * CS_ERESTART: the core then calls `sign`, unless the step's name begins with "finalize". NULL: always starts anew. */
+     * CS_ERESTART: the core then calls `sign`, unless the step's name begins with "finalize". NULL: always starts anew.
+     * An order that has saved such a step may have a certificate: when it ends with CS_EBUSY, CS_ETIMEDOUT, or with
+     * `retry_after_ms` and CS_EUPSTREAM, CS_ELIMIT, CS_ECONFIG or CS_EINTERNAL, it stays open, and the core resumes it. */
     void (*resume)(void *self, const struct cs_order *order, const char *step, const void *data, size_t len,
                    struct cs_op *op);
 

@@ -225,6 +225,23 @@ static void a_retry_after_past_the_deadline_is_waited_for_after_finalize(void **
     free(csr);
 }
 
+static void what_the_operator_can_mend_ends_no_order_after_finalize(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    subject("save:finalize+mend:ca+ok");
+    rig_post(&rig, csr, &one);
+    rig_until_true(&rig, rig_calls_have(&rig, "sign"));
+    rig_until_true(&rig, rig_in_phase(&rig, JOB_QUEUED) == 1);
+    rig_open_gate(&rig, "ca");
+    clock_move(rig.loop, 20 * 60 * 1000 + 1000);
+    rig_until(&rig, &one.came);
+    assert_non_null(one.chain);
+    rig_assert_calls(&rig, 2);
+    free(csr);
+}
+
 static void an_order_that_lacks_memory_before_finalize_fails_at_once(void **state)
 {
     char *csr = rig_csr("a.x.example");
@@ -324,6 +341,7 @@ int main(void)
         TEST(an_order_at_its_deadline_after_finalize_stays_open_and_gets_its_chain_later),
         TEST(an_order_at_its_deadline_after_finalize_takes_the_chain_that_comes_late),
         TEST(a_retry_after_past_the_deadline_is_waited_for_after_finalize),
+        TEST(what_the_operator_can_mend_ends_no_order_after_finalize),
         TEST(an_order_that_lacks_memory_before_finalize_fails_at_once),
         TEST(a_late_chain_turns_a_failed_job_into_a_done_one),
         TEST(a_chain_that_comes_before_the_failure_is_told_is_handed_out),
