@@ -20,6 +20,15 @@ void authorizations_free(struct order *order)
     order->n_authz = 0;
 }
 
+static bool has_url(const struct order *order, const char *url)
+{
+    for (size_t i = 0; i < order->n_authz; i++)
+        if (strcmp(order->authz[i].url, url) == 0)
+            return true;
+    return false;
+}
+
+/* One for each URL, however often the order lists it. */
 static int authorizations_make(struct order *order)
 {
     size_t n = json_array_size(order->object.authorizations);
@@ -27,12 +36,17 @@ static int authorizations_make(struct order *order)
     order->authz = calloc(n, sizeof *order->authz);
     if (!order->authz)
         return -1;
-    order->n_authz = n;
     for (size_t i = 0; i < n; i++) {
-        order->authz[i].order = order;
-        order->authz[i].url = text_copy(json_string_value(json_array_get(order->object.authorizations, i)));
-        if (!order->authz[i].url)
+        const char *url = json_string_value(json_array_get(order->object.authorizations, i));
+        struct authz *authz = &order->authz[order->n_authz];
+
+        if (has_url(order, url))
+            continue;
+        authz->order = order;
+        authz->url = text_copy(url);
+        if (!authz->url)
             return -1;
+        order->n_authz++;
     }
     return 0;
 }
@@ -171,17 +185,31 @@ static void publish(struct authz *authz)
     cs_challenge_put(authz->order->op, &challenge, on_published, authz);
 }
 
+/* A wildcard and its domain have one name; with one token they want one value there. */
+static bool is_put_by_another(const struct authz *authz)
+{
+    for (const struct authz *other = authz->order->authz; other < authz; other++)
+        if ((other->published || is_open(other)) && strcmp(other->name, authz->name) == 0 &&
+            strcmp(other->value, authz->value) == 0)
+            return true;
+    return false;
+}
+
+static bool is_to_put(const struct authz *authz)
+{
+    return is_open(authz) && !authz->published && !is_put_by_another(authz);
+}
+
 void step_publish(struct order *order)
 {
     for (size_t i = 0; i < order->n_authz; i++)
-        if (is_open(&order->authz[i]) && !order->authz[i].published)
-            order->publishing++;
+        order->publishing += is_to_put(&order->authz[i]);
     if (order->publishing == 0) {
         go(order, ANSWER);
         return;
     }
     for (size_t i = 0; i < order->n_authz; i++)
-        if (is_open(&order->authz[i]) && !order->authz[i].published)
+        if (is_to_put(&order->authz[i]))
             publish(&order->authz[i]);
 }
 

@@ -25,6 +25,7 @@ LINES = {
     "order-gone": ["processing", "order-gone"], "unknown-status": ["processing", "unknown-status"],
     "not-ready-while-processing": ["lost", "processing", "not-ready-while-processing"],
     "processing-forever": ["processing-forever times=always"], "silent": ["silent times=1"],
+    "many-authz": ["many-authz value=2"],  # the usual 10,000 are longer than an answer may be
 }
 # Once finalize was sent: while the order is asked for, and while the chain is fetched.
 AFTER_FINALIZE = [f"{fault} at={at}{more}" for at in ("order", "certificate") for fault, more in (
