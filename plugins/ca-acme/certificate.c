@@ -4,6 +4,7 @@
  */
 #include <openssl/bio.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <stdlib.h>
@@ -31,6 +32,29 @@ static bool issuer_is(X509 *certificate, const char *common_name)
 
     return X509_NAME_get_text_by_NID(X509_get_issuer_name(certificate), NID_commonName, found, sizeof found) >= 0 &&
            strcmp(found, common_name) == 0;
+}
+
+static bool has_key(X509 *certificate, const uint8_t spki_sha256[32])
+{
+    uint8_t *der = NULL, digest[32];
+    int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
+    bool is = len <= 0 || EVP_Digest(der, (size_t)len, digest, NULL, EVP_sha256(), NULL) != 1 ||
+              memcmp(digest, spki_sha256, sizeof digest) == 0;
+
+    OPENSSL_free(der);
+    return is;
+}
+
+bool chain_is_foreign(const struct order *order)
+{
+    BIO *bio = BIO_new_mem_buf(order->chain.pem, (int)order->chain.len);
+    X509 *host = bio ? PEM_read_bio_X509(bio, NULL, pem_no_passphrase, NULL) : NULL;
+    bool is = host && !has_key(host, order->asked->spki_sha256);
+
+    X509_free(host);
+    BIO_free(bio);
+    ERR_clear_error();
+    return is;
 }
 
 /* Was the chain's last certificate issued by the one with that common name? */

@@ -112,7 +112,7 @@ static void move_by_status(struct order *order, const struct reply *reply)
         if (order->finalize_taken && order->polls % PATIENT_POLLS != 0)
             again_in(order, wait_ms);
         else
-            go(order, FINALIZE);
+            go(order, order->finalize_saved ? FINALIZE : SAVE_FINALIZE);
         break;
     case STATUS_PENDING: /* the CA lags behind its own authorizations, or one of them is not valid any more */
         if (order->polls % PATIENT_POLLS != 0)

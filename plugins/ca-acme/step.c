@@ -177,8 +177,16 @@ void no_memory(struct order *order)
     give_up(order, &err);
 }
 
+/* An order that was left before its finalize, and is valid all the same: the state is older than the order, as after a backup
+ * was restored, or the CA handed the order to another one for the same names, which finalized it. */
+static bool is_of_another(const struct order *order)
+{
+    return !may_be_issued(order) && order->origin == ORIGIN_SAVED_ORDER && chain_is_foreign(order);
+}
+
 static void step_finished(struct order *order)
 {
+    struct cs_error anew;
     struct cs_chain chain = { .size = sizeof chain,
                               .pem = order->chain.pem,
                               .len = order->chain.len,
@@ -187,6 +195,11 @@ static void step_finished(struct order *order)
                               .n_alternates = order->n_alternates,
                               .profile = order->object.profile };
 
+    if (is_of_another(order)) {
+        cs_fail(&anew, CS_ERESTART, "the CA handed the order to another one for the same names, which has its certificate");
+        give_up(order, &anew);
+        return;
+    }
     cs_op_ok_chain(order->op, &chain);
     order_free(order);
 }

@@ -138,5 +138,6 @@ void order_makes_no_sense(struct order *order, const char *when);
 
 void authorizations_free(struct order *order); /* authorization.c */
 void chains_free(struct order *order);         /* certificate.c */
+bool chain_is_foreign(const struct order *order); /* certificate.c: for another key; the core judges what cannot be read */
 
 #endif

@@ -17,7 +17,7 @@
 
 static char nonces[NONCES_MOST][16], account[300], why[600], thumbprint[44], txt_value[44], chain[8192];
 static size_t n_nonces;
-static EVP_PKEY *key;
+static EVP_PKEY *key, *host_key;
 static json_t *jwk, *last_payload;
 static char last_url[300];
 
@@ -30,7 +30,8 @@ void judge_begin(void)
 void judge_end(void)
 {
     EVP_PKEY_free(key);
-    key = NULL;
+    EVP_PKEY_free(host_key);
+    key = host_key = NULL;
     json_decref(jwk);
     jwk = NULL;
     json_decref(last_payload);
@@ -209,7 +210,7 @@ const char *judge_txt_value(const char *token)
     return txt_value;
 }
 
-static void add_certificate(BIO *out, const char *subject, const char *issuer, EVP_PKEY *signer)
+static void add_certificate(BIO *out, const char *subject, EVP_PKEY *of, const char *issuer, EVP_PKEY *signer)
 {
     X509 *certificate = X509_new();
 
@@ -221,23 +222,50 @@ static void add_certificate(BIO *out, const char *subject, const char *issuer, E
     X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const uint8_t *)issuer, -1, -1, 0);
     X509_set_issuer_name(certificate, name);
     X509_NAME_free(name);
-    X509_set_pubkey(certificate, signer);
+    X509_set_pubkey(certificate, of);
     X509_sign(certificate, signer, EVP_sha256());
     PEM_write_bio_X509(out, certificate);
     X509_free(certificate);
 }
 
-const char *judge_chain(const char *top)
+/* Chains are made while the scenario is read, before the run begins. */
+static EVP_PKEY *the_host_key(void)
+{
+    if (!host_key)
+        host_key = EVP_EC_gen("prime256v1");
+    return host_key;
+}
+
+void judge_host_key(uint8_t spki_sha256[32])
+{
+    uint8_t *der = NULL;
+    int len = i2d_PUBKEY(the_host_key(), &der);
+
+    EVP_Digest(der, (size_t)len, spki_sha256, NULL, EVP_sha256(), NULL);
+    OPENSSL_free(der);
+}
+
+static const char *make_chain(const char *top, EVP_PKEY *of)
 {
     EVP_PKEY *signer = EVP_EC_gen("prime256v1");
     BIO *out = BIO_new(BIO_s_mem());
     int n;
 
-    add_certificate(out, "leaf", "Intermediate", signer);
-    add_certificate(out, "Intermediate", top, signer);
+    add_certificate(out, "leaf", of ? of : signer, "Intermediate", signer);
+    add_certificate(out, "Intermediate", signer, top, signer);
     n = BIO_read(out, chain, sizeof chain - 1);
     chain[n > 0 ? n : 0] = '\0';
     BIO_free(out);
     EVP_PKEY_free(signer);
     return chain;
+}
+
+const char *judge_chain(const char *top)
+{
+    return make_chain(top, the_host_key());
+}
+
+const char *judge_foreign_chain(const char *top)
+{
+    return make_chain(top, NULL);
 }

@@ -24,7 +24,9 @@ void judge_set_account(const char *url); /* from now on the only good "kid" */
 /* What the TXT record for a token must hold (RFC 8555 8.4), worked out from the key that the client showed. */
 const char *judge_txt_value(const char *token);
 
-/* Leaf and intermediate, the latter issued by `top`, in PEM. */
+/* Leaf and intermediate, the latter issued by `top`, in PEM. The leaf has the key of the CSR, or one that nobody knows. */
 const char *judge_chain(const char *top);
+const char *judge_foreign_chain(const char *top);
+void judge_host_key(uint8_t spki_sha256[32]); /* of the CSR */
 
 #endif

@@ -177,7 +177,9 @@ static const char *replace(const char *what)
     for (size_t i = 0; i < sizeof words_known / sizeof *words_known; i++)
         if (strcmp(words_known[i].word, what) == 0)
             return words_known[i].text;
-    return strncmp(what, "CHAIN:", 6) == 0 ? judge_chain(what + 6) : NULL;
+    if (strncmp(what, "CHAIN:", 6) == 0)
+        return judge_chain(what + 6);
+    return strncmp(what, "FOREIGN:", 8) == 0 ? judge_foreign_chain(what + 8) : NULL;
 }
 
 static void do_statement(const struct statement *s)
