@@ -2,7 +2,6 @@
  * A job from its turn in the zone to its chain, or to the error that ends it: sign, check, and what to do when there is none
  * yet. See job.h; how its end is stored and told is job_commit.c's.
  */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
