@@ -32,6 +32,7 @@ struct pending {
     struct connection *c;
     struct limits *limits; /* NULL: none */
     struct limits_source source;
+    struct limits_wait wait_place;
     struct request *request;
     const char *route;
     bool respond_async, accepts_problems;
@@ -132,21 +133,32 @@ static bool accept_route(struct connection *c, const struct message *m, enum rou
 struct caller {
     struct arrival arrival;
     struct limits_source source;
+    struct limits_wait wait; /* until somebody else has it: take_wait() */
 };
+
+static struct limits_wait take_wait(struct caller *caller)
+{
+    const struct limits_wait wait = caller->wait;
+
+    caller->wait = (struct limits_wait){ 0 };
+    return wait;
+}
 
 /* Whoever asks too often is told so before anything else is looked at, and is no visit. When `only_looks` the same request
  * comes here again, with its body. */
 static bool is_within_limits(struct api *api, struct connection *c, const struct message *m, enum route route, bool only_looks,
                              struct caller *caller)
 {
+    const enum limits_request what = m->method == METHOD_POST ? LIMITS_POST : LIMITS_POLL;
     struct cs_error err;
 
+    *caller = (struct caller){ 0 };
     arrival_read(&caller->arrival, m, connection_peer(c), &api->proxies);
     if (!api->limits)
         return true;
     caller->source = limits_source_of(api->limits, &caller->arrival);
-    if (limits_request(api->limits, &caller->source, m->method == METHOD_POST ? LIMITS_POST : LIMITS_POLL, only_looks,
-                       &err) == 0)
+    if ((only_looks ? limits_look(api->limits, &caller->source, what, &err)
+                    : limits_request(api->limits, &caller->source, what, &caller->wait, &err)) == 0)
         return true;
     answer_error(c, route, &err);
     return false;
@@ -272,9 +284,8 @@ static void answer_failure(const struct pending *p, const struct answer *answer,
     connection_answer(p->c, &reply);
 }
 
-static void on_answer(void *arg, const struct answer *answer)
+static void answer_pending(const struct pending *p, const struct answer *answer)
 {
-    struct pending *p = arg;
     char location[sizeof REQUESTS_PATH + JOB_LEN] = "";
 
     if (answer->job && is_job(syntax_span(answer->job)))
@@ -285,6 +296,14 @@ static void on_answer(void *arg, const struct answer *answer)
         answer_running(p, answer, location);
     else
         answer_failure(p, answer, location);
+}
+
+static void on_answer(void *arg, const struct answer *answer)
+{
+    struct pending *p = arg;
+
+    limits_answered(&p->wait_place);
+    answer_pending(p, answer);
     free(p);
 }
 
@@ -292,6 +311,7 @@ static void on_gone(void *arg)
 {
     struct pending *p = arg;
 
+    limits_answered(&p->wait_place);
     request_detach(p->request);
     free(p);
 }
@@ -334,7 +354,7 @@ struct asked {
     struct credential credential;
 };
 
-static void submit(struct api *api, struct connection *c, const struct caller *caller, const struct asked *asked,
+static void submit(struct api *api, struct connection *c, struct caller *caller, const struct asked *asked,
                    const char *body, size_t body_len, struct visit *visit)
 {
     const struct preferences *wishes = &asked->wishes;
@@ -361,6 +381,7 @@ static void submit(struct api *api, struct connection *c, const struct caller *c
     }
     p->limits = api->limits;
     p->source = caller->source;
+    p->wait_place = take_wait(caller);
     p->respond_async = wishes->respond_async;
     p->accepts_problems = wishes->accepts_problems;
     if (wishes->wait_s >= 0)
@@ -379,7 +400,7 @@ static int read_asked(struct asked *asked, const struct api *api, struct connect
     return json_request_read(&asked->csr, &asked->labels, body, body_len, err);
 }
 
-static void sign(struct api *api, struct connection *c, const struct caller *caller, const struct message *m,
+static void sign(struct api *api, struct connection *c, struct caller *caller, const struct message *m,
                  const char *body, size_t body_len)
 {
     struct asked asked = { .csr = TEXT_MAX(2 * MESSAGE_MAX_BODY) };
@@ -411,25 +432,20 @@ static void look(struct api *api, struct connection *c, const struct message *m)
         no_memory(c, ROUTE_REQUEST, p);
 }
 
-void api_handle(void *arg, struct connection *c, const struct message *m, const char *body, size_t body_len)
+static void handle_route(struct api *api, struct connection *c, const struct message *m, enum route route,
+                         struct caller *caller, const char *body, size_t body_len)
 {
-    struct api *api = arg;
-    enum route route = route_of(m);
-    struct caller caller;
-
-    if (!is_within_limits(api, c, m, route, false, &caller) || !accept_route(c, m, route))
-        return;
     switch (route) {
     case ROUTE_SIGN:
-        sign(api, c, &caller, m, body, body_len);
+        sign(api, c, caller, m, body, body_len);
         break;
     case ROUTE_REQUEST:
         look(api, c, m);
         break;
     case ROUTE_REVOKE:
         revoke_post(api->heart,
-                    &(struct revoke_from){
-                        .c = c, .route = routes[route].name, .limits = api->limits, .source = caller.source },
+                    &(struct revoke_from){ .c = c, .route = routes[route].name, .limits = api->limits,
+                                           .source = caller->source, .wait = take_wait(caller) },
                     body, body_len, api->wait_ms);
         break;
     case ROUTE_SERVER:
@@ -438,4 +454,15 @@ void api_handle(void *arg, struct connection *c, const struct message *m, const 
     case ROUTE_NONE:
         break;
     }
+}
+
+void api_handle(void *arg, struct connection *c, const struct message *m, const char *body, size_t body_len)
+{
+    struct api *api = arg;
+    enum route route = route_of(m);
+    struct caller caller;
+
+    if (is_within_limits(api, c, m, route, false, &caller) && accept_route(c, m, route))
+        handle_route(api, c, m, route, &caller, body, body_len);
+    limits_answered(&caller.wait);
 }

@@ -11,6 +11,7 @@
 #include "http/sources.h"
 #include "request/counts.h"
 
+#define WAIT_AGAIN_MS  5000 /* when too much waits: nobody knows when there is room */
 #define SWEEP_EVERY_MS 1000
 #define SWEEPS         30 /* until all have been looked at */
 
@@ -23,7 +24,7 @@ struct limits {
     struct loop *loop;
     struct metrics *metrics;
     struct rate rates[SOURCE_BUCKETS];
-    int64_t unfinished;
+    int64_t unfinished, waiting;
     struct proxies unlimited; /* the same words: networks, or "unix" */
     struct sources *sources;
     struct timer sweep;
@@ -85,6 +86,7 @@ int limits_set(struct limits *limits, const struct limits_settings *settings, st
     limits->rates[SOURCE_POLLS] = settings->polls;
     limits->rates[SOURCE_CONNECTIONS] = settings->connections;
     limits->unfinished = settings->unfinished;
+    limits->waiting = settings->waiting;
     return 0;
 }
 
@@ -247,26 +249,69 @@ static int refuse(struct limits *limits, enum source_bucket bucket, int64_t ns, 
     return -1;
 }
 
-int limits_request(struct limits *limits, const struct limits_source *source, enum limits_request what, bool only_looks,
-                   struct cs_error *err)
+static int refuse_waiting(const struct limits *limits, struct cs_error *err)
 {
-    const enum source_bucket bucket = what == LIMITS_POST ? SOURCE_POSTS : SOURCE_POLLS;
-    struct source_entry *entry;
-    int64_t ns, failed_ns = 0;
+    counts_limit(limits->metrics, "waiting");
+    cs_fail_as(err, CS_ELIMIT, "too-many-waiting",
+               "%" PRId64 " posts of this source wait for an answer, as many as may: when one of them has it there is room for "
+               "another", limits->waiting);
+    err->retry_after_ms = WAIT_AGAIN_MS;
+    return -1;
+}
 
-    if (source->unlimited || !(is_on(limits, bucket) || is_on(limits, SOURCE_FAILED_POSTS)))
-        return 0;
-    entry = entry_of(limits, &source->source);
+/* The time that is known is told first. */
+static int judge(struct limits *limits, const struct source_entry *entry, enum limits_request what, struct cs_error *err)
+{
+    const bool is_post = what == LIMITS_POST;
+    const enum source_bucket bucket = is_post ? SOURCE_POSTS : SOURCE_POLLS;
+    const int64_t ns = wait_ns(limits, entry, bucket), failed_ns = is_post ? wait_ns(limits, entry, SOURCE_FAILED_POSTS) : 0;
+
+    if (failed_ns > ns)
+        return refuse(limits, SOURCE_FAILED_POSTS, failed_ns, err);
+    if (ns > 0)
+        return refuse(limits, bucket, ns, err);
+    if (is_post && limits->waiting && entry->used[SOURCE_WAITING] >= limits->waiting)
+        return refuse_waiting(limits, err);
+    return 0;
+}
+
+/* NULL: nobody counts what it asks for. */
+static struct source_entry *entry_for(struct limits *limits, const struct limits_source *source, enum limits_request what)
+{
+    if (source->unlimited || (what == LIMITS_POLL && !is_on(limits, SOURCE_POLLS)))
+        return NULL;
+    return entry_of(limits, &source->source);
+}
+
+int limits_request(struct limits *limits, const struct limits_source *source, enum limits_request what,
+                   struct limits_wait *wait, struct cs_error *err)
+{
+    struct source_entry *entry = entry_for(limits, source, what);
+
     if (!entry)
         return 0;
-    ns = wait_ns(limits, entry, bucket);
-    if (what == LIMITS_POST)
-        failed_ns = wait_ns(limits, entry, SOURCE_FAILED_POSTS);
-    if (ns > 0 || failed_ns > 0)
-        return failed_ns > ns ? refuse(limits, SOURCE_FAILED_POSTS, failed_ns, err) : refuse(limits, bucket, ns, err);
-    if (!only_looks)
-        take(limits, entry, bucket);
+    if (judge(limits, entry, what, err) < 0)
+        return -1;
+    take(limits, entry, what == LIMITS_POST ? SOURCE_POSTS : SOURCE_POLLS);
+    if (what == LIMITS_POST) {
+        entry->used[SOURCE_WAITING]++;
+        wait->entry = entry;
+    }
     return 0;
+}
+
+int limits_look(struct limits *limits, const struct limits_source *source, enum limits_request what, struct cs_error *err)
+{
+    const struct source_entry *entry = entry_for(limits, source, what);
+
+    return entry ? judge(limits, entry, what, err) : 0;
+}
+
+void limits_answered(struct limits_wait *wait)
+{
+    if (wait->entry)
+        wait->entry->used[SOURCE_WAITING]--;
+    wait->entry = NULL;
 }
 
 static bool is_clients_fault(const struct cs_error *err)

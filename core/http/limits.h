@@ -52,10 +52,19 @@ struct limits_source limits_source_of(const struct limits *limits, const struct 
 
 enum limits_request { LIMITS_POST, LIMITS_POLL };
 
-/* May it ask? -1 and CS_ELIMIT "too-many-posts", "too-many-failed-posts" or "too-many-polls", with retry_after_ms. Otherwise a
- * token is taken, unless `only_looks`. */
-int limits_request(struct limits *limits, const struct limits_source *source, enum limits_request what, bool only_looks,
-                   struct cs_error *err);
+/* A post's place among those of its source that wait for an answer. Begins as zeros, ends with limits_answered(). */
+struct limits_wait {
+    struct source_entry *entry; /* NULL: nobody counts it */
+};
+
+/* May it ask? -1 and CS_ELIMIT "too-many-posts", "too-many-failed-posts", "too-many-waiting" or "too-many-polls", with
+ * retry_after_ms. Otherwise a token is taken, and a post waits for its answer from now on. */
+int limits_request(struct limits *limits, const struct limits_source *source, enum limits_request what,
+                   struct limits_wait *wait, struct cs_error *err);
+/* The same, but nothing is taken: it comes again, with its body. */
+int limits_look(struct limits *limits, const struct limits_source *source, enum limits_request what, struct cs_error *err);
+/* It has its answer, or wants none any more; harmless twice. */
+void limits_answered(struct limits_wait *wait);
 /* The post has been refused with this: does it count? Then a token is taken. */
 void limits_failed(struct limits *limits, const struct limits_source *source, const struct cs_error *err);
 

@@ -65,6 +65,7 @@ static void on_answer(void *arg, const struct revocation_answer *answer)
 {
     struct posted *p = arg;
 
+    limits_answered(&p->from.wait);
     if (answer->err)
         answer_error(&p->from, answer->err, answer->problem);
     else
@@ -76,6 +77,7 @@ static void on_gone(void *arg)
 {
     struct posted *p = arg;
 
+    limits_answered(&p->from.wait);
     revocation_detach(p->ask);
     free(p);
 }
@@ -84,6 +86,7 @@ void revoke_post(struct heart *heart, const struct revoke_from *from, const char
 {
     const int64_t deadline_ms = cs_now_ms() + (wait_ms < REVOKE_WAIT_MS ? wait_ms : REVOKE_WAIT_MS);
     struct posted *p = calloc(1, sizeof *p);
+    struct limits_wait wait = from->wait;
     struct cs_error err = { 0 };
 
     if (!p) {
@@ -97,5 +100,6 @@ void revoke_post(struct heart *heart, const struct revoke_from *from, const char
         return;
     }
     free(p);
+    limits_answered(&wait);
     answer_error(from, &err, NULL);
 }

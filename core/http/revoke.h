@@ -19,6 +19,7 @@ struct revoke_from {
     const char *route;
     struct limits *limits; /* NULL: none; refusals count there */
     struct limits_source source;
+    struct limits_wait wait; /* ends with the answer */
 };
 void revoke_post(struct heart *heart, const struct revoke_from *from, const char *body, size_t body_len, int64_t wait_ms);
 

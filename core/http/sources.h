@@ -16,6 +16,7 @@ enum source_bucket { SOURCE_POSTS, SOURCE_FAILED_POSTS, SOURCE_POLLS, SOURCE_CON
 enum source_use {
     SOURCE_CONNECTED,  /* connections */
     SOURCE_UNFINISHED, /* of these, such as have not sent a whole request */
+    SOURCE_WAITING,    /* posts that wait for an answer */
     SOURCE_USES
 };
 

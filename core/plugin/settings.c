@@ -251,7 +251,7 @@ int settings_read(struct config *config, struct settings *out)
     config_strings(config, root, "resolvers", &out->resolvers, &out->n_resolvers);
     read_numbers(config, out);
     settings_visits_read(config, &out->visits);
-    settings_limits_read(config, &out->limits);
+    settings_limits_read(config, out->max_in_flight, &out->limits);
     settings_blocks_read(config, out);
     complain_unused(config, root, "");
     return config_complaint_count(config) ? -1 : 0;

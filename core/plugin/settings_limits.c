@@ -88,16 +88,25 @@ static void read_orders(struct config *config, const struct config_node *at, str
     complain_unused(config, at, "limits.orders");
 }
 
-void settings_limits_read(struct config *config, struct limits_settings *out)
+/* So much of what all share may be one source's, unless something else is said. */
+static int64_t tenth_of(int64_t all)
+{
+    return all >= 10 ? all / 10 : 1;
+}
+
+void settings_limits_read(struct config *config, int64_t max_in_flight, struct limits_settings *out)
 {
     const struct config_node *at = config_group(config, config_root(config), "limits"), *orders;
 
-    *out = (struct limits_settings){ .unfinished = UNFINISHED_DEFAULT, .sources = SOURCES_DEFAULT };
+    *out = (struct limits_settings){
+        .unfinished = UNFINISHED_DEFAULT, .waiting = tenth_of(max_in_flight), .sources = SOURCES_DEFAULT
+    };
     read_rates(config, at, out);
     read_unlimited(config, at, out);
     if (!at)
         return;
     config_int(config, at, "unfinished", 0, MOST, &out->unfinished);
+    config_int(config, at, "waiting", 0, MOST, &out->waiting);
     config_int(config, at, "sources", SOURCES_LEAST, MOST, &out->sources);
     orders = config_group(config, at, "orders");
     if (orders)

@@ -91,6 +91,8 @@ const struct setting settings_table[] = {
     { "limits", "connections", SETTING_RATE, "20/s burst 200", .help = "New connections, from one source." },
     { "limits", "unfinished", SETTING_COUNT, RANGE(100, 0, 1000000),
       .help = "Connections of one source that have not sent a whole request. 0: no limit." },
+    { "limits", "waiting", SETTING_COUNT, "a tenth of `max_in_flight`", .max = 1000000,
+      .help = "Posts of one source that wait for an answer. 0: no limit." },
     { "limits", "sources", SETTING_COUNT, RANGE(65536, 1024, 1000000), .help = "How many sources are remembered." },
     { "limits", "unlimited", SETTING_STRINGS, "127.0.0.0/8, ::1, unix",
       .help = "Networks, or \"unix\", without limits by source." },

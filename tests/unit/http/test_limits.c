@@ -200,6 +200,118 @@ static void other_settings_hold_at_once_and_what_was_used_counts(void **state)
     client_close(&c);
 }
 
+/* Each wait of this source has a connection of its own. */
+static void wait_from(struct client *c, size_t n, const char *address)
+{
+    for (size_t i = 0; i < n; i++) {
+        const size_t waiting = rig.heart.n_waiting;
+
+        c[i] = connect_from(address);
+        client_send(&c[i], POST);
+        rig_until(&rig, rig.heart.n_waiting == waiting + 1);
+    }
+}
+
+static void posts_of_a_source_that_wait_have_a_limit(void **state)
+{
+    struct client c[3], more, again, other;
+
+    (void)state;
+    settings.waiting = 3;
+    settings.posts = rate("1/h burst 6");
+    serve(NULL, 0, HTTP_PUBLIC);
+    rig.heart.answer = NULL;
+    wait_from(c, 3, "127.0.0.2");
+    more = connect_from("127.0.0.2");
+    ask(&more, POST, " 429 Too Many Requests");
+    assert_true(client_sees(&more, "urn:countersign:error:too-many-waiting"));
+    assert_true(client_sees(&more, "\r\nRetry-After: 5\r\n"));
+    ask(&more, "POST /v1/revoke HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nCMS", "error:too-many-waiting");
+    ask(&more, "POST /v1/sign HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n",
+        "error:too-many-waiting");
+    assert_counted("waiting", 3);
+    client_close(&more);
+    more = connect_from("127.0.0.2");
+    rig.heart.answer = &chain;
+    ask(&more, POLL, " 200 OK"); /* a poll does not wait */
+    rig.heart.answer = NULL;
+    wait_from(&other, 1, "127.0.0.3");
+    client_close(&c[1]); /* who hangs up waits no more */
+    for (int i = 0; i < 3; i++) {
+        rig_run(&rig, 5);
+        clock_move(rig.loop, 1000);
+    }
+    rig_until(&rig, rig.heart.n_detached == 1);
+    wait_from(&again, 1, "127.0.0.2");
+    ask(&more, POST, "error:too-many-waiting");
+    heart_answer(&rig.heart, &chain);
+    assert_true(client_sees(&c[0], " 200 OK"));
+    rig.heart.answer = &chain;
+    ask(&more, POST, " 200 OK");
+    ask(&more, POST, " 200 OK"); /* refused ones took no token: this is the sixth */
+    ask(&more, POST, "error:too-many-posts");
+    while (rig.heart.n_waiting)
+        heart_answer(&rig.heart, &chain);
+    for (int i = 0; i < 3; i++)
+        client_close(&c[i]);
+    client_close(&more);
+    client_close(&again);
+    client_close(&other);
+}
+
+static void revocations_wait_like_other_posts(void **state)
+{
+    struct client c, more;
+
+    (void)state;
+    settings.waiting = 1;
+    serve(NULL, 0, HTTP_PUBLIC);
+    c = connect_from("127.0.0.2");
+    client_send(&c, "POST /v1/revoke HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nCMS");
+    rig_until(&rig, rig.heart.asking);
+    more = connect_from("127.0.0.2");
+    ask(&more, POST, "error:too-many-waiting");
+    heart_answer_revocation(&rig.heart, &(struct revocation_answer){ .err = &refused });
+    assert_true(client_sees(&c, " 400 "));
+    ask(&more, POST, " 200 OK");
+    rig.heart.refusal = &refused; /* at once */
+    for (int i = 0; i < 3; i++)
+        ask(&more, "POST /v1/revoke HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nCMS", " 400 ");
+    ask(&more, "POST /elsewhere HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nCMS", " 404 ");
+    ask(&more, POST, " 200 OK");
+    client_close(&c);
+    client_close(&more);
+}
+
+/* As with max_in_flight: how many wait is none of the limit's business, but whose they are. */
+static void a_proxy_s_clients_wait_each_for_themselves(void **state)
+{
+    static const char *const proxies[] = { "127.0.0.2" };
+    static const char *unlimited[] = { "127.0.0.5" };
+    static const char from_one[] = "POST /v1/sign HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.1\r\n"
+                                   "Content-Length: 3\r\n\r\nCSR";
+    struct client c[4];
+
+    (void)state;
+    settings.waiting = 1;
+    settings.unlimited = unlimited;
+    settings.n_unlimited = 1;
+    serve(proxies, 1, HTTP_PUBLIC);
+    rig.heart.answer = NULL;
+    wait_from(c, 2, "127.0.0.5");
+    c[2] = connect_from("127.0.0.2");
+    client_send(&c[2], from_one);
+    rig_until(&rig, rig.heart.n_waiting == 3);
+    c[3] = connect_from("127.0.0.2");
+    ask(&c[3], from_one, "error:too-many-waiting");
+    client_send(&c[3], "POST /v1/sign HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.2\r\nContent-Length: 3\r\n\r\nCSR");
+    rig_until(&rig, rig.heart.n_waiting == 4);
+    for (int i = 0; i < 4; i++)
+        heart_answer(&rig.heart, &chain);
+    for (int i = 0; i < 4; i++)
+        client_close(&c[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +323,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_source_that_is_unlimited_has_no_limits, begin, end),
         cmocka_unit_test_setup_teardown(behind_a_proxy_the_client_is_the_source, begin, end),
         cmocka_unit_test_setup_teardown(other_settings_hold_at_once_and_what_was_used_counts, begin, end),
+        cmocka_unit_test_setup_teardown(posts_of_a_source_that_wait_have_a_limit, begin, end),
+        cmocka_unit_test_setup_teardown(revocations_wait_like_other_posts, begin, end),
+        cmocka_unit_test_setup_teardown(a_proxy_s_clients_wait_each_for_themselves, begin, end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
