@@ -61,6 +61,7 @@ static const struct {
     { "too-many-failed-posts",  "Too many posts of this source were refused"        },
     { "too-many-polls",         "This source asks too often"                        },
     { "too-many-waiting",       "Too many posts of this source wait for an answer"  },
+    { "too-many-open-orders",   "Too many orders of this source are open"           },
     { "too-many-orders-subject", "This subject has had its orders for now"          },
     { "too-many-orders-client", "This client has had its orders for now"            },
     { "too-many-orders-zone",   "This zone has had its orders for now"              },

@@ -11,7 +11,8 @@
 #include "http/sources.h"
 #include "request/counts.h"
 
-#define WAIT_AGAIN_MS  5000 /* when too much waits: nobody knows when there is room */
+#define WAIT_AGAIN_MS  5000 /* when too much waits, or is open: nobody knows when there is room */
+#define ORDER_AGAIN_MS 30000
 #define SWEEP_EVERY_MS 1000
 #define SWEEPS         30 /* until all have been looked at */
 
@@ -21,10 +22,12 @@
 #define SOURCES_HELP "Sources that are remembered, because they used something up or have something under way."
 
 struct limits {
+    size_t refs; /* the server's, and one for each order that keeps its source */
     struct loop *loop;
     struct metrics *metrics;
     struct rate rates[SOURCE_BUCKETS];
-    int64_t unfinished, waiting;
+    int64_t unfinished, waiting, open_orders;
+    size_t n_ordering; /* sources with open orders */
     struct proxies unlimited; /* the same words: networks, or "unix" */
     struct sources *sources;
     struct timer sweep;
@@ -62,6 +65,7 @@ struct limits *limits_new(struct loop *loop, struct metrics *metrics, const stru
         cs_fail(err, CS_EBUSY, "no memory for the limits");
         return NULL;
     }
+    limits->refs = 1;
     limits->loop = loop;
     limits->metrics = metrics;
     limits->sources = sources_new(most, err);
@@ -87,7 +91,16 @@ int limits_set(struct limits *limits, const struct limits_settings *settings, st
     limits->rates[SOURCE_CONNECTIONS] = settings->connections;
     limits->unfinished = settings->unfinished;
     limits->waiting = settings->waiting;
+    limits->open_orders = settings->open_orders;
     return 0;
+}
+
+static void unref(struct limits *limits)
+{
+    if (--limits->refs)
+        return;
+    sources_free(limits->sources);
+    free(limits);
 }
 
 void limits_free(struct limits *limits)
@@ -96,8 +109,7 @@ void limits_free(struct limits *limits)
         return;
     timer_clear(&limits->sweep);
     proxies_clear(&limits->unlimited);
-    sources_free(limits->sources);
-    free(limits);
+    unref(limits);
 }
 
 /* ---- Buckets ---- */
@@ -313,6 +325,64 @@ void limits_answered(struct limits_wait *wait)
         wait->entry->used[SOURCE_WAITING]--;
     wait->entry = NULL;
 }
+
+/* ---- Open orders */
+
+static void keep_source(const struct order_source *source)
+{
+    struct limits *limits = source->table;
+    struct source_entry *entry = source->place;
+
+    limits->refs++;
+    entry->used[SOURCE_KEPT]++;
+}
+
+static void release_source(const struct order_source *source)
+{
+    struct source_entry *entry = source->place;
+
+    entry->used[SOURCE_KEPT]--;
+    unref(source->table);
+}
+
+/* Sources that stay for their orders alone fill no more than half of the table, so that there is always room for those that
+ * are here. */
+static int take_order(const struct order_source *source, struct cs_error *err)
+{
+    struct limits *limits = source->table;
+    struct source_entry *entry = source->place;
+
+    if (limits->open_orders && entry->used[SOURCE_ORDERS] >= limits->open_orders) {
+        cs_fail_as(err, CS_ELIMIT, "too-many-open-orders",
+                   "%" PRId64 " orders of this source are open, as many as may: when one of them has ended there is room for "
+                   "another", limits->open_orders);
+        err->retry_after_ms = ORDER_AGAIN_MS;
+        return -1;
+    }
+    if (!entry->used[SOURCE_ORDERS] && limits->n_ordering >= sources_room(limits->sources) / 2)
+        return 0;
+    limits->n_ordering += !entry->used[SOURCE_ORDERS];
+    entry->used[SOURCE_ORDERS]++;
+    return 1;
+}
+
+static void give_order_back(const struct order_source *source)
+{
+    struct limits *limits = source->table;
+    struct source_entry *entry = source->place;
+
+    entry->used[SOURCE_ORDERS]--;
+    limits->n_ordering -= !entry->used[SOURCE_ORDERS];
+}
+
+struct order_source limits_order_source(struct limits *limits, const struct limits_wait *wait)
+{
+    static const struct order_source_ops ops = { keep_source, release_source, take_order, give_order_back };
+
+    return wait->entry ? (struct order_source){ &ops, limits, wait->entry } : (struct order_source){ 0 };
+}
+
+/* ---- Refused posts */
 
 static bool is_clients_fault(const struct cs_error *err)
 {

@@ -10,6 +10,7 @@
 #include "engine/metrics.h"
 #include "http/arrival.h"
 #include "plugin/settings.h"
+#include "request/order_source.h"
 
 struct limits;
 
@@ -19,7 +20,8 @@ struct limits *limits_new(struct loop *loop, struct metrics *metrics, const stru
                           size_t max_connections, struct cs_error *err);
 /* Others from now on; what was used counts. The table keeps its size. On failure nothing has changed. */
 int limits_set(struct limits *limits, const struct limits_settings *settings, struct cs_error *err);
-void limits_free(struct limits *limits); /* NULL is allowed; no connection is left */
+/* NULL is allowed; no connection is left. What orders still keep goes with the last of them. */
+void limits_free(struct limits *limits);
 
 /* ---- Connections */
 
@@ -65,6 +67,9 @@ int limits_request(struct limits *limits, const struct limits_source *source, en
 int limits_look(struct limits *limits, const struct limits_source *source, enum limits_request what, struct cs_error *err);
 /* It has its answer, or wants none any more; harmless twice. */
 void limits_answered(struct limits_wait *wait);
+/* From whom an order comes that this post makes. Valid until limits_answered(); who keeps it may do so for longer than the
+ * limits live. */
+struct order_source limits_order_source(struct limits *limits, const struct limits_wait *wait);
 /* The post has been refused with this: does it count? Then a token is taken. */
 void limits_failed(struct limits *limits, const struct limits_source *source, const struct cs_error *err);
 

@@ -17,6 +17,8 @@ enum source_use {
     SOURCE_CONNECTED,  /* connections */
     SOURCE_UNFINISHED, /* of these, such as have not sent a whole request */
     SOURCE_WAITING,    /* posts that wait for an answer */
+    SOURCE_KEPT,       /* what keeps it, so that it stays where it is */
+    SOURCE_ORDERS,     /* open orders */
     SOURCE_USES
 };
 

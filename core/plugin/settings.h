@@ -74,6 +74,7 @@ struct limits_settings {
     struct rate connections;  /* default 20/s, burst 200 */
     int64_t unfinished;       /* connections of one source that have not sent a whole request; 0: no limit; default 100 */
     int64_t waiting;          /* posts of one source that wait for an answer; 0: no limit; default: max_in_flight / 10 */
+    int64_t open_orders;      /* of one source; 0: no limit; default 500 */
     int64_t sources;          /* that are remembered; default 65536 */
     const char **unlimited;   /* networks, or "unix": sources without limits; default: this machine */
     size_t n_unlimited;

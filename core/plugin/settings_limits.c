@@ -13,7 +13,7 @@
 
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 
-enum { SOURCES_DEFAULT = 65536, UNFINISHED_DEFAULT = 100, MOST = 1000000, SOURCES_LEAST = 1024 };
+enum { SOURCES_DEFAULT = 65536, UNFINISHED_DEFAULT = 100, OPEN_ORDERS_DEFAULT = 500, MOST = 1000000, SOURCES_LEAST = 1024 };
 
 static const char *const order_keys[] = { "subject_day", "subject_week", "client_day", "client_week", "zone_day", "zone_week" };
 static const char *const usual_unlimited[] = { "127.0.0.0/8", "::1", "unix" };
@@ -99,7 +99,8 @@ void settings_limits_read(struct config *config, int64_t max_in_flight, struct l
     const struct config_node *at = config_group(config, config_root(config), "limits"), *orders;
 
     *out = (struct limits_settings){
-        .unfinished = UNFINISHED_DEFAULT, .waiting = tenth_of(max_in_flight), .sources = SOURCES_DEFAULT
+        .unfinished = UNFINISHED_DEFAULT, .waiting = tenth_of(max_in_flight), .open_orders = OPEN_ORDERS_DEFAULT,
+        .sources = SOURCES_DEFAULT
     };
     read_rates(config, at, out);
     read_unlimited(config, at, out);
@@ -107,6 +108,7 @@ void settings_limits_read(struct config *config, int64_t max_in_flight, struct l
         return;
     config_int(config, at, "unfinished", 0, MOST, &out->unfinished);
     config_int(config, at, "waiting", 0, MOST, &out->waiting);
+    config_int(config, at, "open_orders", 0, MOST, &out->open_orders);
     config_int(config, at, "sources", SOURCES_LEAST, MOST, &out->sources);
     orders = config_group(config, at, "orders");
     if (orders)

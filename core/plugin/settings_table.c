@@ -93,6 +93,8 @@ const struct setting settings_table[] = {
       .help = "Connections of one source that have not sent a whole request. 0: no limit." },
     { "limits", "waiting", SETTING_COUNT, "a tenth of `max_in_flight`", .max = 1000000,
       .help = "Posts of one source that wait for an answer. 0: no limit." },
+    { "limits", "open_orders", SETTING_COUNT, RANGE(500, 0, 1000000),
+      .help = "Orders of one source that are under way or wait, whether it waits for them or not. 0: no limit." },
     { "limits", "sources", SETTING_COUNT, RANGE(65536, 1024, 1000000), .help = "How many sources are remembered." },
     { "limits", "unlimited", SETTING_STRINGS, "127.0.0.0/8, ::1, unix",
       .help = "Networks, or \"unix\", without limits by source." },

@@ -73,6 +73,7 @@ void job_end(struct job *job)
     job->phase = JOB_ENDED;
     timer_clear(&job->timer);
     job_leave_lines(job);
+    job_leave_source(job);
     job_release(job);
 }
 
@@ -147,6 +148,7 @@ void job_free(struct job *job)
     job_drop_visits(job);
     timer_clear(&job->timer);
     job_leave_lines(job);
+    job_leave_source(job);
     challenge_places_drop(job);
     subject_row_release(job->row);
     csr_free(&job->csr);
@@ -238,7 +240,7 @@ void job_store(struct job *job)
 {
     const struct settings *settings = job->heart->settings;
 
-    if (!job_line_has_room(job)) {
+    if (!job_line_has_room(job) || !job_source_has_room(job)) {
         job_end(job);
         return;
     }
@@ -274,6 +276,7 @@ int job_join(struct heart *heart, struct subject_row *row, const struct grant *g
         return -1;
     }
     made->fresh = fresh;
+    made->source = order_source_keep(&waiter->source);
     memcpy(made->client, grant->client, strnlen(grant->client, sizeof made->client - 1));
     job_attach(made, waiter);
     if (job_look(made, err) < 0) {

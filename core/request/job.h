@@ -6,9 +6,9 @@
  *   looking -> storing -> queued -> signing -> committing -> ended
  *
  * job.c finds and starts jobs, job_revive.c those of an earlier run, job_look.c looks for a chain that will do, job_waiter.c
- * tells those who wait, job_line.c takes a job to its turn in the zone, job_run.c from there to its chain, with the pauses of
- * job_pause.c, job_commit.c to its end. job_save.c writes it down when it is new and when it has ended, job_save_step.c what
- * its CA plugin saves meanwhile, both by job_write.c.
+ * tells those who wait, job_source.c counts it for its source, job_line.c takes a job to its turn in the zone, job_run.c from
+ * there to its chain, with the pauses of job_pause.c, job_commit.c to its end. job_save.c writes it down when it is new and when
+ * it has ended, job_save_step.c what its CA plugin saves meanwhile, both by job_write.c.
  */
 #ifndef REQUEST_JOB_H
 #define REQUEST_JOB_H
@@ -18,6 +18,7 @@
 #include "request/ca_gate.h"
 #include "request/certificate.h"
 #include "request/grant.h"
+#include "request/order_source.h"
 #include "request/turn.h"
 
 #define JOB_ID_LEN         26
@@ -43,6 +44,7 @@ struct job_waiter {
     struct job *job; /* NULL: not joined */
     struct job_waiter *next, *prev;
     struct visit *visit; /* of the one who waits; NULL: none */
+    struct order_source source; /* the same; kept by him */
     bool stored_is_enough; /* wants to hear as soon as the job is stored */
     bool place_is_enough;  /* the job's place is an answer, too, once the deadline has come */
     int64_t deadline_ms;   /* on cs_now_ms() */
@@ -54,6 +56,8 @@ struct job {
     char id[JOB_ID_LEN + 1];
     uint8_t key[32];
     char client[CLIENT_NAME_SIZE]; /* with whose credential it was ordered; "": nobody's */
+    struct order_source source;    /* who ordered it */
+    bool is_counted;               /* among the open orders of its source */
     uint64_t number; /* in the order in which they came */
     int64_t version; /* that the stored row has, or will have once the writes on their way are done */
     struct subject_row *row;
@@ -139,6 +143,8 @@ void job_drop_visits(struct job *job);                       /* unfinished: nobo
 int job_look(struct job *job, struct cs_error *err);         /* job_look.c: for a stored chain; else job_store() */
 void job_store(struct job *job);                             /* job.c: there is none that will do */
 void job_end_unstored(struct job *job, const struct cs_error *err);
+bool job_source_has_room(struct job *job);                   /* job_source.c: false: those who wait have heard why not */
+void job_leave_source(struct job *job);                      /* it counts no more; harmless twice */
 bool job_line_has_room(struct job *job);                     /* job_line.c: false: those who wait have heard why not */
 int job_line_join(struct job *job, struct cs_error *err);    /* to its turn: the CA's gate, its names, its zone */
 int job_line_rejoin(struct job *job, struct cs_error *err);  /* one of an earlier run; that the CA knows does not wait */

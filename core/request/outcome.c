@@ -25,7 +25,7 @@ const char *outcome_alg(const char *key_type)
 
 static enum visit_outcome outcome_of(const struct cs_error *err)
 {
-    if (order_limits_word(err))
+    if (order_limits_word(err) || strcmp(err->reason, "too-many-open-orders") == 0)
         return VISIT_REFUSED;
     switch (err->code) {
     case CS_EINPUT:

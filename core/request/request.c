@@ -42,6 +42,7 @@ static void free_request(struct request *r)
     visit_end(r->waiter.visit, VISIT_UNFINISHED, "");
     free(r->front);
     asker_clear(&r->asker);
+    order_source_release(&r->waiter.source);
     free(r->der);
     r->heart->in_flight--;
     free(r);
@@ -220,6 +221,7 @@ static struct request *make(struct heart *heart, const struct submission *s, ans
     r->front = text_copy(s->front);
     r->asker = (struct asker){ .front = r->front, .credential = s->credential, .client = "" };
     client_certificate_keep(s->credential.certificate);
+    r->waiter.source = order_source_keep(&s->source);
     if (r->front)
         return r;
     free_request(r);

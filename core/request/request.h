@@ -9,6 +9,7 @@
 
 #include "records/visit.h"
 #include "request/client.h"
+#include "request/order_source.h"
 
 struct heart;   /* everything in request/ that lives as long as the server; heart.h */
 struct request;
@@ -16,6 +17,7 @@ struct request;
 struct submission {
     const char *front;        /* "http", "self" */
     const char *subject;      /* of "self": SUBJECT_SELF and a name; NULL: that of the CSR */
+    struct order_source source;   /* where it comes from, for the order that it may make; request.c keeps it */
     struct credential credential; /* what it shows to say who asks; request.c takes a reference of the certificate */
     const void *body;         /* as posted */
     size_t body_len;

@@ -61,6 +61,7 @@ struct request *request_submit(struct heart *heart, const struct submission *s, 
     snprintf(heart->content_type, sizeof heart->content_type, "%s", s->content_type);
     snprintf(heart->front, sizeof heart->front, "%s", s->front);
     heart->visit = s->visit;
+    heart->source = s->source;
     heart->deadline_ms = s->deadline_ms;
     heart->detach = s->detach;
     heart->fresh = s->fresh;

@@ -31,6 +31,7 @@ struct heart {
     size_t body_len;
     char content_type[100], front[20];
     struct visit *visit;
+    struct order_source source; /* kept by nobody */
     int64_t deadline_ms;
     bool detach, fresh;
     char looked_for[100];

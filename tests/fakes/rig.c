@@ -353,6 +353,7 @@ struct request *rig_submit(struct rig *rig, const char *csr, int64_t wait_ms, bo
         .body = csr,
         .body_len = strlen(csr),
         .credential = rig->credential,
+        .source = rig->source,
         .content_type = "",
         .deadline_ms = cs_now_ms() + wait_ms,
         .detach = detach,

@@ -27,6 +27,7 @@ struct rig {
     struct visit *visit; /* of the next request; it is handed over */
     bool respond_async;  /* of all requests */
     struct credential credential; /* of all requests */
+    struct order_source source;   /* the same */
     const char *resolver; /* who is asked for name servers; NULL: nobody who answers */
     struct sqlite3 *lock;
 };

@@ -2,6 +2,7 @@
 import concurrent.futures
 import http.client
 import json
+import signal
 import socket
 import time
 
@@ -205,6 +206,60 @@ def test_a_client_s_orders_have_a_limit_of_their_own(lab):
     assert 514000 < int(refused.getheader("Retry-After")) <= 514800, "seven days after the first one"
     metrics = running.ask("GET", "/metrics", port=running.admin_port).body.decode()
     assert 'countersign_limits_refused_total{limit="orders-client"} 2\n' in metrics
+
+
+def test_orders_that_nobody_waits_for_count_for_their_source_until_they_end(lab):
+    running = lab.server()
+    running.config["limits"] = {"unlimited": ["127.0.0.1"], "open_orders": 2}
+    pebble, gate = lab.pebble(running), lab.gate(running)
+    running.use_pebble(pebble).start()
+    running.add_zone(ZONE, "--parallel", "10", dns_port=gate.port)
+    running.add_subject(f"CN={NAME}", ZONE)
+    csrs = [csr_of(lab) for _ in range(5)]
+
+    def order(csr, source=SOURCE):
+        reply = post(connect(running, source), csr, {"Prefer": "respond-async"})
+        return (reply.status, word(reply), reply.getheader("Retry-After")) if reply.status == 429 else reply.status
+
+    refused = 429, "too-many-open-orders", "30"
+    assert [order(csr) for csr in csrs[:4]] == [202, 202, refused, refused]
+    assert order(csrs[0]) == 202, "who joins an order makes none"
+    assert order(csrs[2], OTHER) == 202
+    running.config["limits"]["open_orders"] = 3
+    running.write_config()
+    running.child.signal(signal.SIGHUP)
+    running.child.wait_until(lambda: "the configuration was read anew" in running.log(), 20, "it was read")
+    assert [order(csr) for csr in csrs[3:]] == [202, refused], "the limit is another, what is open still counts"
+    assert running.metric("countersign_limits_refused_total") == 3
+    running.kill()
+    running.start()
+    assert len(running.sql("SELECT 1 FROM job WHERE state = 'open'")) == 4
+    assert order(csrs[4]) == 202, "who ordered what a restart goes on with is written down nowhere"
+    gate.open()
+    running.child.wait_until(lambda: not running.sql("SELECT 1 FROM job WHERE state = 'open'"), 60, "all ended")
+    for csr in csrs:
+        assert post(connect(running, SOURCE), csr).status == 200
+
+
+def test_posts_that_wait_have_a_limit_by_source(lab):
+    running = lab.server()
+    running.config["max_in_flight"] = 20  # one source may wait twice
+    running.config["limits"] = {"unlimited": ["127.0.0.1"]}
+    pebble, gate = lab.pebble(running), lab.gate(running)
+    running.use_pebble(pebble).start()
+    running.add_zone(ZONE, dns_port=gate.port)
+    running.add_subject(f"CN={NAME}", ZONE)
+    csr = csr_of(lab)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        waiting = [pool.submit(post, connect(running, source), csr) for source in (SOURCE, SOURCE, OTHER)]
+        assert gate.asked.wait(30)
+        running.child.wait_until(lambda: running.metric("countersign_requests_waiting") == 3, 30, "they wait")
+        refused = post(connect(running, SOURCE))
+        assert (refused.status, word(refused), refused.getheader("Retry-After")) == (429, "too-many-waiting", "5")
+        assert post(connect(running, OTHER)).status == 400
+        gate.open()
+        assert [reply.result().status for reply in waiting] == [200] * 3
+    assert post(connect(running, SOURCE), csr).status == 200
 
 
 def test_an_order_comes_through_while_another_source_floods(server, lab):

@@ -312,6 +312,103 @@ static void a_proxy_s_clients_wait_each_for_themselves(void **state)
         client_close(&c[i]);
 }
 
+/* What the job does with what the post hands on. */
+static int take_order(const struct order_source *source)
+{
+    struct cs_error err;
+    const int taken = source->ops->take(source, &err);
+
+    if (taken < 0) {
+        assert_int_equal(err.code, CS_ELIMIT);
+        assert_string_equal(err.reason, "too-many-open-orders");
+        assert_int_equal(err.retry_after_ms, 30000);
+    }
+    return taken;
+}
+
+static struct order_source post_from(struct client *c)
+{
+    rig.heart.answer = NULL;
+    client_send(c, POST);
+    rig_until(&rig, rig.heart.n_waiting == 1);
+    heart_answer(&rig.heart, &chain);
+    return rig.heart.source;
+}
+
+static void open_orders_of_a_source_have_a_limit_and_outlive_post_and_server(void **state)
+{
+    struct order_source orders[3];
+    struct cs_error err;
+    struct client c, other;
+
+    (void)state;
+    settings.open_orders = 2;
+    serve(NULL, 0, HTTP_PUBLIC);
+    c = connect_from("127.0.0.2");
+    rig.heart.answer = NULL;
+    for (int i = 0; i < 3; i++) {
+        client_send(&c, POST);
+        rig_until(&rig, rig.heart.n_waiting == 1);
+        orders[i] = order_source_keep(&rig.heart.source);
+        heart_answer(&rig.heart, &chain);
+        assert_int_equal(take_order(&orders[i]), i < 2 ? 1 : -1);
+    }
+    client_close(&c);
+    for (int i = 0; i < 40; i++) { /* nothing is forgotten meanwhile */
+        clock_move(rig.loop, 1000);
+        rig_run(&rig, 1);
+    }
+    assert_int_equal(take_order(&orders[2]), -1);
+    settings.open_orders = 3;
+    assert_int_equal(http_server_set_limits(rig.server, &settings, &err), 0);
+    assert_int_equal(take_order(&orders[2]), 1);
+    assert_int_equal(take_order(&orders[2]), -1);
+    orders[2].ops->give_back(&orders[2]);
+    assert_int_equal(take_order(&orders[2]), 1);
+    other = connect_from("127.0.0.3");
+    assert_ptr_not_equal(post_from(&other).place, orders[0].place);
+    client_close(&other);
+    rig_run(&rig, 5);
+    http_server_free(rig.server);
+    rig.server = NULL;
+    for (int i = 0; i < 3; i++) {
+        orders[i].ops->give_back(&orders[i]);
+        order_source_release(&orders[i]);
+    }
+}
+
+/* Or newcomers would have no place, and so no limits. */
+static void sources_with_open_orders_fill_half_of_the_table_at_most(void **state)
+{
+    static const char *const proxies[] = { "127.0.0.2" };
+    static struct order_source orders[1024];
+    char request[200];
+    struct client c;
+    size_t n = 0;
+
+    (void)state;
+    serve(proxies, 1, HTTP_PUBLIC);
+    c = connect_from("127.0.0.2");
+    rig.heart.answer = NULL;
+    while (n < 520) {
+        snprintf(request, sizeof request,
+                 "POST /v1/sign HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.%zu.%zu\r\nContent-Length: 3\r\n\r\nCSR", n / 200,
+                 n % 200);
+        client_send(&c, request);
+        rig_until(&rig, rig.heart.n_waiting == 1);
+        orders[n] = order_source_keep(&rig.heart.source);
+        heart_answer(&rig.heart, &chain);
+        assert_int_equal(take_order(&orders[n]), n < 512);
+        n++;
+    }
+    while (n-- > 0) {
+        if (n < 512)
+            orders[n].ops->give_back(&orders[n]);
+        order_source_release(&orders[n]);
+    }
+    client_close(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +421,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(behind_a_proxy_the_client_is_the_source, begin, end),
         cmocka_unit_test_setup_teardown(other_settings_hold_at_once_and_what_was_used_counts, begin, end),
         cmocka_unit_test_setup_teardown(posts_of_a_source_that_wait_have_a_limit, begin, end),
+        cmocka_unit_test_setup_teardown(open_orders_of_a_source_have_a_limit_and_outlive_post_and_server, begin, end),
+        cmocka_unit_test_setup_teardown(sources_with_open_orders_fill_half_of_the_table_at_most, begin, end),
         cmocka_unit_test_setup_teardown(revocations_wait_like_other_posts, begin, end),
         cmocka_unit_test_setup_teardown(a_proxy_s_clients_wait_each_for_themselves, begin, end),
     };

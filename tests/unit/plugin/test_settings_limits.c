@@ -65,6 +65,7 @@ static void without_a_block_the_limits_by_source_hold_as_the_table_says(void **s
         assert_usual("connections", &settings.limits.connections);
         assert_int_equal(settings.limits.unfinished, row("unfinished")->number);
         assert_int_equal(settings.limits.waiting, settings.max_in_flight / 10);
+        assert_int_equal(settings.limits.open_orders, row("open_orders")->number);
         assert_int_equal(settings.limits.sources, row("sources")->number);
         assert_int_equal(settings.limits.n_unlimited, 3);
         assert_string_equal(settings.limits.unlimited[2], "unix");
@@ -78,7 +79,7 @@ static void what_the_file_says_is_taken(void **state)
 {
     (void)state;
     read_settings("limits = { posts = \"5/m burst 2\"; failed_posts = \"off\"; polls = \"1/h\"; connections = \"7/s\";"
-                  "unfinished = 0; waiting = 7; sources = 2000; unlimited = ( );"
+                  "unfinished = 0; waiting = 7; open_orders = 8; sources = 2000; unlimited = ( );"
                   "orders = { subject_day = 1; subject_week = 2; client_day = 3; client_week = 4; zone_day = 5; }; };");
     assert_string_equal(config_complaints(config), "");
     assert_int_equal(settings.limits.posts.step_ns, INT64_C(12000000000));
@@ -86,6 +87,7 @@ static void what_the_file_says_is_taken(void **state)
     assert_int_equal(settings.limits.failed_posts.step_ns, 0);
     assert_int_equal(settings.limits.unfinished, 0);
     assert_int_equal(settings.limits.waiting, 7);
+    assert_int_equal(settings.limits.open_orders, 8);
     assert_int_equal(settings.limits.sources, 2000);
     assert_int_equal(settings.limits.n_unlimited, 0);
     assert_int_equal(settings.limits.orders.day[CS_ORDERS_OF_SUBJECT], 1);
