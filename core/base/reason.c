@@ -78,6 +78,7 @@ static const struct {
     { "still-running",          "The certificate is not ready yet"                  },
     { "storage-unavailable",    "The server cannot write orders down"               },
     { "storage-damaged",        "The server's database is damaged"                  },
+    { "zone-queue-full",        "The zone's queue is full"                          },
     { "queue-timed-out",        "The zone's queue is too long"                      },
     { "no-dns-instance",        "The zone's DNS instance is missing"                },
     { "not-visible",            "The challenge did not become visible in time"      },

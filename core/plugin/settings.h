@@ -104,6 +104,7 @@ struct settings {
     int64_t max_in_flight;        /* requests that wait; default 5000 */
     int64_t max_connections;      /* default 10000 */
     int64_t outage_queue;         /* orders that wait for a CA that is out; default 1000 */
+    int64_t zone_queue;           /* orders that wait for their turn in a zone; default 5000 */
     int64_t outbox_max;           /* events kept for slow sinks; default 100000 */
     struct visits_settings visits;
     struct limits_settings limits;

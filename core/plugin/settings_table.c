@@ -51,6 +51,8 @@ const struct setting settings_table[] = {
       .help = "Orders that wait while their CA is out, for each CA; more are answered with 503 and Retry-After." },
     { "", "outage_wait", SETTING_SECONDS, NUMBER(outage_wait_ms, 24 * HOUR, MINUTE, 168 * HOUR),
       .help = "How long an order waits for a CA that is out." },
+    { "", "zone_queue", SETTING_COUNT, NUMBER(zone_queue, 5000, 1, 1000000),
+      .help = "Orders that wait for their turn, in each zone; more are answered with 503 and Retry-After." },
     { "", "outbox_max", SETTING_COUNT, NUMBER(outbox_max, 100000, 1, 100000000),
       .help = "Events that are kept for audit sinks that are down; beyond it the oldest go, counted and logged." },
     { "", "limits", SETTING_BLOCK, "the defaults below",

@@ -7,8 +7,8 @@
  *
  * job.c finds and starts jobs, job_revive.c those of an earlier run, job_look.c looks for a chain that will do, job_waiter.c
  * tells those who wait, job_source.c counts it for its source, job_line.c takes a job to its turn in the zone, job_run.c from
- * there to its chain, with the pauses of job_pause.c, job_commit.c to its end. job_save.c writes it down when it is new and when
- * it has ended, job_save_step.c what its CA plugin saves meanwhile, both by job_write.c.
+ * there to its chain, with the pauses of job_pause.c, job_commit.c to its end. job_save.c writes it down when it is new and
+ * when it has ended, job_save_step.c what its CA plugin saves meanwhile, both by job_write.c.
  */
 #ifndef REQUEST_JOB_H
 #define REQUEST_JOB_H

@@ -9,6 +9,7 @@
 #include "request/counts.h"
 #include "request/job.h"
 
+#define ZONE_AGAIN_MS (30 * 1000)      /* when too many wait in the zone: nobody knows when there is room */
 #define GATE_LEAST_MS (10 * 60 * 1000) /* of an order that is old already: the server was down for long */
 
 /* For free(); NULL: no memory. */
@@ -35,7 +36,10 @@ static void on_names_turn(void *arg)
     struct job *job = arg;
     struct cs_error err;
 
-    if (turn_join(job->heart->zone_turns, job->row->zone, job->row->parallel, &job->zone_place, job_turn, job, &err) < 0)
+    job->zone_place.turn = job_turn;
+    job->zone_place.arg = job;
+    job->zone_place.source = job->source.place;
+    if (turn_join(job->heart->zone_turns, job->row->zone, job->row->parallel, &job->zone_place, &err) < 0)
         job_give_up(job, &err);
 }
 
@@ -50,7 +54,10 @@ static int join_names(struct job *job, struct cs_error *err)
     if (!key)
         return cs_fail(err, CS_EBUSY, "out of memory");
     timer_set_at(job->heart->loop, &job->timer, job->end_by_ms, on_deadline, job);
-    rc = turn_join(job->heart->name_turns, key, 1, &job->names_place, on_names_turn, job, err);
+    job->names_place.turn = on_names_turn;
+    job->names_place.arg = job;
+    job->names_place.source = job->source.place;
+    rc = turn_join(job->heart->name_turns, key, 1, &job->names_place, err);
     free(key);
     return rc;
 }
@@ -86,6 +93,7 @@ static void wait_before_gate(struct job *job)
 {
     const int64_t end_ms = job->began_ms + job->heart->settings->outage_wait_ms, least_ms = cs_now_ms() + GATE_LEAST_MS;
 
+    turn_leave(&job->zone_place); /* `outage_queue` counts it here */
     if (job->step[0])
         timer_clear(&job->timer);
     else
@@ -140,6 +148,22 @@ void job_line_out(struct heart *heart, const struct ca_gate *gate)
     jobs_each(heart->jobs, on_out, (void *)(uintptr_t)gate);
 }
 
+/* It keeps the room while it stands in the line of its names. */
+static bool zone_has_room(struct job *job)
+{
+    const size_t most = (size_t)job->heart->settings->zone_queue;
+    struct cs_error err;
+
+    if (turn_reserve(job->heart->zone_turns, job->row->zone, most, &job->zone_place))
+        return true;
+    cs_fail_as(&err, CS_EBUSY, "zone-queue-full",
+               "as many orders as may wait for their turn in the zone of this subject (`zone_queue`); nothing was ordered");
+    err.retry_after_ms = ZONE_AGAIN_MS;
+    counts_limit(job->heart->metrics, "zone-queue");
+    job_tell(job, &(struct job_news){ .err = &err });
+    return false;
+}
+
 bool job_line_has_room(struct job *job)
 {
     struct cs_error err;
@@ -148,7 +172,7 @@ bool job_line_has_room(struct job *job)
     if (!job->first && ca_gate_is_out(job->gate))
         return false;
     if (ca_gate_reserve(job->gate, &job->ca_place))
-        return true;
+        return zone_has_room(job);
     cs_fail_as(&err, CS_EBUSY, CS_CA_OUT,
                "the CA is out, and as many orders wait for it as may (`outage_queue`); nothing was ordered");
     err.retry_after_ms = job_wait_ms(job);

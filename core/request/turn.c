@@ -11,11 +11,17 @@
 
 #include "base/text.h"
 
+struct chain {
+    struct turn_place *first, *last;
+};
+
 struct line {
     struct turns *all;
     char *key;
     int64_t parallel, running;
-    struct turn_place *first, *last; /* those that wait */
+    size_t waiting, reserved;
+    uint64_t round;             /* of the last one that had its turn */
+    struct chain queue, at_work; /* those that wait, by round; those that have their turn */
     struct mail mail;
     bool posted;
 };
@@ -37,6 +43,7 @@ static struct line *find_or_add(struct turns *all, const char *key)
     if (!line)
         return NULL;
     line->all = all;
+    line->round = 1;
     line->key = text_copy(key);
     if (line->key)
         found = tsearch(line, &all->tree, compare);
@@ -49,28 +56,64 @@ static struct line *find_or_add(struct turns *all, const char *key)
 
 static void forget_if_empty(struct line *line)
 {
-    if (line->running || line->first || line->posted)
+    if (line->running || line->queue.first || line->reserved || line->posted)
         return;
     tdelete(line, &line->all->tree, compare);
     free(line->key);
     free(line);
 }
 
-static void take_off(struct line *line, struct turn_place *place)
+/* ---- Chains ---- */
+
+static void take_off(struct chain *chain, struct turn_place *place)
 {
-    *(place->prev ? &place->prev->next : &line->first) = place->next;
-    *(place->next ? &place->next->prev : &line->last) = place->prev;
+    *(place->prev ? &place->prev->next : &chain->first) = place->next;
+    *(place->next ? &place->next->prev : &chain->last) = place->prev;
     place->next = place->prev = NULL;
 }
+
+/* Behind all of its round. */
+static void put_in(struct chain *chain, struct turn_place *place)
+{
+    struct turn_place *before = chain->last;
+
+    while (before && before->round > place->round)
+        before = before->prev;
+    place->prev = before;
+    place->next = before ? before->next : chain->first;
+    *(place->prev ? &place->prev->next : &chain->first) = place;
+    *(place->next ? &place->next->prev : &chain->last) = place;
+}
+
+/* The last round in which the source has a place, or none: then the one that came before the line's. */
+static uint64_t last_round(const struct line *line, const void *source)
+{
+    const struct turn_place *waiting = line->queue.last;
+    uint64_t last = line->round - 1;
+
+    while (waiting && waiting->source != source)
+        waiting = waiting->prev;
+    if (waiting)
+        return waiting->round;
+    for (const struct turn_place *p = line->at_work.first; p; p = p->next)
+        if (p->source == source && p->round > last)
+            last = p->round;
+    return last;
+}
+
+/* ---- Turns ---- */
 
 static void give_turns(struct mail *mail)
 {
     struct line *line = (struct line *)((char *)mail - offsetof(struct line, mail));
 
-    while (line->first && line->running < line->parallel) {
-        struct turn_place *place = line->first;
+    while (line->queue.first && line->running < line->parallel) {
+        struct turn_place *place = line->queue.first;
 
-        take_off(line, place);
+        take_off(&line->queue, place);
+        put_in(&line->at_work, place);
+        line->waiting--;
+        line->round = place->round;
         place->running = true;
         line->running++;
         place->turn(place->arg);
@@ -88,17 +131,32 @@ static void post(struct line *line)
     loop_post(line->all->loop, &line->mail);
 }
 
-int turn_join(struct turns *turns, const char *key, int64_t parallel, struct turn_place *place, void (*turn)(void *arg),
-              void *arg, struct cs_error *err)
+bool turn_reserve(struct turns *turns, const char *key, size_t most, struct turn_place *place)
 {
     struct line *line = find_or_add(turns, key);
 
     assert(!place->line);
+    if (!line || line->waiting + line->reserved >= most)
+        return false;
+    place->line = line;
+    place->reserved = true;
+    line->reserved++;
+    return true;
+}
+
+int turn_join(struct turns *turns, const char *key, int64_t parallel, struct turn_place *place, struct cs_error *err)
+{
+    struct line *line = place->reserved ? place->line : find_or_add(turns, key);
+
+    assert(!place->line || place->reserved);
     if (!line)
         return cs_fail(err, CS_EBUSY, "out of memory");
-    *place = (struct turn_place){ .line = line, .prev = line->last, .turn = turn, .arg = arg };
-    *(line->last ? &line->last->next : &line->first) = place;
-    line->last = place;
+    line->reserved -= place->reserved;
+    place->reserved = false;
+    place->line = line;
+    place->round = place->source ? last_round(line, place->source) + 1 : line->round;
+    put_in(&line->queue, place);
+    line->waiting++;
     line->parallel = parallel > 0 ? parallel : 1;
     if (line->running < line->parallel)
         post(line);
@@ -111,12 +169,17 @@ void turn_leave(struct turn_place *place)
 
     if (!line)
         return;
-    if (place->running)
+    if (place->reserved) {
+        line->reserved--;
+    } else if (place->running) {
         line->running--;
-    else
-        take_off(line, place);
+        take_off(&line->at_work, place);
+    } else {
+        line->waiting--;
+        take_off(&line->queue, place);
+    }
     *place = (struct turn_place){ 0 };
-    if (line->first && line->running < line->parallel)
+    if (line->queue.first && line->running < line->parallel)
         post(line);
     forget_if_empty(line);
 }

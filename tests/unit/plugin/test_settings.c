@@ -55,6 +55,7 @@ static void an_empty_file_gives_the_defaults(void **state)
     assert_int_equal(settings.max_connections, 10000);
     assert_int_equal(settings.outbox_max, 100000);
     assert_int_equal(settings.outage_queue, 1000);
+    assert_int_equal(settings.zone_queue, 5000);
     assert_int_equal(settings.outage_wait_ms, 24 * 3600 * 1000);
     assert_int_equal(settings.n_blocks, 0);
     forget();
@@ -66,7 +67,7 @@ static void what_the_file_says_is_taken(void **state)
     read_settings("user = \"www\"; state = \"/s\"; runtime = \"/r\"; plugin_dir = \"/p\"; log_level = \"debug\";"
                   "sandbox = \"log\"; wait = 10;"
                   "job_deadline = \"1h\"; stop = 0; visible = \"5s\"; max_in_flight = 7; max_connections = 8; outbox_max = 9;"
-                  "outage_queue = 0; outage_wait = \"1m\";"
+                  "outage_queue = 0; zone_queue = 6; outage_wait = \"1m\";"
                   "resolvers = ( \"127.0.0.1\", \"[::1]:53\" ); admin = { address = \"127.0.0.1\"; };");
     assert_string_equal(config_complaints(config), "");
     assert_string_equal(settings.user, "www");
@@ -83,6 +84,7 @@ static void what_the_file_says_is_taken(void **state)
     assert_int_equal(settings.max_connections, 8);
     assert_int_equal(settings.outbox_max, 9);
     assert_int_equal(settings.outage_queue, 0);
+    assert_int_equal(settings.zone_queue, 6);
     assert_int_equal(settings.outage_wait_ms, 60000);
     assert_int_equal(settings.n_resolvers, 2);
     assert_string_equal(settings.resolvers[1], "[::1]:53");
@@ -234,6 +236,7 @@ static void the_sample_is_right_and_shows_the_defaults(void **state)
     assert_int_equal(settings.max_connections, sample.max_connections);
     assert_int_equal(settings.outbox_max, sample.outbox_max);
     assert_int_equal(settings.outage_queue, sample.outage_queue);
+    assert_int_equal(settings.zone_queue, sample.zone_queue);
     assert_int_equal(settings.outage_wait_ms, sample.outage_wait_ms);
     forget();
     settings_free(&sample);

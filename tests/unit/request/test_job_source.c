@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fakes/rig.h"
 
@@ -181,23 +182,48 @@ static void one_that_fails_has_ended_too(void **state)
     free(bad);
 }
 
+static _Atomic bool is_held; /* the search for a stored chain */
+static int (*real_newest)(void *conn, const uint8_t key[32], cs_certificate_fn *fn, void *arg, struct cs_error *err);
+
+static int held_newest(void *conn, const uint8_t key[32], cs_certificate_fn *fn, void *arg, struct cs_error *err)
+{
+    while (is_held)
+        usleep(1000);
+    return real_newest(conn, key, fn, arg, err);
+}
+
+/* Both have joined the job before it is decided whose it is. */
+static void post_both(struct rig_answer *first, struct rig_answer *second)
+{
+    struct cs_store_ops *ops = &instances_at(rig.instances, ROLE_STORE, 0)->plugin.store;
+
+    if (ops->certificate_newest != held_newest)
+        real_newest = ops->certificate_newest;
+    ops->certificate_newest = held_newest;
+    is_held = true;
+    from(&one);
+    rig_post(&rig, csr, first);
+    rig_until_true(&rig, rig_waiters(&rig) == 1);
+    from(&other);
+    rig_post(&rig, csr, second);
+    rig_until_true(&rig, rig_waiters(&rig) == 2);
+    is_held = false;
+}
+
 /* The one who comes first may have all his orders; that is not the other's fault. */
 static void another_who_asks_for_the_same_may_have_it(void **state)
 {
     (void)state;
     one.most = 0;
-    rig_post(&rig, csr, &answers[0]);
-    from(&other);
-    rig_post(&rig, csr, &answers[1]);
+    post_both(&answers[0], &answers[1]);
     end(&answers[1]);
+    rig_until(&rig, &answers[0].came);
     assert_int_equal(answers[0].code, CS_OK);
     rig_rest(&rig);
     other.most = 0;
     free(csr);
     csr = rig_csr("a.x.example");
-    rig_post(&rig, csr, &answers[2]);
-    from(&one);
-    rig_post(&rig, csr, &answers[3]);
+    post_both(&answers[2], &answers[3]);
     rig_until(&rig, &answers[2].came);
     rig_until(&rig, &answers[3].came);
     assert_int_equal(answers[2].code, CS_ELIMIT);
@@ -228,6 +254,72 @@ static void an_order_of_an_earlier_run_has_no_source(void **state)
     end(&answers[1]);
 }
 
+/* The zone lets one order work at a time: five of one source, then one of another, each with a gate of its own. */
+static void many_orders_of_one_source_do_not_keep_another_waiting(void **state)
+{
+    static const char turns[] = "051234";
+    char name[] = "0.y.example", subject[] = "CN=0.y.example", profile[] = "gate:0+ok", step[] = "gate:0", *wish;
+
+    (void)state;
+    one.most = other.most = 10;
+    rig_zone(&rig, "y.example", 1);
+    for (int i = 0; i < 6; i++) {
+        name[0] = subject[3] = profile[5] = (char)('0' + i);
+        rig_subject(&rig, subject, "y.example", ".y.example", profile);
+        from(i < 5 ? &one : &other);
+        wish = rig_csr(name);
+        rig_post(&rig, wish, &answers[i]);
+        rig_until_true(&rig, one.orders + other.orders == i + 1 && rig_in_phase(&rig, JOB_QUEUED) == (size_t)i);
+        free(wish);
+    }
+    for (size_t i = 0; turns[i]; i++) {
+        step[5] = turns[i];
+        rig_until_true(&rig, rig_at_step(&rig, step) == 1);
+        rig_open_gate(&rig, step + 5);
+        rig_hurry(&rig, 5, &answers[turns[i] - '0'].came);
+        assert_int_equal(answers[turns[i] - '0'].code, CS_OK);
+    }
+}
+
+static void a_zone_s_line_has_room_for_so_many(void **state)
+{
+    struct text page = TEXT_MAX(400000);
+    char *more;
+
+    (void)state;
+    one.most = 10;
+    rig.setup.settings.zone_queue = 2;
+    rig_zone(&rig, "y.example", 1);
+    rig_subject(&rig, "CN=b.y.example", "y.example", ".y.example", "gate:go+ok");
+    for (int i = 0; i < 4; i++) { /* for the same names: they wait for these, too */
+        more = rig_csr("b.y.example");
+        rig_post(&rig, more, &answers[i]);
+        free(more);
+        if (i < 3)
+            rig_until_true(&rig, one.orders == i + 1 && rig_at_step(&rig, "gate:go") == 1);
+    }
+    rig_until(&rig, &answers[3].came);
+    assert_int_equal(answers[3].code, CS_EBUSY);
+    assert_string_equal(answers[3].reason, "zone-queue-full");
+    assert_int_equal(answers[3].retry_after_ms, 30000);
+    assert_string_equal(answers[3].job, "");
+    assert_int_equal(one.orders, 3);
+    metrics_write(rig.metrics, &page);
+    assert_non_null(strstr(text_of(&page), "countersign_limits_refused_total{limit=\"zone-queue\"} 1\n"));
+    text_free(&page);
+    begin(&answers[4]); /* another zone has its own */
+    rig_open_gate(&rig, "go");
+    for (int i = 0; i < 3; i++) {
+        rig_hurry(&rig, 5, &answers[i].came);
+        assert_int_equal(answers[i].code, CS_OK);
+    }
+    more = rig_csr("b.y.example");
+    rig_post(&rig, more, &answers[5]);
+    rig_hurry(&rig, 5, &answers[5].came);
+    assert_int_equal(answers[5].code, CS_OK);
+    free(more);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,6 +330,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(another_who_asks_for_the_same_may_have_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_room_to_count_it_the_order_is_made, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_order_of_an_earlier_run_has_no_source, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(many_orders_of_one_source_do_not_keep_another_waiting, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_zone_s_line_has_room_for_so_many, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

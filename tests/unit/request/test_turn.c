@@ -12,7 +12,7 @@
 static struct {
     struct loop *loop;
     struct turns *queues;
-    struct turn_place places[5];
+    struct turn_place places[8];
     char turns[64];
 } rig;
 
@@ -24,12 +24,22 @@ static void turn(void *arg)
     rig.turns[n + 1] = '\0';
 }
 
-static void join(size_t n, const char *zone, int64_t parallel)
+static const char one[] = "one", other[] = "other"; /* sources */
+
+static void join_as(const void *source, size_t n, const char *zone, int64_t parallel)
 {
-    static const char *const names[] = { "a", "b", "c", "d", "e" };
+    static const char *const names[] = { "a", "b", "c", "d", "e", "f", "g", "h" };
     struct cs_error err;
 
-    assert_int_equal(turn_join(rig.queues, zone, parallel, &rig.places[n], turn, (void *)names[n], &err), 0);
+    rig.places[n].turn = turn;
+    rig.places[n].arg = (void *)names[n];
+    rig.places[n].source = source;
+    assert_int_equal(turn_join(rig.queues, zone, parallel, &rig.places[n], &err), 0);
+}
+
+static void join(size_t n, const char *zone, int64_t parallel)
+{
+    join_as(NULL, n, zone, parallel);
 }
 
 static void run(void)
@@ -52,7 +62,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < 5; i++)
+    for (size_t i = 0; i < 8; i++)
         turn_leave(&rig.places[i]);
     run();
     turns_free(rig.queues);
@@ -125,6 +135,74 @@ static void a_row_that_now_allows_more_counts_at_once(void **state)
     assert_string_equal(rig.turns, "abc");
 }
 
+/* Everybody leaves when his turn has come. */
+static void run_out(const char *wanted)
+{
+    for (size_t i = 0; i < strlen(wanted); i++) {
+        run();
+        assert_int_equal(strlen(rig.turns), i + 1);
+        turn_leave(&rig.places[rig.turns[i] - 'a']);
+    }
+    assert_string_equal(rig.turns, wanted);
+}
+
+static void sources_take_turns(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 4; i++)
+        join_as(one, i, "x.example", 1);
+    join_as(other, 4, "x.example", 1);
+    join_as(other, 5, "x.example", 1);
+    join(6, "x.example", 1); /* nobody's: as of a source of its own */
+    join(7, "x.example", 1);
+    run_out("aeghbfcd");
+}
+
+/* With one order at work and one that waits, again and again, it must not keep all others out. */
+static void who_comes_again_and_again_waits_like_the_others(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 3; i++)
+        join_as(one, i, "x.example", 1);
+    run();
+    join_as(other, 3, "x.example", 1);
+    turn_leave(&rig.places[0]);
+    run();
+    join_as(other, 4, "x.example", 1); /* while its first is at work */
+    turn_leave(&rig.places[3]);
+    run();
+    join_as(other, 5, "x.example", 1);
+    turn_leave(&rig.places[1]);
+    run();
+    assert_string_equal(rig.turns, "adbe");
+    turn_leave(&rig.places[4]);
+    run();
+    turn_leave(&rig.places[2]);
+    run();
+    assert_string_equal(rig.turns, "adbecf");
+}
+
+static void a_line_has_room_for_so_many(void **state)
+{
+    (void)state;
+    join(0, "x.example", 1);
+    assert_true(turn_reserve(rig.queues, "x.example", 2, &rig.places[1]));
+    assert_false(turn_reserve(rig.queues, "x.example", 2, &rig.places[2]));
+    assert_true(turn_reserve(rig.queues, "y.example", 2, &rig.places[3]));
+    run(); /* the first does not wait any more */
+    assert_true(turn_reserve(rig.queues, "x.example", 2, &rig.places[2]));
+    join(1, "x.example", 1);
+    assert_false(turn_reserve(rig.queues, "x.example", 2, &rig.places[4]));
+    turn_leave(&rig.places[2]); /* it never joined */
+    assert_true(turn_reserve(rig.queues, "x.example", 2, &rig.places[4]));
+    turn_leave(&rig.places[0]);
+    run();
+    assert_string_equal(rig.turns, "ab");
+    join(5, "x.example", 1); /* without asking for room: it was there before */
+    join(6, "x.example", 1);
+    assert_false(turn_reserve(rig.queues, "x.example", 2, &rig.places[7]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,6 +211,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(as_many_as_the_row_says, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_leaves_the_line_is_passed_over, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_row_that_now_allows_more_counts_at_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(sources_take_turns, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_comes_again_and_again_waits_like_the_others, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_line_has_room_for_so_many, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
