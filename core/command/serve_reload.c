@@ -151,13 +151,28 @@ static int only_at_start(struct cs_error *err)
     return -1;
 }
 
+/* Of those whom the table of sources has no room for nothing would be known, and nothing bounded. */
+static int check_connections(const struct fresh *fresh, const struct server *s)
+{
+    struct config *config = fresh->setup.config;
+    const size_t most = http_server_most_connections(s->http);
+
+    if ((size_t)fresh->setup.settings.max_connections <= most)
+        return 0;
+    config_complain(config, config_find(config, config_root(config), "max_connections"),
+                    "`max_connections` is more than half of the sources that the running server remembers, %zu: restart to "
+                    "change it", 2 * most);
+    return -1;
+}
+
 static int prepare(struct fresh *fresh, struct server *s)
 {
     struct settings *settings = &fresh->setup.settings;
     struct cs_error *err = &fresh->err;
 
     instances_keep(fresh->instances, s->instances);
-    if (check_fixed(fresh, &s->setup.settings) < 0 || serve_share_descriptors(settings, err) < 0)
+    if (check_fixed(fresh, &s->setup.settings) < 0 || serve_share_descriptors(settings, err) < 0 ||
+        check_connections(fresh, s) < 0)
         return -1;
     if (proxies_read(&fresh->proxies, settings->proxies, settings->n_proxies, err) < 0)
         return -1;
@@ -297,7 +312,7 @@ static void is_going(void *arg, const struct instance *instance)
     heart_forget(s->heart, instance);
 }
 
-static void begin(struct serve_reload *reload);
+static void begin_if_due(struct serve_reload *reload);
 
 static void look(void *arg)
 {
@@ -311,8 +326,7 @@ static void look(void *arg)
         if (!reload->handing_over && reload->look_ms < LOOK_MOST_MS)
             reload->look_ms *= 2;
     }
-    if (reload->wanted && !reload->handing_over && !reload->fresh)
-        begin(reload);
+    begin_if_due(reload);
 }
 
 /* ---- The turns of it --------------------------------------------------------------------------------------------- */
@@ -391,6 +405,13 @@ static void begin(struct serve_reload *reload)
     notify_ready(&s->notify, s->loop, "serving");
 }
 
+/* What is remembered is not done while another is, or before the server serves, or once it stops. */
+static void begin_if_due(struct serve_reload *reload)
+{
+    if (reload->wanted && reload->server->phase == SERVE_SERVING && !reload->fresh && !reload->handing_over)
+        begin(reload);
+}
+
 void serve_reload(struct serve_reload *reload)
 {
     const enum serve_phase phase = reload->server->phase;
@@ -399,16 +420,14 @@ void serve_reload(struct serve_reload *reload)
         return;
     log_line(CS_LOG_INFO, LOG_WHO, "", "SIGHUP: the configuration is read anew");
     reload->wanted = true;
-    if (phase == SERVE_SERVING && !reload->fresh && !reload->handing_over)
-        begin(reload);
+    begin_if_due(reload);
 }
 
 void serve_reload_begin(struct serve_reload *reload)
 {
     metrics_declare(reload->server->metrics, TOTAL, TOTAL_HELP, METRIC_COUNTER);
     tell_success_time(reload->server);
-    if (reload->wanted)
-        begin(reload);
+    begin_if_due(reload);
 }
 
 bool serve_reload_busy(const struct serve_reload *reload)

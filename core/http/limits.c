@@ -103,6 +103,11 @@ static void unref(struct limits *limits)
     free(limits);
 }
 
+size_t limits_most_connections(const struct limits *limits)
+{
+    return sources_room(limits->sources) / 2;
+}
+
 void limits_free(struct limits *limits)
 {
     if (!limits)

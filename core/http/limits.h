@@ -20,6 +20,8 @@ struct limits *limits_new(struct loop *loop, struct metrics *metrics, const stru
                           size_t max_connections, struct cs_error *err);
 /* Others from now on; what was used counts. The table keeps its size. On failure nothing has changed. */
 int limits_set(struct limits *limits, const struct limits_settings *settings, struct cs_error *err);
+/* The table has room for so many connections, twice. */
+size_t limits_most_connections(const struct limits *limits);
 /* NULL is allowed; no connection is left. What orders still keep goes with the last of them. */
 void limits_free(struct limits *limits);
 

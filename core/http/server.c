@@ -3,6 +3,8 @@
  */
 #include "http/server.h"
 
+#include <assert.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -70,6 +72,11 @@ static int set_up_limits(struct http_server *server, const struct http_settings 
 int http_server_set_limits(struct http_server *server, const struct limits_settings *limits, struct cs_error *err)
 {
     return server->api.limits ? limits_set(server->api.limits, limits, err) : 0;
+}
+
+size_t http_server_most_connections(const struct http_server *server)
+{
+    return server->api.limits ? limits_most_connections(server->api.limits) : SIZE_MAX / 2;
 }
 
 struct http_server *http_server_new(struct loop *loop, struct heart *heart, struct metrics *metrics,
@@ -175,6 +182,7 @@ int http_server_control(struct http_server *server, int fd, const struct control
 void http_server_change(struct http_server *server, int64_t wait_ms, size_t max_connections, struct proxies *proxies)
 {
     server->api.wait_ms = wait_ms;
+    assert(max_connections <= http_server_most_connections(server));
     server->public_service.max_connections = max_connections;
     proxies_clear(&server->api.proxies);
     server->api.proxies = *proxies;

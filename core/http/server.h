@@ -63,7 +63,11 @@ struct listener *http_server_listen(struct http_server *server, int fd, SSL_CTX 
  * answer, and no client certificate counts on it. */
 void http_server_unlisten(struct http_server *server, struct listener *listener);
 
-/* Other settings, from now on: as in struct http_settings. Takes what the proxies hold. */
+/* How many connections there may ever be: the limits by source have room for no more (limits.h). */
+size_t http_server_most_connections(const struct http_server *server);
+
+/* Other settings, from now on: as in struct http_settings, `max_connections` at most http_server_most_connections(). Takes what
+ * the proxies hold. */
 void http_server_change(struct http_server *server, int64_t wait_ms, size_t max_connections, struct proxies *proxies);
 
 /* The same as http_server_listen() for the control socket; `control` is copied, its `arg` lives until the server is freed. */

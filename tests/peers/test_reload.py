@@ -411,6 +411,52 @@ def test_a_privileged_port_needs_a_restart(lab):
     refused(server, "restart, as only the start can bind it: TCP 127.0.0.1:1 needs root")
 
 
+def test_more_connections_than_the_table_of_sources_has_room_for_need_a_restart(lab):
+    """Whoever came when it is full would have no limits."""
+    server = local(lab)
+    server.config.update(max_connections=100, limits={"sources": 1024})
+    ready(server)
+    server.config["max_connections"] = 513
+    refused(server, "`max_connections` is more than half of the sources that the running server remembers, 1024: restart")
+    server.config["max_connections"] = 512
+    reload(server)
+
+
+def test_a_hangup_that_is_remembered_into_a_stop_is_not_done(held_world):
+    """It came while the first was read; then a DNS instance hands its values over, which takes 20 ms at least."""
+    server, manager = held_world.server, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    server.stop()
+    keys = server.folder / "keys"
+    keys.write_text("0" * 64 + "\n")
+    server.config.update(stop=1, blocked_keys=[keys])
+    server.env["NOTIFY_SOCKET"] = str(server.folder / "notify")
+    manager.bind(server.env["NOTIFY_SOCKET"])
+    manager.settimeout(10)
+    server.start()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        pool.submit(server.sign, held_world.csr())
+        server.child.wait_until(lambda: txt(server), 10, "the value is there")
+        server.config["dns"]["builtin"]["negative_ttl"] = 7
+        server.write_config()
+        keys.unlink()
+        os.mkfifo(keys)
+        for number in (1, 2):
+            server.child.signal(signal.SIGHUP)
+            server.child.wait_until(lambda n=number: count(server, "SIGHUP: ") == n, 5, "it was heard")
+        keys.write_text("")  # the first is read to its end
+        while not count(server, DONE):
+            pass
+        server.child.signal(signal.SIGTERM)
+        while "STOPPING=1" not in manager.recv(4096).decode():
+            pass
+        server.child.wait_for_log("serve: stopped", 20)
+    manager.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            assert "RELOADING" not in manager.recv(4096).decode()
+    manager.close()
+
+
 def test_hangups_during_a_reload_are_remembered(lab):
     """Reading many keys takes long enough for more to come."""
     server = local(lab)
