@@ -79,7 +79,7 @@ static int open_visits(struct records *r, struct loop *loop, struct instance *pl
         log_line(CS_LOG_INFO, "visits", "", "no visits are recorded by this store: it has no function %s", lacks);
         return 0;
     }
-    r->labels = labels_open(loop, r->store, metrics, on_labels, NULL, err);
+    r->labels = labels_open(loop, plugin, r->store, metrics, on_labels, NULL, err);
     if (!r->labels)
         return -1;
     with.labels = r->labels;

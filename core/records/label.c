@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/day.h"
 #include "engine/log.h"
 #include "engine/timer.h"
 #include "records/label_rules.h"
@@ -39,21 +40,22 @@ struct labels_declared {
     struct look *look;
     bool is_out, is_failing;
     struct timer next, hour;
-    int64_t counted[FATES]; /* in this hour */
+    int64_t day;            /* of what is counted */
+    int64_t counted[FATES]; /* and not told yet */
     struct label_rules *rules;
     struct label_values *values;
 };
 
 /* ---- counting ---- */
 
-/* Once an hour: who polls the page would see when a request with so many labels came, and certificates' times are public. */
-static void tell_counts(void *arg)
+/* Of a day when it is over: who polls the page would see when a request with so many labels came, and certificates' times are
+ * public. */
+static void tell_counts(struct labels_declared *labels)
 {
     static const char *const words[FATES] = {
         [KEPT] = "result=\"kept\"",         [NO_ZONE] = "result=\"no-zone\"",         [UNDECLARED] = "result=\"undeclared\"",
         [PERSONAL] = "result=\"personal\"", [NOT_ALLOWED] = "result=\"not-allowed\"", [TOO_MANY] = "result=\"too-many\"",
     };
-    struct labels_declared *labels = arg;
 
     for (size_t i = 0; i < FATES; i++) {
         if (labels->counted[i])
@@ -61,7 +63,18 @@ static void tell_counts(void *arg)
                           words[i], labels->counted[i]);
         labels->counted[i] = 0;
     }
-    timer_set_in(labels->loop, &labels->hour, HOUR_MS, tell_counts, labels);
+}
+
+static void on_hour(void *arg)
+{
+    struct labels_declared *labels = arg;
+    const int64_t today = day_of_ms(cs_wall_ms());
+
+    if (today > labels->day) {
+        tell_counts(labels);
+        labels->day = today;
+    }
+    timer_set_in(labels->loop, &labels->hour, HOUR_MS, on_hour, labels);
 }
 
 /* ---- looking, in a reader's thread ---- */
@@ -157,14 +170,20 @@ static void send_look(void *arg)
     store_read(labels->state, look_into, labels->look, on_look, labels->look);
 }
 
-struct labels_declared *labels_open(struct loop *loop, struct store *state, struct metrics *metrics, cs_done_fn *ready,
-                                    void *arg, struct cs_error *err)
+static int read_rules(const struct store_conn *c, void *arg, struct cs_error *err)
+{
+    return label_rules_read(c, arg, err);
+}
+
+struct labels_declared *labels_open(struct loop *loop, struct instance *plugin, struct store *state, struct metrics *metrics,
+                                    cs_done_fn *ready, void *arg, struct cs_error *err)
 {
     struct labels_declared *labels = calloc(1, sizeof *labels);
+    struct cs_error later; /* the look that is sent meets it again */
 
     if (labels) {
         *labels = (struct labels_declared){
-            .loop = loop, .state = state, .metrics = metrics, .ready = ready, .ready_arg = arg
+            .loop = loop, .state = state, .metrics = metrics, .ready = ready, .ready_arg = arg, .day = day_of_ms(cs_wall_ms())
         };
         labels->look = calloc(1, sizeof *labels->look);
         labels->values = label_values_new();
@@ -175,8 +194,9 @@ struct labels_declared *labels_open(struct loop *loop, struct store *state, stru
         return NULL;
     }
     labels->look->labels = labels;
+    store_with(plugin, CS_STATE_READER, read_rules, &labels->rules, &later);
     send_look(labels);
-    tell_counts(labels);
+    timer_set_in(loop, &labels->hour, HOUR_MS, on_hour, labels);
     return labels;
 }
 

@@ -18,10 +18,11 @@ struct visit_label {
 
 struct labels_declared;
 
-/* Reads the declarations; `ready` on the loop, once, when they are there or with why not: then it is tried again every two
- * seconds. Until it has worked nothing is declared. `metrics` counts what is dropped. */
-struct labels_declared *labels_open(struct loop *loop, struct store *state, struct metrics *metrics, cs_done_fn *ready,
-                                    void *arg, struct cs_error *err);
+/* Reads the declarations, before it returns: labels_known() wants them. When that fails nothing is declared, and it is tried
+ * again every two seconds; `ready`, on the loop, once, tells how the first look of these went. `plugin` is the one that `state`
+ * was opened with. `metrics` counts what is dropped. */
+struct labels_declared *labels_open(struct loop *loop, struct instance *plugin, struct store *state, struct metrics *metrics,
+                                    cs_done_fn *ready, void *arg, struct cs_error *err);
 void labels_close(struct labels_declared *labels); /* before the store's; NULL is allowed */
 
 /* Screen `n` labels for a zone and a day: `out` has room for n, its strings are those of `in`, of the declarations or

@@ -148,12 +148,10 @@ void visit_labels(struct visit *visit, const struct visit_label *labels, size_t 
 static void take_pseudonym(struct visit *visit)
 {
     struct visit_record *record = visit->record;
-    const struct visit_zone *zone;
+    const bool is_known = visit->source.family != SOURCE_UNKNOWN && record->day->key;
     struct cs_error err;
+    const struct visit_zone *zone = is_known ? visit_zones_get(visit->visits->zones, record->zone, &err) : NULL;
 
-    if (visit->source.family == SOURCE_UNKNOWN)
-        return;
-    zone = record->day->key ? visit_zones_get(visit->visits->zones, record->zone, &err) : NULL;
     record->v.has_src = zone && pseudonym_of(day_key_bytes(record->day->key), zone->id, &visit->source, &record->v.src) == 0;
     if (!record->v.has_src)
         visit_day_flag(record->day, CS_DAY_AT_LEAST);

@@ -257,7 +257,7 @@ struct cs_store_ops {
 
     /* Everything below: on a visits connection, the writer's unless said, inside a transaction unless said. */
 
-    /* A zone's 64-bit id for its pseudonyms: random, never used again, also not for a zone that comes back. */
+    /* The 64-bit id of a zone's name for its pseudonyms: random, replaced when its visits are erased, never used again. */
     int (*zone_id_put)(void *conn, const char *zone, uint64_t id, struct cs_error *err);
     int (*zone_id_list)(void *conn, cs_zone_id_fn *fn, void *arg, struct cs_error *err); /* a reader will do */
 
