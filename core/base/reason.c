@@ -31,6 +31,7 @@ static const struct {
     { "ec-point",               "The EC key's point is not on its curve"            },
     { "compromised-key",        "The key is known to others"                        },
     { "revoked-key",            "A certificate with this key was revoked"           },
+    { "own-key",                "The key is the server's own"                       },
     { "bad-subject",            "The subject cannot be read"                        },
     { "unknown-subject",        "Invalid subject"                                   },
     { "token-needed",           "A token is needed"                                 },

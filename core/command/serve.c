@@ -107,6 +107,8 @@ static int open_heart(struct server *s, struct cs_error *err)
         .metrics = s->metrics,
         .settings = &s->setup.settings,
         .blocked_keys = serve_keys_list(s->blocked_keys),
+        .is_listener_key = serve_listeners_hold_key,
+        .listeners = s->listeners,
         .breakers = true,
     };
 

@@ -24,6 +24,7 @@ struct serve_listener {
     char text[128];       /* the address */
     int fd;               /* bound; -1: not yet, or the HTTP server's */
     SSL_CTX *tls;         /* NULL: plain, or of a name whose certificate is the server's own and not shown yet */
+    uint8_t spki_sha256[OWN_KEY_HASH]; /* of its key */
     struct client_ca *client_ca; /* NULL: none */
     struct listener *at;  /* NULL: takes no clients */
     struct serve_listener *kept; /* of a new file: the one that is bound already */
@@ -102,6 +103,12 @@ static int read_client_ca(struct serve_listener *one, struct cs_error *err)
     return one->tls ? join_clients(one, one->tls, err) : 0;
 }
 
+static int read_key(struct serve_listener *one, struct cs_error *err)
+{
+    one->tls = tls_context_new(one->settings.certificate, one->settings.key, err);
+    return one->tls ? tls_context_key(one->tls, one->spki_sha256, err) : -1;
+}
+
 int serve_listeners_read_keys(struct serve_listeners *all, const struct config_node **at, struct cs_error *err)
 {
     for (size_t i = 0; i < all->n; i++) {
@@ -109,8 +116,7 @@ int serve_listeners_read_keys(struct serve_listeners *all, const struct config_n
 
         if (at)
             *at = settings->at;
-        if (settings->certificate && !settings->self_name &&
-            !(all->all[i].tls = tls_context_new(settings->certificate, settings->key, err)))
+        if (settings->certificate && !settings->self_name && read_key(&all->all[i], err) < 0)
             return -1;
         if (settings->client_ca && read_client_ca(&all->all[i], err) < 0)
             return -1;
@@ -151,7 +157,7 @@ static int show(struct serve_listener *one, SSL_CTX *own, struct cs_error *err)
 {
     SSL_CTX *tls = tls_context_like(own, err);
 
-    if (!tls || join_clients(one, tls, err) < 0) {
+    if (!tls || join_clients(one, tls, err) < 0 || tls_context_key(tls, one->spki_sha256, err) < 0) {
         SSL_CTX_free(tls);
         return -1;
     }
@@ -178,6 +184,16 @@ int serve_listeners_show(struct serve_listeners *all, const char *self_name, str
     }
     SSL_CTX_free(own);
     return rc;
+}
+
+bool serve_listeners_hold_key(void *listeners, const uint8_t spki_sha256[OWN_KEY_HASH])
+{
+    const struct serve_listeners *all = listeners;
+
+    for (size_t i = 0; i < all->n; i++)
+        if (all->all[i].tls && memcmp(all->all[i].spki_sha256, spki_sha256, OWN_KEY_HASH) == 0)
+            return true;
+    return false;
 }
 
 /* ---- A new file ---- */

@@ -6,6 +6,7 @@
 #ifndef COMMAND_SERVE_LISTENERS_H
 #define COMMAND_SERVE_LISTENERS_H
 
+#include "engine/own_key.h"
 #include "http/server.h"
 #include "plugin/settings.h"
 
@@ -28,6 +29,9 @@ int serve_listeners_accept(struct serve_listeners *all, struct http_server *http
  * from now on. Before serve_listeners_accept(), and whenever there is another. A new configuration reads no such file: its
  * listeners go on with what is shown. -1: some keep the old one. */
 int serve_listeners_show(struct serve_listeners *all, const char *self_name, struct cs_error *err);
+
+/* Does one of them have a certificate with this key? Loop thread. For struct heart: `listeners` is a struct serve_listeners. */
+bool serve_listeners_hold_key(void *listeners, const uint8_t spki_sha256[OWN_KEY_HASH]);
 
 /* ---- A new file: `fresh` was made of it, and has its keys ---- */
 

@@ -20,6 +20,9 @@ struct http_client;
 struct loop;
 struct listens;
 
+#define OWN_KEYS_MOST 8
+#define OWN_KEY_HASH  32 /* bytes of SHA-256 */
+
 struct cs_instance {
     const char *name;   /* in the configuration: "le" */
     const char *role;   /* the section it stands in: "ca", "dns", "store", "audit" */
@@ -32,6 +35,8 @@ struct cs_instance {
     const char *state_root;  /* the state folder */
     bool only_looks;         /* see cs_only_looks() */
     char *state_dir;         /* made by cs_state_dir(); who made the instance frees it */
+    uint8_t own_keys[OWN_KEYS_MOST][OWN_KEY_HASH]; /* of cs_own_key(); own_key.c has them */
+    size_t n_own_keys;
     size_t pending;          /* exchanges and kept values that will call it back; the loop's */
 };
 

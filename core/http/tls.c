@@ -159,3 +159,13 @@ SSL_CTX *tls_context_like(SSL_CTX *other, struct cs_error *err)
         cs_fail(err, CS_EINTERNAL, "cannot make a TLS context: %s", openssl_says());
     return kept_if(context, good);
 }
+
+int tls_context_key(const SSL_CTX *context, uint8_t spki_sha256[OWN_KEY_HASH], struct cs_error *err)
+{
+    unsigned char *spki = NULL;
+    const int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(SSL_CTX_get0_certificate(context)), &spki);
+    const int rc = len > 0 ? own_key_hash(spki, (size_t)len, spki_sha256, err) : cs_fail(err, CS_EBUSY, "no memory");
+
+    OPENSSL_free(spki);
+    return rc;
+}

@@ -7,7 +7,7 @@
 
 #include <openssl/ssl.h>
 
-#include <countersign/plugin.h>
+#include "engine/own_key.h"
 
 /* A server's context: TLS 1.2 and 1.3, http/1.1 by ALPN, no renegotiation. `certificate`: PEM, leaf first, then what its chain
  * needs. NULL and CS_ECONFIG with the file and what to do. SSL_CTX_free() releases it. Waits for the disk. */
@@ -15,5 +15,8 @@ SSL_CTX *tls_context_new(const char *certificate, const char *key, struct cs_err
 
 /* One of its own for another listener, which shows the same certificate with its chain. NULL: no memory. */
 SSL_CTX *tls_context_like(SSL_CTX *other, struct cs_error *err);
+
+/* The hash of its certificate's key, as own_key_hash() has it. -1: no memory. */
+int tls_context_key(const SSL_CTX *context, uint8_t spki_sha256[OWN_KEY_HASH], struct cs_error *err);
 
 #endif

@@ -189,6 +189,7 @@ void instance_end(struct instance *instance)
     if (instance->opened)
         instance->plugin.about.close(instance->self);
     instance->opened = false;
+    instance->in.n_own_keys = 0;
 }
 
 int instance_reopen(struct instance *instance, struct cs_error *err)

@@ -92,6 +92,8 @@ size_t instances_leaving(const struct instances *all);
 
 /* NULL: there is none of that name and role. An instance that plays two roles is found under each of its names. */
 struct instance *instances_find(struct instances *all, enum role role, const char *name);
+/* Has one of them, or one that leaves, told that it holds the key with this hash (cs_own_key())? */
+bool instances_hold_key(const struct instances *all, const uint8_t spki_sha256[OWN_KEY_HASH]);
 /* The role's instance number `index` in the file's order; NULL behind the last. */
 struct instance *instances_at(struct instances *all, enum role role, size_t index);
 

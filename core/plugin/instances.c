@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "engine/own_key.h"
 #include "plugin/instance_calls.h"
 
 /* The store first, as all others may ask for what they kept; the CA last, as it needs all of them. */
@@ -170,6 +171,17 @@ size_t instances_calls(const struct instances *all)
     for (const struct instance *instance = all->leaving; instance; instance = instance->next)
         calls += instance->calls;
     return calls;
+}
+
+bool instances_hold_key(const struct instances *all, const uint8_t spki_sha256[OWN_KEY_HASH])
+{
+    for (size_t i = 0; i < count(all); i++)
+        if (own_key_is_of(&all->of_block[i]->in, spki_sha256))
+            return true;
+    for (const struct instance *instance = all->leaving; instance; instance = instance->next)
+        if (own_key_is_of(&instance->in, spki_sha256))
+            return true;
+    return false;
 }
 
 void instances_free(struct instances *all)

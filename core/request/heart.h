@@ -18,6 +18,9 @@ struct heart {
     struct metrics *metrics;
     const struct settings *settings;
     const struct blocked_keys *const *blocked_keys; /* where the list of now is; NULL: there is none */
+    /* Does a listener show a certificate with this key? NULL: there is none. */
+    bool (*is_listener_key)(void *listeners, const uint8_t spki_sha256[32]);
+    void *listeners;
     bool breakers; /* a CA that fails again and again is left alone for a while (ca_gate.h) */
     /* ours */
     struct visible *visible;

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "request/blocked_keys.h"
 #include "request/counts.h"
 #include "request/outcome.h"
+#include "request/refused_keys.h"
 #include "request/revoked_keys.h"
 
 struct look;
@@ -170,8 +170,7 @@ static int read_csr(struct request *r, const struct subject_row *row, struct csr
     visit_reached(r->waiter.visit, VISIT_SUBJECT);
     if (csr_read(csr, r->der, r->der_len, err) < 0)
         return -1;
-    if ((r->heart->blocked_keys && blocked_keys_check(*r->heart->blocked_keys, csr, err) < 0) ||
-        revoked_keys_check(r->heart->revoked_keys, csr->spki_sha256, err) < 0) {
+    if (refused_keys_check(r->heart, r->front, csr, err) < 0) {
         csr_free(csr);
         return -1;
     }

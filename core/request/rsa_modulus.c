@@ -8,8 +8,9 @@
 
 #include <openssl/bn.h>
 
+#include "request/rsa_pattern.h"
+
 #define ROCA_LAST       167 /* the fingerprint's largest prime, as those who found it published it */
-#define MAX_EQUAL_BYTES 15
 #define WITNESSES       6 /* primes that have to agree before a root is taken: few moduli pass that nobody chose */
 
 static const uint16_t primes[] = {
@@ -47,27 +48,6 @@ static bool has_small_factor(const uint16_t residues[N_PRIMES])
         if (residues[i] == 0)
             return true;
     return false;
-}
-
-/* ---- Patterns -------------------------------------------------------------------------------------------------------- */
-
-static bool has_equal_bytes(const uint8_t *modulus, size_t len)
-{
-    size_t equal = 1;
-
-    for (size_t i = 1; i < len && equal <= MAX_EQUAL_BYTES; i++)
-        equal = modulus[i] == modulus[i - 1] ? equal + 1 : 1;
-    return equal > MAX_EQUAL_BYTES;
-}
-
-/* Of 2048 random bits, 40 to 60 % is nine standard deviations to each side. */
-static bool is_lopsided(const uint8_t *modulus, size_t len)
-{
-    size_t ones = 0;
-
-    for (size_t i = 0; i < len; i++)
-        ones += (size_t)__builtin_popcount(modulus[i]);
-    return ones * 10 < len * 8 * 4 || ones * 10 > len * 8 * 6;
 }
 
 /* ---- ROCA ------------------------------------------------------------------------------------------------------------ */
@@ -359,7 +339,7 @@ enum rsa_fault rsa_modulus_check(const uint8_t *modulus, size_t len)
     BN_CTX *ctx = NULL;
     BIGNUM *n;
 
-    if (has_equal_bytes(modulus, len) || is_lopsided(modulus, len))
+    if (rsa_pattern(modulus, len))
         return RSA_PATTERN;
     n = BN_bin2bn(modulus, (int)len, NULL);
     if (n)

@@ -15,7 +15,7 @@
 enum rsa_fault {
     RSA_SOUND = 0,
     RSA_SMALL_FACTOR, /* even, or divisible by a prime up to 751 (SP 800-89 5.3.3; CA/B BR 6.1.6) */
-    RSA_PATTERN,      /* 16 equal bytes in a row, or less than 40 or more than 60 % of its bits set: not of random primes */
+    RSA_PATTERN,      /* its bytes show that its primes were not random (rsa_pattern.h) */
     RSA_ROCA,         /* has the form of Infineon's RSALib (CVE-2017-15361) */
     RSA_POWER,        /* a square, or a higher power of one number (CA/B BR 6.1.6) */
     RSA_CLOSE_PRIMES, /* factored by RSA_MODULUS_ROUNDS of Fermat's method (CVE-2022-26320) */

@@ -136,6 +136,19 @@ static int open_key(struct acme *acme, struct cs_error *err)
     return rc;
 }
 
+/* Nobody gets a certificate for it. One that looks around may have none. */
+static int tell_key(struct acme *acme, struct cs_error *err)
+{
+    unsigned char *spki = NULL;
+    size_t len;
+    int rc = 0;
+
+    if (acme->key && (jose_key_spki(acme->key, &spki, &len, err) < 0 || cs_own_key(acme->in, spki, len, err) < 0))
+        rc = -1;
+    free(spki);
+    return rc;
+}
+
 static void acme_close(void *self)
 {
     struct acme *acme = self;
@@ -157,7 +170,8 @@ static int acme_open(struct cs_instance *in, const void *conf, void **self, stru
     acme->in = in;
     acme->conf = conf;
     if (check_settings(acme->conf, err) < 0 || read_eab(acme, err) < 0 ||
-        url_rules_make(&acme->rules, acme->conf->directory, acme->conf->allow_hosts, err) < 0 || open_key(acme, err) < 0)
+        url_rules_make(&acme->rules, acme->conf->directory, acme->conf->allow_hosts, err) < 0 || open_key(acme, err) < 0 ||
+        tell_key(acme, err) < 0)
         goto out;
     acme->directory = directory_new(acme);
     acme->account = account_new(acme);

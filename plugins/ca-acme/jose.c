@@ -276,6 +276,20 @@ json_t *jose_key_jwk(const struct jose_key *key)
     return key->jwk;
 }
 
+int jose_key_spki(const struct jose_key *key, unsigned char **der, size_t *len, struct cs_error *err)
+{
+    const int n = i2d_PUBKEY(key->pkey, NULL);
+    unsigned char *at = *der = n > 0 ? malloc((size_t)n) : NULL;
+
+    if (!at || i2d_PUBKEY(key->pkey, &at) != n) {
+        free(*der);
+        *der = NULL;
+        return no_memory(err);
+    }
+    *len = (size_t)n;
+    return 0;
+}
+
 const char *jose_key_thumbprint(const struct jose_key *key)
 {
     return key->thumbprint;

@@ -21,6 +21,8 @@ int jose_key_make(struct jose_key **out, const char *alg, struct cs_error *err);
 int jose_key_read(struct jose_key **out, const char *pem, size_t len, struct cs_error *err);
 /* As PKCS #8 PEM. *pem is the caller's, for jose_wipe(). */
 int jose_key_write(const struct jose_key *key, char **pem, size_t *len, struct cs_error *err);
+/* The public half as SubjectPublicKeyInfo (RFC 5280 4.1.2.7). *der is the caller's, for free(). CS_EBUSY without memory. */
+int jose_key_spki(const struct jose_key *key, unsigned char **der, size_t *len, struct cs_error *err);
 void jose_key_free(struct jose_key *key); /* NULL is allowed */
 void jose_wipe(char *secret, size_t len); /* overwrites and frees; NULL is allowed */
 

@@ -229,6 +229,17 @@ static int open_files(struct local *local, const char *folder, struct cs_error *
     return local->certificate ? 0 : make_certificate(local, folder, err);
 }
 
+/* A CSR with the CA's own key is refused by the core. */
+static int tell_key(const struct local *local, struct cs_error *err)
+{
+    unsigned char *spki = NULL;
+    const int len = i2d_PUBKEY(local->key, &spki);
+    const int rc = len > 0 ? cs_own_key(local->in, spki, (size_t)len, err) : openssl_failed(err, "hash the CA's key");
+
+    OPENSSL_free(spki);
+    return rc;
+}
+
 /* Every op is finished: release everything. */
 static void local_close(void *self)
 {
@@ -265,7 +276,7 @@ static int local_open(struct cs_instance *in, const void *conf, void **self, str
     if (!local)
         return cs_fail(err, CS_EBUSY, "out of memory");
     *local = (struct local){ .in = in, .conf = conf };
-    if (open_files(local, folder, err) == 0)
+    if (open_files(local, folder, err) == 0 && tell_key(local, err) == 0)
         local->crl = crl_open(in, folder, local->certificate, local->key, local->conf->crl_days, err);
     if (!local->crl) {
         local_close(local);

@@ -37,6 +37,8 @@ struct waiting { /* a save or a challenge without an answer */
 static struct cs_instance instance = { "test" };
 static char *state_dir, left_behind[400];
 static bool only_looks;
+static void *own_key; /* the last that was told */
+static size_t own_key_len;
 static struct cs_op *ops;
 static struct waiting *saves, *challenges;
 static struct host_save last_saved;
@@ -109,6 +111,8 @@ const char *host_end(void)
     free(last_saved.data);
     last_saved = (struct host_save){ 0 };
     free(state_dir);
+    free(own_key);
+    own_key = NULL;
     host_record_end();
     return left_behind[0] ? left_behind : NULL;
 }
@@ -132,6 +136,22 @@ bool cs_only_looks(const struct cs_instance *in)
 {
     (void)in;
     return only_looks;
+}
+
+int cs_own_key(struct cs_instance *in, const void *spki, size_t len, struct cs_error *err)
+{
+    (void)in, (void)err;
+    free(own_key);
+    own_key = malloc(len);
+    memcpy(own_key, spki, len);
+    own_key_len = len;
+    return 0;
+}
+
+const void *host_own_key(size_t *len)
+{
+    *len = own_key_len;
+    return own_key;
 }
 
 const char *cs_state_dir(struct cs_instance *in, struct cs_error *err)

@@ -46,6 +46,7 @@ const char *host_end(void);
 void host_forget(void);
 
 struct cs_instance *host_instance(void);
+const void *host_own_key(size_t *len); /* what cs_own_key() was told last, or NULL; until host_end() */
 void host_only_looks(void); /* from now on cs_only_looks() is true */
 
 /* ---- the clock --------------------------------------------------------------------------------------------------- */

@@ -88,6 +88,16 @@ def patched(at, length):
     return int.from_bytes(number, "big")
 
 
+def polynomial():
+    """Words of 64 bits whose lowest 26 are random: as many ones as zeros, and still a product of two polynomials."""
+    def factor():
+        number = 3 << 62
+        for _ in range(15):
+            number = number << 64 | secrets.randbits(26)
+        return number | 1
+    return next(number for number in iter(lambda: factor() * factor(), None) if bin(number).count("1") > 840)
+
+
 def of_rsa(public_key):
     return good(signer=key("rsa2048"), public_key=public_key)
 
@@ -118,6 +128,7 @@ RSA_CLASSES = {
     "modulus-cube": lambda: modulus(of_2048_bits(lambda: odd(683) ** 3)),
     "modulus-equal-bytes": lambda: modulus(patched(100, 16)),
     "modulus-few-bits": lambda: modulus(int.from_bytes(b"\x91\x11" * 128, "big")),
+    "modulus-polynomial": lambda: modulus(polynomial()),
     "rsa-no-null": lambda: of_rsa(rsa_spki(odd(2048), parameters=b"")),
     "rsa-behind": lambda: of_rsa(rsa_spki(odd(2048), behind=NULL)),
     "rsa-three-numbers": lambda: of_rsa(spki(seq(oid(RSA_KEY), NULL), seq(integer(odd(2048)), integer(65537), integer(1)))),
@@ -142,6 +153,7 @@ EC_CLASSES = {
     "key-unused-bits": lambda: of_key(spki(P256, point(key("p256"))[:-1] + b"\xf0", 4)),
     "key-not-a-list": lambda: of_key(octets(public(key("p256")))),
     "key-blocked": lambda: good(signer=key("p256", "blocked")),
+    "key-of-listener": lambda: good(signer=key("p256", "listener")),
 }
 
 SIGNATURE_CLASSES = {

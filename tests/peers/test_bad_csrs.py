@@ -9,8 +9,12 @@ import pytest
 
 import bad_csr_shapes
 import bad_csrs
-from bad_csrs import DER, SUBJECTS, ZONE
+import client_pki
+from bad_csrs import DER, SUBJECTS, ZONE, good
+from client_pki import Ca, name_of
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from csr_parts import key, make, public
+from ports import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 CLASSES = {**bad_csrs.CLASSES, **bad_csr_shapes.CLASSES}
@@ -35,6 +39,19 @@ def said(answer):
     return f"{answer.status} `{problem['type'].removeprefix('urn:countersign:error:')}`"
 
 
+def show(server, one):
+    """The files of a listener's certificate of this key."""
+    issued = Ca.sign(name_of("Listener"), one.public_key(), Ca("Listeners"))
+    files = {"certificate": server.folder / "listener.pem", "key": server.folder / "listener.key"}
+    files["certificate"].write_bytes(client_pki.pem(issued))
+    files["key"].write_bytes(as_pem(one))
+    return files
+
+
+def as_pem(one):
+    return one.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
 def spki_hash(one):
     return hashlib.sha256(public(one)).hexdigest()
 
@@ -46,6 +63,7 @@ def server(lab):
     server.blocked = lab.place("blocked")
     server.blocked.write_text(f"# leaked\n{spki_hash(key('p256', 'blocked'))}  -\n")
     server.config["blocked_keys"] = [server.blocked]
+    server.config["listen"].append({"address": "127.0.0.1", "port": free_port(), **show(server, key("p256", "listener"))})
     server.start()
     server.add_zone(ZONE)
     for subject, names in SUBJECTS.items():
@@ -80,3 +98,33 @@ def test_the_list_of_blocked_keys_is_read_anew_on_sighup(server):
     assert said(post(server, other)) == "400 `compromised-key`"
     checked = server.command("check", check=False)
     assert checked.returncode == 1 and f"{server.blocked}:2: a hash has 64" in checked.stderr, checked
+
+
+def test_keys_of_the_server_get_no_certificate_until_it_has_others(server):
+    def answers():
+        return {name: post(server, good(signer=one)).status for name, one in keys.items()}
+    keys = {name: key("p256", name) for name in ("listener", "listener-2", "account", "account-2")}
+    files = {name: server.folder / f"state/{name}.key" for name in ("account", "account-2")}
+    for name, path in files.items():
+        path.write_bytes(as_pem(keys[name]))
+        path.chmod(0o600)
+    server.config["ca"]["far"] = {"plugin": "ca-acme", "directory": "https://127.0.0.1:1/", "terms_agreed": True,
+                                  "account_key": files["account"]}
+    server.add_subject(f"CN={bad_csrs.NAME}", ZONE, "--names", bad_csrs.NAME, "--ca", "local")
+    keys["ca"] = load_pem_private_key((server.folder / "state/ca.local/ca.key").read_bytes(), None)
+    hang_up(server)
+    assert answers() == {"listener": 400, "listener-2": 200, "account": 400, "account-2": 200, "ca": 400}
+    assert said(post(server, good(signer=keys["ca"]))) == "400 `own-key`"
+    server.config["ca"]["far"]["account_key"] = files["account-2"]
+    show(server, keys["listener-2"])
+    hang_up(server)
+    assert answers() == {"listener": 200, "listener-2": 400, "account": 200, "account-2": 400, "ca": 400}
+
+
+def hang_up(server):
+    """SIGHUP with another configuration, and wait until it is taken."""
+    done = "the configuration was read anew"
+    before = server.log().count(done)
+    server.write_config()
+    server.child.signal(signal.SIGHUP)
+    server.child.wait_until(lambda: server.log().count(done) > before, 10, done)

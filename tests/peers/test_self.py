@@ -11,7 +11,8 @@ import pytest
 
 from chaos import Chaos
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from csr_parts import cn, key, make, san
 from moved import DAY, MovedClock
 from ports import free_port
 from scene import ZONE
@@ -125,6 +126,21 @@ def test_nobody_else_may_have_it(lab, scene):
     assert answer.status == 400 and answer.body == b"Invalid subject"
 
 
+def test_nobody_else_gets_one_for_its_key(scene):
+    """Not even who may ask for that name: the key is the listener's as long as it is shown."""
+    def of_key(one):
+        return scene.server.ask("POST", "/v1/sign", make(cn(OWN), [san(OWN)], signer=one),
+                                {"Content-Type": "application/pkcs10", "Accept": "application/problem+json"})
+    scene.start()
+    scene.wait(lambda: scene.ready().status == 200, "the certificate is there")
+    scene.server.add_subject(f"CN={OWN}", ZONE)
+    one = load_pem_private_key((scene.server.folder / f"state/self/{OWN}.pem").read_bytes(), None)
+    assert one.public_key().public_numbers() == scene.shown().public_key().public_numbers()
+    answer = of_key(one)
+    assert answer.status == 400 and b"own-key" in answer.body, answer
+    assert of_key(key("p256")).status == 200 and len(scene.chaos.orders()) == 2
+
+
 def test_it_is_renewed_when_two_thirds_of_its_life_are_over(scene):
     scene.start()
     first = scene.shown()
@@ -135,7 +151,7 @@ def test_it_is_renewed_when_two_thirds_of_its_life_are_over(scene):
     scene.clock.move(life * 0.11)
     scene.wait(lambda: scene.shown() != first, "it was renewed")
     second = scene.shown()
-    assert scene.believed() == 400 and second.public_key() != first.public_key()
+    assert scene.believed() == 400 and second.public_key().public_numbers() != first.public_key().public_numbers()
     assert [len(scene.chaos.orders()), scene.shown(scene.ports[1])] == [2, second]
     scene.server.stop()
     scene.server.start()

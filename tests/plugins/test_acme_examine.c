@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <jansson.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +59,24 @@ static int end(void **state)
     return left ? -1 : 0;
 }
 
+/* The core is told of the account's key as soon as there is one. */
+static void assert_told(void)
+{
+    FILE *file = fopen(key, "r");
+    EVP_PKEY *account = PEM_read_PrivateKey(file, NULL, NULL, NULL);
+    unsigned char *spki = NULL;
+    const int len = i2d_PUBKEY(account, &spki);
+    size_t told_len;
+    const void *told = host_own_key(&told_len);
+
+    fclose(file);
+    assert_non_null(told);
+    assert_int_equal(told_len, len);
+    assert_memory_equal(told, spki, told_len);
+    OPENSSL_free(spki);
+    EVP_PKEY_free(account);
+}
+
 static void open_it(bool with_key)
 {
     struct cs_error err = { 0 };
@@ -65,6 +85,7 @@ static void open_it(bool with_key)
         assert_int_equal(cs_plugin.open(host_instance(), &settings, &self, &err), 0);
         cs_plugin.close(self);
         assert_int_equal(access(key, F_OK), 0);
+        assert_told();
     }
     host_only_looks();
     assert_int_equal(cs_plugin.open(host_instance(), &settings, &self, &err), 0);

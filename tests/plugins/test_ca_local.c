@@ -100,6 +100,28 @@ static int end(void **state)
     return host_end() || rmdir(folder) < 0 ? -1 : 0;
 }
 
+static void the_core_is_told_of_the_cas_key(void **state)
+{
+    X509 *ca;
+    unsigned char *spki = NULL;
+    const void *told;
+    char path[100];
+    FILE *file;
+    size_t len;
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/ca.pem", folder);
+    file = fopen(path, "r");
+    ca = PEM_read_X509(file, NULL, NULL, NULL);
+    fclose(file);
+    told = host_own_key(&len);
+    assert_non_null(told);
+    assert_int_equal(i2d_X509_PUBKEY(X509_get_X509_PUBKEY(ca), &spki), len);
+    assert_memory_equal(told, spki, len);
+    OPENSSL_free(spki);
+    X509_free(ca);
+}
+
 static struct chain read_chain(const char *pem)
 {
     BIO *bio = BIO_new_mem_buf(pem, -1);
@@ -424,6 +446,7 @@ static void several_workers_sign_at_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        WITH_CA(the_core_is_told_of_the_cas_key),
         WITH_CA(a_certificate_has_what_was_asked_for),
         WITH_CA(rsa_keys_may_encipher),
         WITH_CA(serial_numbers_are_long_and_never_the_same),

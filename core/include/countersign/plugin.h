@@ -261,6 +261,11 @@ CS_EXPORT const char *cs_state_dir(struct cs_instance *in, struct cs_error *err)
  * makes and changes no file, the state folder may not be there, and nothing is changed at a peer. In `open` and later. */
 CS_EXPORT bool cs_only_looks(const struct cs_instance *in);
 
+/* Since ABI 1.1. Tell the core of a key that the instance holds: an account's, a CA's. `spki`: the public half as
+ * SubjectPublicKeyInfo in DER (RFC 5280 4.1.2.7), what i2d_PUBKEY() makes. While the instance is open, a CSR with that key is
+ * refused ("own-key"). Only its hash is kept; at most 8 keys, a second time does no harm. Loop thread, from `open` on. */
+CS_EXPORT int cs_own_key(struct cs_instance *in, const void *spki, size_t len, struct cs_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -355,6 +355,25 @@ static void bad_files_are_named(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
+static void the_key_of_a_context_is_that_of_its_certificate(void **state)
+{
+    uint8_t hash[OWN_KEY_HASH], expected[OWN_KEY_HASH];
+    SSL_CTX *context = make_context(&echo.rig);
+    unsigned char *spki = NULL;
+    FILE *file = fopen(rig_path(&echo.rig, "key.pem"), "r");
+    EVP_PKEY *key = PEM_read_PrivateKey(file, NULL, NULL, NULL);
+    const int len = i2d_PUBKEY(key, &spki);
+
+    (void)state;
+    fclose(file);
+    assert_int_equal(EVP_Digest(spki, (size_t)len, expected, NULL, EVP_sha256(), NULL), 1);
+    assert_int_equal(tls_context_key(context, hash, NULL), 0);
+    assert_memory_equal(hash, expected, sizeof hash);
+    OPENSSL_free(spki);
+    EVP_PKEY_free(key);
+    SSL_CTX_free(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -372,6 +391,7 @@ int main(void)
         TEST(old_versions_of_tls_are_refused),
         TEST(a_file_with_key_and_chain_is_opened_once_and_a_context_like_it_shows_the_same),
         TEST(bad_files_are_named),
+        TEST(the_key_of_a_context_is_that_of_its_certificate),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

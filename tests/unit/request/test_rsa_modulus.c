@@ -172,8 +172,8 @@ static void a_pattern_is_found(void **state)
         bytes[i] = (uint8_t)(i % 2 ? 0xdb : 0xfd);
     assert_int_equal(rsa_modulus_check(bytes, sizeof bytes), RSA_PATTERN);
     for (size_t i = 0; i < sizeof bytes; i++)
-        bytes[i] = (uint8_t)(i % 2 ? 0x95 : 0xb1); /* half of them */
-    assert_int_not_equal(rsa_modulus_check(bytes, sizeof bytes), RSA_PATTERN);
+        bytes[i] = (uint8_t)(i % 2 ? 0x95 : 0xb1); /* half of them, but always the same ones */
+    assert_int_equal(rsa_modulus_check(bytes, sizeof bytes), RSA_PATTERN);
 }
 
 /* ---- ROCA ---- */
@@ -230,8 +230,10 @@ static void every_power_of_a_number_is_found(void **state)
     unsigned primes[200];
 
     for (size_t i = 0; i < sizeof powers / sizeof *powers; i++) {
-        make_prime(s->p, powers[i].bits);
-        assert_true(BN_set_word(s->t, powers[i].exponent) && BN_exp(s->n, s->p, s->t, s->ctx));
+        do { /* higher powers may have the residues of ROCA besides, which are looked at before */
+            make_prime(s->p, powers[i].bits);
+            assert_true(BN_set_word(s->t, powers[i].exponent) && BN_exp(s->n, s->p, s->t, s->ctx));
+        } while (check(s->n) == RSA_ROCA);
         expect(s->n, RSA_POWER, "a power");
     }
     for (unsigned i = 1, count = small_primes(primes); i < count && primes[i] <= 421; i++) {
