@@ -22,6 +22,7 @@ static const struct usage_option add_options[] = {
     { "servers", "\"ADDRESS[:PORT] …\"", 's', "its authoritative servers, instead of those that its NS records name" },
     { "visible", "require|warn|off", 'v',
       "wait until all of its servers show a challenge: require (the default), only warn, or not" },
+    { "keys", "\"TYPE …\"", 'k', "types of key that it takes, some of rsa2048, rsa3072, rsa4096, p256 and p384; default all" },
     { "disabled", NULL, 'x', "nobody gets a certificate in it" },
     USAGE_END,
 };
@@ -41,15 +42,16 @@ const struct usage usage_zone = {
 /* ---- rows -------------------------------------------------------------------------------------------------------- */
 
 static const char *const names[] = { "zone",    "dns",     "parallel", "challenge_zone", "servers",
-                                     "visible", "enabled", NULL };
+                                     "visible", "enabled", "keys",     NULL };
 static const char *const visible_words[] = { [CS_VISIBLE_REQUIRE] = "require", [CS_VISIBLE_WARN] = "warn",
                                              [CS_VISIBLE_OFF] = "off" };
 
 static int on_zone(void *arg, const struct cs_zone *z)
 {
-    return columns_add(arg, json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:b}", "zone", z->zone, "dns", z->dns, "parallel",
+    return columns_add(arg, json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:b, s:s}", "zone", z->zone, "dns", z->dns, "parallel",
                                       (json_int_t)z->parallel, "challenge_zone", z->challenge_zone, "servers", z->servers,
-                                      "visible", visible_words[z->visible], "enabled", z->enabled));
+                                      "visible", visible_words[z->visible], "enabled", z->enabled, "keys",
+                                      z->keys));
 }
 
 /* What list, show and remove were asked. */
@@ -127,7 +129,7 @@ static int remove_zone(const struct command_line *line, int argc, char **argv)
 struct addition {
     struct cs_zone zone;
     char name[NAME_MAX_LEN + 1], challenge_zone[NAME_MAX_LEN + 1];
-    struct text servers;
+    struct text servers, keys;
     char *only_dns; /* the one of the configuration, when none was named */
     bool replaced;
 };
@@ -181,6 +183,22 @@ static int read_servers(struct text *servers, const char *typed, struct cs_error
     return rc;
 }
 
+/* One of the words that the table takes? It says which these are. */
+static int read_keys(struct text *keys, const char *typed, struct cs_error *err)
+{
+    char *words = text_copy(typed), *rest = words, *word;
+    int rc = words ? 0 : cs_fail(err, CS_EINTERNAL, "no memory");
+
+    text_clear(keys);
+    while (rc == 0 && (word = strsep(&rest, " ,")))
+        if (*word)
+            text_addf(keys, "%s%s", keys->len ? " " : "", word);
+    if (rc == 0 && (text_failed(keys) || !keys->len))
+        rc = cs_fail(err, CS_EINPUT, "--keys takes types of key, such as \"p256 p384\"; without it all are taken");
+    free(words);
+    return rc;
+}
+
 static int read_option(struct addition *a, int option, const char *value, struct cs_error *err)
 {
     switch (option) {
@@ -193,6 +211,8 @@ static int read_option(struct addition *a, int option, const char *value, struct
         return table_name(a->challenge_zone, value, NAME_ONE_LABEL | NAME_UNDERSCORE, "--challenge-zone", err);
     case 's':
         return read_servers(&a->servers, value, err);
+    case 'k':
+        return read_keys(&a->keys, value, err);
     case 'v':
         return read_visible(value, &a->zone.visible, err);
     case 'x':
@@ -220,6 +240,7 @@ static int read_addition(struct addition *a, int argc, char **argv)
     a->zone.zone = a->name;
     a->zone.challenge_zone = a->challenge_zone;
     a->zone.servers = text_of(&a->servers);
+    a->zone.keys = text_of(&a->keys);
     return -1;
 }
 
@@ -271,6 +292,7 @@ static int add(const struct command_line *line, int argc, char **argv)
     struct addition a = {
         .zone = { .size = sizeof a.zone, .parallel = 1, .visible = CS_VISIBLE_REQUIRE, .enabled = true },
         .servers = TEXT_MAX(1000),
+        .keys = TEXT_MAX(200),
     };
     int code = read_addition(&a, argc, argv);
 
@@ -280,6 +302,7 @@ static int add(const struct command_line *line, int argc, char **argv)
             tell_added(&a);
     }
     text_free(&a.servers);
+    text_free(&a.keys);
     free(a.only_dns);
     return code;
 }

@@ -232,9 +232,26 @@ static int refuse_cn_only(const struct csr *csr, struct cs_error *err)
     return -1;
 }
 
+/* A zone without a list takes whatever csr_key.c does. */
+static int check_key(const struct subject_row *row, const struct csr *csr, struct cs_error *err)
+{
+    const char *list = row->keys;
+    char word[16];
+
+    if (!*list)
+        return 0;
+    while (next_word(&list, word, sizeof word))
+        if (strcmp(word, csr->key_type) == 0)
+            return 0;
+    return cs_fail_as(err, CS_EINPUT, "key-type", "the key is %s, and zone %s takes %s only: make a key of that type",
+                      csr->key_type, row->zone, row->keys);
+}
+
 int grant_names(struct heart *heart, const struct asker *asker, const struct subject_row *row, const struct csr *csr,
                 struct grant *out, struct cs_error *err)
 {
+    if (check_key(row, csr, err) < 0)
+        return -1;
     for (size_t i = 0; i < csr->n_names; i++)
         if (check_name(row, csr, csr->names[i], err) < 0)
             return -1;

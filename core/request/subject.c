@@ -74,6 +74,7 @@ void subject_row_release(struct subject_row *row)
     free(row->dns);
     free(row->challenge_zone);
     free(row->servers);
+    free(row->keys);
     free(row);
 }
 
@@ -111,6 +112,7 @@ static int copy_zone(void *arg, const struct cs_zone *from)
     row->dns = text_copy(from->dns);
     row->challenge_zone = text_copy(from->challenge_zone);
     row->servers = text_copy(from->servers);
+    row->keys = text_copy(from->size > offsetof(struct cs_zone, keys) && from->keys ? from->keys : "");
     row->parallel = from->parallel;
     row->visible = from->visible;
     row->zone_enabled = from->enabled;
@@ -151,7 +153,7 @@ static int read_rows(const struct store_conn *c, const char *subject, struct fou
         return cs_fail(err, CS_EBUSY, "out of memory");
     if (c->ops->zone_find(c->conn, row->zone, copy_zone, found, err) < 0)
         return -1;
-    if (found->zone && (!row->dns || !row->challenge_zone || !row->servers))
+    if (found->zone && (!row->dns || !row->challenge_zone || !row->servers || !row->keys))
         return cs_fail(err, CS_EBUSY, "out of memory");
     return 0;
 }

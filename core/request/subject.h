@@ -17,7 +17,7 @@ struct subject_row {
     char *subject, *zone, *names, *profile, *cas;
     bool enabled;
     enum cs_access access;
-    char *dns, *challenge_zone, *servers; /* of the zone */
+    char *dns, *challenge_zone, *servers, *keys; /* of the zone */
     int64_t parallel;
     enum cs_visible visible;
     bool zone_enabled;

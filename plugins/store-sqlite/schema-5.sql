@@ -1,5 +1,20 @@
 -- state.db, schema 5: orders that count against the limits of their subject, client and zone, and the renewals among them that
 -- were let past (docs/limits.md). Not for editing, but rows may be deleted: who is counted in them may then order so many more.
+-- And the types of key that a zone takes, which people may edit (docs/store.md).
+
+ALTER TABLE zone ADD COLUMN keys TEXT NOT NULL DEFAULT '';
+
+CREATE TRIGGER zone_keys_insert BEFORE INSERT ON zone BEGIN
+    SELECT RAISE(ABORT, 'keys must be empty (then all types are taken) or some of rsa2048 rsa3072 rsa4096 p256 p384, separated by spaces')
+    WHERE NEW.keys IS NULL OR trim(replace(replace(replace(replace(replace(' ' || replace(NEW.keys, ' ', '  ') || ' ',
+        ' rsa2048 ', ''), ' rsa3072 ', ''), ' rsa4096 ', ''), ' p256 ', ''), ' p384 ', ''), ' ') <> '';
+END;
+
+CREATE TRIGGER zone_keys_update BEFORE UPDATE OF keys ON zone BEGIN
+    SELECT RAISE(ABORT, 'keys must be empty (then all types are taken) or some of rsa2048 rsa3072 rsa4096 p256 p384, separated by spaces')
+    WHERE NEW.keys IS NULL OR trim(replace(replace(replace(replace(replace(' ' || replace(NEW.keys, ' ', '  ') || ' ',
+        ' rsa2048 ', ''), ' rsa3072 ', ''), ' rsa4096 ', ''), ' p256 ', ''), ' p384 ', ''), ' ') <> '';
+END;
 
 CREATE TABLE counted_order (
     scope TEXT NOT NULL CHECK (scope IN ('subject', 'client', 'zone', 'renewal')),

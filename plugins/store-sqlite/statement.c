@@ -5,7 +5,7 @@
 
 #include <errno.h>
 
-#define ZONE_COLUMNS "zone, dns, parallel, challenge_zone, servers, visible, enabled"
+#define ZONE_COLUMNS "zone, dns, parallel, challenge_zone, servers, visible, enabled, keys"
 #define LABEL_COLUMNS "zone, name, allowed, pattern, enabled"
 #define JOB_COLUMNS                                                                                                      \
     "id, key, version, subject, zone, ca, names, profile, csr, spki_sha256, state, step, data, attempts, problem, "      \
@@ -48,9 +48,10 @@ static const struct statement_sql state[] = {
     WRITE(put_release, "RELEASE put"),
     WRITE(put_rollback, "ROLLBACK TO put"),
 
-    WRITE(zone_put, "INSERT INTO zone (" ZONE_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (zone) DO UPDATE SET "
+    WRITE(zone_put, "INSERT INTO zone (" ZONE_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (zone) DO UPDATE SET "
                     "dns = excluded.dns, parallel = excluded.parallel, challenge_zone = excluded.challenge_zone, "
-                    "servers = excluded.servers, visible = excluded.visible, enabled = excluded.enabled"),
+                    "servers = excluded.servers, visible = excluded.visible, enabled = excluded.enabled, "
+                    "keys = excluded.keys"),
     WRITE(zone_remove, "DELETE FROM zone WHERE zone = ?"),
     ASK(zone_list, "SELECT " ZONE_COLUMNS " FROM zone ORDER BY zone"),
     ASK(zone_find, "SELECT " ZONE_COLUMNS " FROM zone WHERE zone = ?"),

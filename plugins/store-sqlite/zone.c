@@ -15,6 +15,11 @@ static enum cs_visible visible_of(const char *word)
     return !strcmp(word, "warn") ? CS_VISIBLE_WARN : CS_VISIBLE_REQUIRE;
 }
 
+static const char *keys_of(const struct cs_zone *zone)
+{
+    return zone->size > offsetof(struct cs_zone, keys) && zone->keys ? zone->keys : "";
+}
+
 int db_zone_put(void *conn, const struct cs_zone *zone, struct cs_error *err)
 {
     struct conn *c = conn;
@@ -29,6 +34,7 @@ int db_zone_put(void *conn, const struct cs_zone *zone, struct cs_error *err)
     query_text(&q, zone->servers);
     query_text(&q, visible_words[zone->visible]);
     query_int(&q, zone->enabled);
+    query_text(&q, keys_of(zone));
     return query_run(&q, err);
 }
 
@@ -59,6 +65,7 @@ static int each(struct query *q, cs_zone_fn *fn, void *arg, struct cs_error *err
             .servers = row_text(q, 4),
             .visible = visible_of(row_text(q, 5)),
             .enabled = row_int(q, 6) != 0,
+            .keys = row_text(q, 7),
         };
 
         if (fn(arg, &zone)) {

@@ -128,3 +128,12 @@ def hang_up(server):
     server.write_config()
     server.child.signal(signal.SIGHUP)
     server.child.wait_until(lambda: server.log().count(done) > before, 10, done)
+
+
+def test_a_zone_takes_the_types_of_key_that_its_row_has(server):
+    assert post(server, good()).status == 200
+    server.command("zone", "add", ZONE, "--dns", "builtin", "--keys", "rsa2048 p384")
+    answer = post(server, good())
+    assert said(answer) == "400 `key-type`" and "rsa2048 p384" in json.loads(answer.body)["detail"]
+    assert [post(server, GOOD[name]()).status for name in ("p384", "rsa2048")] == [200, 200]
+    assert server.sql("SELECT count(*) FROM job") == [(3,)]

@@ -55,6 +55,8 @@ static const char *says(struct fixture *x, const char *sql)
 #define ZONE_TAKES "this zone takes challenges: change challenge_zone of those that name it first"
 #define ZONE_SERVERS "servers must be empty or addresses separated by spaces, such as 192.0.2.53 [2001:db8::53]:5353"
 #define ZONE_VISIBLE "visible must be require, warn or off"
+#define ZONE_KEYS                                                                                                      \
+    "keys must be empty (then all types are taken) or some of rsa2048 rsa3072 rsa4096 p256 p384, separated by spaces"
 #define ENABLED "enabled must be 1 or 0"
 #define ZONE_USED "this zone still has subjects: give them another zone or remove them first"
 
@@ -113,6 +115,17 @@ static void a_zone_that_makes_no_sense_is_refused(void **state)
         { "UPDATE zone SET visible = 'yes'", ZONE_VISIBLE },
         { "UPDATE zone SET visible = NULL", ZONE_VISIBLE },
         { "UPDATE zone SET visible = 'warn'", "" },
+        { "UPDATE zone SET keys = 'p256'", "" },
+        { "UPDATE zone SET keys = 'rsa2048 rsa3072 rsa4096 p256 p384'", "" },
+        { "UPDATE zone SET keys = 'p384 p384  p256'", "" },
+        { "UPDATE zone SET keys = ''", "" },
+        { "UPDATE zone SET keys = NULL", ZONE_KEYS },
+        { "UPDATE zone SET keys = 'p521'", ZONE_KEYS },
+        { "UPDATE zone SET keys = 'P256'", ZONE_KEYS },
+        { "UPDATE zone SET keys = 'p256,p384'", ZONE_KEYS },
+        { "UPDATE zone SET keys = 'p256p384'", ZONE_KEYS },
+        { "UPDATE zone SET keys = 'p256 rsa20'", ZONE_KEYS },
+        { "INSERT INTO zone (zone, dns, keys) VALUES ('keys.example', 'builtin', 'rsa')", ZONE_KEYS },
         { "UPDATE zone SET enabled = 2", ENABLED },
         { "UPDATE zone SET enabled = NULL", ENABLED },
         { "UPDATE zone SET enabled = 0", "" },

@@ -33,6 +33,7 @@ struct cs_zone {
     const char *servers;        /* "": found by NS; otherwise "ADDRESS[:PORT] …" to ask for visibility */
     enum cs_visible visible;
     bool enabled;
+    const char *keys; /* types of key that CSRs may have, words of "rsa2048 rsa3072 rsa4096 p256 p384"; "" or NULL: all */
 };
 
 /* A label that clients of a zone may give. */

@@ -24,23 +24,23 @@ static int tear_down(void **state)
 static void a_zone_is_added_shown_replaced_and_removed(void **state)
 {
     (void)state;
-    expect("zone|list", 0, "ZONE  DNS  PARALLEL  CHALLENGE ZONE  SERVERS  VISIBLE  ENABLED\n");
+    expect("zone|list", 0, "ZONE  DNS  PARALLEL  CHALLENGE ZONE  SERVERS  VISIBLE  ENABLED  KEYS\n");
     expect("zone|add|lab.example|--dns|builtin", 0, "zone lab.example added: challenges are answered by dns.builtin\n");
     expect(
         "zone|add|--dns=pdns|A.Example.|--parallel|5|--challenge-zone|Lab.example.|--servers|192.0.2.1, [2001:db8::1]:5353"
-        "|--visible|warn|--disabled",
+        "|--visible|warn|--keys|p256, p384|--disabled",
         0,
         "zone a.example added: challenges go to zone lab.example, where CNAME records at _acme-challenge lead; "
         "it is disabled\n");
     expect("zone|list", 0,
-           "ZONE         DNS      PARALLEL  CHALLENGE ZONE  SERVERS                       VISIBLE  ENABLED\n"
-           "a.example    pdns     5         lab.example     192.0.2.1 [2001:db8::1]:5353  warn     no\n"
-           "lab.example  builtin  1         -               -                             require  yes\n");
+           "ZONE         DNS      PARALLEL  CHALLENGE ZONE  SERVERS                       VISIBLE  ENABLED  KEYS\n"
+           "a.example    pdns     5         lab.example     192.0.2.1 [2001:db8::1]:5353  warn     no       p256 p384\n"
+           "lab.example  builtin  1         -               -                             require  yes      -\n");
     expect("zone|list|--json", 0,
            "{\"zone\":\"a.example\",\"dns\":\"pdns\",\"parallel\":5,\"challenge_zone\":\"lab.example\","
-           "\"servers\":\"192.0.2.1 [2001:db8::1]:5353\",\"visible\":\"warn\",\"enabled\":false}\n"
+           "\"servers\":\"192.0.2.1 [2001:db8::1]:5353\",\"visible\":\"warn\",\"enabled\":false,\"keys\":\"p256 p384\"}\n"
            "{\"zone\":\"lab.example\",\"dns\":\"builtin\",\"parallel\":1,\"challenge_zone\":\"\",\"servers\":\"\","
-           "\"visible\":\"require\",\"enabled\":true}\n");
+           "\"visible\":\"require\",\"enabled\":true,\"keys\":\"\"}\n");
     expect("zone|add|a.example|--dns|builtin", 0, "zone a.example replaced: challenges are answered by dns.builtin\n");
     expect("zone|show|A.example", 0,
            "zone            a.example\n"
@@ -49,7 +49,8 @@ static void a_zone_is_added_shown_replaced_and_removed(void **state)
            "challenge_zone  -\n"
            "servers         -\n"
            "visible         require\n"
-           "enabled         yes\n");
+           "enabled         yes\n"
+           "keys            -\n");
     expect("zone|remove|a.example", 0, "zone a.example removed\n");
     expect("zone|remove|a.example", 1, "countersign zone: there is no zone a.example\n");
     expect("zone|show|a.example|--json", 1,
@@ -71,6 +72,8 @@ static void what_is_typed_wrong_is_explained(void **state)
     expect_part("zone|add|a.example|--parallel|0", 2, "--parallel takes a number from 1 to 1000, not `0`");
     expect_part("zone|add|a.example|--parallel|5x", 2, "--parallel takes a number from 1 to 1000, not `5x`");
     expect_part("zone|add|a.example|--visible|yes", 2, "--visible takes require, warn or off, not `yes`");
+    expect_part("zone|add|a.example|--keys|", 2, "--keys takes types of key");
+    expect_part("zone|add|a.example|--dns|builtin|--keys|p521", 1, "keys must be empty (then all types are taken)");
     expect_part("zone|add|a.example|--servers|ns1.example", 2, "--servers: ");
     expect_part("zone|add|a.example|--servers|unix:/x", 2, "--servers takes addresses such as 192.0.2.53");
     expect_part("zone|add|a.example|--challenge-zone|a..b", 2, "--challenge-zone: the name has an empty label");

@@ -49,6 +49,7 @@ static int set_up(void **state)
                                 .cas = TEXT(""),
                                 .enabled = true,
                                 .dns = TEXT("builtin"),
+                                .keys = TEXT(""),
                                 .zone_enabled = true };
     names[0] = TEXT("a.x.example");
     csr = (struct csr){
@@ -169,6 +170,26 @@ static void a_dns_instance_that_is_not_configured(void **state)
 
 #define TEST(f) cmocka_unit_test_setup(f, set_up)
 
+static void a_zone_may_take_some_types_of_key_only(void **state)
+{
+    static const char *const takes[] = { "", "p256", "rsa2048 p256", "p256 rsa2048" };
+    static const char *const refuses[] = { "p384", "rsa2048 p384", "p25", "p2567" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof takes / sizeof *takes; i++) {
+        row.keys = TEXT(takes[i]);
+        assert_int_equal(grant_names(&heart, &asker, &row, &csr, &grant, &err), 0);
+    }
+    for (size_t i = 0; i < sizeof refuses / sizeof *refuses; i++) {
+        row.keys = TEXT(refuses[i]);
+        assert_int_equal(grant_names(&heart, &asker, &row, &csr, &grant, &err), -1);
+        assert_int_equal(err.code, CS_EINPUT);
+        assert_string_equal(err.reason, "key-type");
+        assert_non_null(strstr(err.text, refuses[i]));
+        assert_non_null(strstr(err.text, "x.example"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +197,7 @@ int main(void)
         TEST(only_what_the_row_lists),      TEST(names_of_other_zones_are_foreign),
         TEST(every_name_is_looked_at),      TEST(the_row_picks_the_ca),
         TEST(cn_only_is_the_cas_choice),    TEST(a_dns_instance_that_is_not_configured),
+        TEST(a_zone_may_take_some_types_of_key_only),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
