@@ -118,7 +118,8 @@ static struct cs_day note_of(const struct visit_day *day)
                             .keys = day->keys,
                             .received = day->received,
                             .flags = day->flags,
-                            .key_destroyed_ms = day->key_destroyed_ms };
+                            .key_destroyed_ms = day->key_destroyed_ms,
+                            .proxy_changes = day->proxy_changes };
 }
 
 /* A day is closed together with its last records. */

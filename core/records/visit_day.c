@@ -250,6 +250,7 @@ static int take_day(void *arg, const struct cs_day *row)
     day->received = row->received;
     day->flags = row->flags;
     day->key_destroyed_ms = row->key_destroyed_ms;
+    day->proxy_changes = row->proxy_changes;
     count_from(found->visits, day);
     return 0;
 }

@@ -139,6 +139,13 @@ static int hash_proxies(const struct visits *visits, char out[HASH_HEX + 1])
     return ok ? 0 : -1;
 }
 
+static void count_change(struct visit_day *day)
+{
+    visit_day_flag(day, CS_DAY_PROXIES);
+    day->proxy_changes++;
+    day->changed = true;
+}
+
 /* Behind another list the same client may be another address. */
 static void look_at_proxies(struct visits *visits, const char *kept)
 {
@@ -147,7 +154,7 @@ static void look_at_proxies(struct visits *visits, const char *kept)
     if (hash_proxies(visits, now) < 0 || strcmp(now, kept) == 0)
         return;
     if (*kept)
-        visit_day_flag(visits->days, CS_DAY_PROXIES);
+        count_change(visits->days);
     keep(visits, "proxies", now, NULL, NULL);
     visit_batch_soon(visits);
 }

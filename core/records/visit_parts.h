@@ -50,7 +50,7 @@ struct visit_day {
     struct day_key *key;  /* NULL: destroyed, or could not be made */
     int64_t key_since_ms; /* on cs_now_ms() */
     int64_t ends_ms;      /* DAY_ENDS: when the grace is over, on cs_now_ms() */
-    int64_t keys, received, flags, key_destroyed_ms;
+    int64_t keys, received, flags, key_destroyed_ms, proxy_changes;
     bool changed;        /* since it was last written */
     struct visit *first; /* under way */
     size_t n_open, unwritten;

@@ -18,6 +18,7 @@ int db_day_put(void *conn, const struct cs_day *day, struct cs_error *err)
     query_int(&q, day->received);
     query_int(&q, day->flags & ~CS_DAY_CLOSED);
     query_int(&q, day->key_destroyed_ms);
+    query_int(&q, day->proxy_changes);
     query_int(&q, KEPT);
     return query_run(&q, err);
 }
@@ -39,6 +40,7 @@ int db_day_list(void *conn, cs_day_fn *fn, void *arg, struct cs_error *err)
             .recorded = row_int(&q, 3),
             .flags = row_int(&q, 4),
             .key_destroyed_ms = row_int(&q, 5),
+            .proxy_changes = row_int(&q, 6),
         };
 
         if (fn(arg, &day)) {

@@ -13,10 +13,12 @@
     " ON CONFLICT DO UPDATE SET requests = requests + excluded.requests, uniques = max(uniques, excluded.uniques), "           \
     "uniques_most = uniques_most + excluded.uniques_most"
 
+/* Less than k sources (?1), however often one of them may have been counted. */
+#define FEW "uniques <= (?1 - 1) * coalesce((SELECT times FROM day_times WHERE day = #), 1)"
+
 #define SOURCES "count(DISTINCT nullif(src, 0))"
 #define SMALL                                                                                                                  \
-    "(zone, labels) IN (SELECT zone, labels FROM open_set_total WHERE day = # AND outcome = 0 AND labels > 1 AND uniques < "   \
-    "?1)"
+    "(zone, labels) IN (SELECT zone, labels FROM open_set_total WHERE day = # AND outcome = 0 AND labels > 1 AND " FEW ")"
 /* Visits whose set has no row of its own: "other" is no set that a visit has. */
 #define FOLDED                                                                                                                 \
     "FROM visit_# AS v WHERE NOT EXISTS (SELECT 1 FROM open_set_total AS t WHERE t.day = # AND t.zone = v.zone AND t.labels "  \
@@ -62,7 +64,7 @@ int fold_sets(struct conn *c, int64_t day, int64_t k, bool table, struct cs_erro
 /* Labels of few sources that have no "other" beside them yet. */
 static const char nameless[] =
     "SELECT l.name FROM open_total AS t JOIN label AS l ON l.id = t.label WHERE t.day = # AND t.outcome = 0 AND t.label > 0 "
-    "AND l.value <> 'other' AND t.uniques < ?1 "
+    "AND l.value <> 'other' AND t." FEW " "
     "AND NOT EXISTS (SELECT 1 FROM label AS o WHERE o.name = l.name AND o.value = 'other') LIMIT 1";
 
 static int one_name(struct conn *c, int64_t day, int64_t k, char **name, struct cs_error *err)
@@ -103,7 +105,7 @@ static int make_others(struct conn *c, int64_t day, int64_t k, struct cs_error *
 static const char *const labels[] = {
     "INSERT INTO temp.fold SELECT t.zone, t.label, o.id FROM open_total AS t JOIN label AS l ON l.id = t.label "
     "JOIN label AS o ON o.name = l.name AND o.value = 'other' "
-    "WHERE t.day = # AND t.outcome = 0 AND t.label > 0 AND l.value <> 'other' AND t.uniques < ?1",
+    "WHERE t.day = # AND t.outcome = 0 AND t.label > 0 AND l.value <> 'other' AND t." FEW,
 
     "INSERT INTO open_total SELECT #, zone, other, outcome, sum(requests), max(uniques), sum(uniques_most) FROM open_total "
     "JOIN temp.fold USING (zone, label) WHERE day = # GROUP BY zone, other, outcome" ADD_UP,

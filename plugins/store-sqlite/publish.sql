@@ -11,8 +11,8 @@ INSERT INTO base_day
            printf('%s-W%02d', strftime('%Y', day * 86400, 'unixepoch', 'weekday 0', '-3 days'),
                   (strftime('%j', day * 86400, 'unixepoch', 'weekday 0', '-3 days') - 1) / 7 + 1),
            date(day * 86400, 'unixepoch', 'weekday 0', '-6 days'), (flags & 32) <> 0, keys,
-           max(keys, 1) * CASE WHEN flags & 4 THEN 2 ELSE 1 END, flags & 33 = 33, received, recorded, flags, k, key_destroyed_ms
-    FROM visits.day_note ORDER BY day;
+           times, flags & 33 = 33, received, recorded, flags, k, key_destroyed_ms
+    FROM visits.day_note JOIN visits.day_times USING (day) ORDER BY day;
 
 -- Spelled so that SQLite copies whole rows without looking into them: half the time.
 INSERT INTO base_total SELECT * FROM visits.closed_total;

@@ -96,4 +96,11 @@ CREATE VIEW step_total (day, zone, label, outcome, reached, error, requests) AS
     SELECT day, zone, label, outcome, reached, error, requests FROM closed_step_total
     UNION ALL SELECT day, zone, label, outcome, reached, error, requests FROM open_step_total;
 
+-- How often the list of trusted proxies changed on a day; that it did so at all is all that is known of earlier ones (4).
+ALTER TABLE day_note ADD COLUMN proxy_changes INTEGER NOT NULL DEFAULT 0 CHECK (proxy_changes >= 0);
+UPDATE day_note SET proxy_changes = 1 WHERE flags & 4;
+
+-- As how many sources one and the same may have been counted: another one with each new key, and behind each new list of proxies.
+CREATE VIEW day_times (day, times) AS SELECT day, max(keys, 1) + proxy_changes FROM day_note;
+
 PRAGMA user_version = 2;

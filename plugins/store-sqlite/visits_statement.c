@@ -43,12 +43,14 @@ const struct statement_sql visits_statements[] = {
     WRITE(latency_add, "INSERT INTO latency (day, role, instance, bucket, n) VALUES (?, ?, ?, ?, ?) "
                        "ON CONFLICT DO UPDATE SET n = n + excluded.n"),
 
-    /* The parameters: day, keys, received, flags, key_destroyed_ms, and those flags that put never takes back. */
-    WRITE(day_put, "INSERT INTO day_note (day, keys, received, flags, key_destroyed_ms) VALUES (?1, ?2, ?3, ?4, ?5) "
+    /* The parameters: the columns as they are named, and those flags that put never takes back. */
+    WRITE(day_put, "INSERT INTO day_note (day, keys, received, flags, key_destroyed_ms, proxy_changes) "
+                   "VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
                    "ON CONFLICT DO UPDATE SET keys = excluded.keys, received = excluded.received, "
-                   "flags = excluded.flags | (flags & ?6), key_destroyed_ms = excluded.key_destroyed_ms"),
+                   "flags = excluded.flags | (flags & ?7), key_destroyed_ms = excluded.key_destroyed_ms, "
+                   "proxy_changes = excluded.proxy_changes"),
     WRITE(day_flag, "INSERT INTO day_note (day, flags) VALUES (?, ?) ON CONFLICT DO UPDATE SET flags = flags | excluded.flags"),
-    ASK(day_list, "SELECT day, keys, received, recorded, flags, key_destroyed_ms FROM day_note ORDER BY day"),
+    ASK(day_list, "SELECT day, keys, received, recorded, flags, key_destroyed_ms, proxy_changes FROM day_note ORDER BY day"),
     ASK(day_labels, "SELECT word, name, value FROM total JOIN word ON word.id = zone JOIN label ON label.id = label "
                     "WHERE day = ? AND outcome = 0 AND label <> 0 ORDER BY word, name, value"),
 

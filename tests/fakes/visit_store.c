@@ -236,8 +236,8 @@ static int fake_latency_add(void *conn, const struct cs_latency *l, struct cs_er
 
 static int fake_day_put(void *conn, const struct cs_day *day, struct cs_error *err)
 {
-    add_line(conn, "day day=%" PRId64 " keys=%" PRId64 " received=%" PRId64 " flags=%" PRId64 " destroyed=%d", day->day,
-             day->keys, day->received, day->flags, day->key_destroyed_ms > 0);
+    add_line(conn, "day day=%" PRId64 " keys=%" PRId64 " received=%" PRId64 " flags=%" PRId64 " destroyed=%d proxies=%" PRId64,
+             day->day, day->keys, day->received, day->flags, day->key_destroyed_ms > 0, day->proxy_changes);
     return fails("day_put", err);
 }
 

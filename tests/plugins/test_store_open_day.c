@@ -296,7 +296,7 @@ static void a_file_of_schema_1_is_brought_up_to_date(void **state)
     (void)state;
     store_file_open(&old, 200);
     store_file_sql_on(old.visits, schema_1);
-    store_file_sql_on(old.visits, "INSERT INTO day_note (day, flags) VALUES (20776, 33), (20777, 32), (20778, 1);"
+    store_file_sql_on(old.visits, "INSERT INTO day_note (day, flags) VALUES (20776, 33), (20777, 36), (20778, 1);"
                                   "INSERT INTO word VALUES (1000, 'lab.example'); INSERT INTO label VALUES (2000, 'a', 'b');"
                                   "INSERT INTO label_set VALUES (3000, 'a=b')");
     for (int day = 20776; day <= 20778; day++) {
@@ -318,6 +318,7 @@ static void a_file_of_schema_1_is_brought_up_to_date(void **state)
     assert_int_equal(old_number("SELECT group_concat(DISTINCT day) = '20776,20777' FROM closed_step_total"), 1);
     assert_int_equal(old_number("SELECT min(requests = 7 AND uniques = 2 AND uniques_most = 3) FROM total WHERE label = 0"), 1);
     assert_int_equal(old_number("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name GLOB '*total'"), 7);
+    assert_int_equal(old_number("SELECT group_concat(day) = '20777' FROM day_times WHERE times = 2"), 1);
     store_file_close(&old);
 }
 

@@ -142,24 +142,37 @@ static void no_pseudonym_is_published(void **state)
     assert_int_equal(number_of("SELECT count(*) FROM sqlite_schema WHERE sql LIKE '%src%'"), 0);
 }
 
+static void note_changed_day(int64_t day, int64_t keys, int64_t changes, int64_t flags)
+{
+    const struct cs_day note = {
+        .size = sizeof note, .day = day, .keys = keys, .received = 7, .flags = flags | CS_DAY_PROXIES, .proxy_changes = changes
+    };
+
+    assert_int_equal(p.ops->begin(p.w, &p.err), 0);
+    assert_int_equal(p.ops->day_put(p.w, &note, &p.err), 0);
+    assert_int_equal(p.ops->day_close(p.w, day, 0, &p.err), 0);
+    assert_int_equal(p.ops->commit(p.w, &p.err), 0);
+}
+
 static void flags_of_a_day_widen_what_is_known_of_its_sources(void **state)
 {
     (void)state;
-    for (int64_t day = DAY; day < DAY + 4; day++)
+    for (int64_t day = DAY; day < DAY + 5; day++)
         for (uint64_t i = 0; i < 7; i++)
             add_visit((struct cs_visit){ .day = day, .src = 1 + i % 5 });
     note_day(DAY, 1, 9, CS_DAY_CLOSED);
     note_day(DAY + 1, 2, 7, CS_DAY_CLOSED | CS_DAY_TWO_KEYS);
-    note_day(DAY + 2, 1, 7, CS_DAY_CLOSED | CS_DAY_PROXIES | CS_DAY_CLOCK | CS_DAY_ERASED);
+    note_changed_day(DAY + 2, 1, 1, CS_DAY_CLOCK | CS_DAY_ERASED);
     note_day(DAY + 3, 0, 0, CS_DAY_CLOSED);
+    note_changed_day(DAY + 4, 2, 3, CS_DAY_TWO_KEYS);
     store_file_sql_on(p.f.visits,
                       "UPDATE day_note SET flags = flags | 1, key_destroyed_ms = 1795824300000, k = 10 WHERE day = 20781");
     publish();
     assert_rows("SELECT day, requests, at_least, at_most FROM sources",
-                "2026-11-21|7|5|5\n2026-11-22|7|3|5\n2026-11-23|7|3|5\n2026-11-24|7|5|7\n");
+                "2026-11-21|7|5|5\n2026-11-22|7|3|5\n2026-11-23|7|3|5\n2026-11-24|7|5|7\n2026-11-25|7|1|5\n");
     assert_rows("SELECT day, lost, flags, keys, key_destroyed, k FROM days",
                 "2026-11-21|2||1|NULL|0\n2026-11-22|0|two keys|2|NULL|0\n2026-11-23|0|proxies changed, clock, erased|1|NULL|0\n"
-                "2026-11-24|-7|at least|0|2026-11-28T00:05:00Z|10\n");
+                "2026-11-24|-7|at least|0|2026-11-28T00:05:00Z|10\n2026-11-25|0|two keys, proxies changed|2|NULL|0\n");
 }
 
 /* 2026-12-31 is a Thursday: the days around it are week 53 of 2026, and 2027 begins on a Monday in the week after. */

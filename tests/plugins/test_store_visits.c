@@ -56,8 +56,8 @@ static void refuse(struct cs_visit visit, enum cs_code code, const char *words)
 
 static int row_of_day(void *arg, const struct cs_day *day)
 {
-    snprintf(arg, 200, "%" PRId64 "|%" PRId64 "|%" PRId64 "|%" PRId64 "|%" PRId64 "|%" PRId64, day->day, day->keys,
-             day->received, day->recorded, day->flags, day->key_destroyed_ms);
+    snprintf(arg, 200, "%" PRId64 "|%" PRId64 "|%" PRId64 "|%" PRId64 "|%" PRId64 "|%" PRId64 "|%" PRId64, day->day, day->keys,
+             day->received, day->recorded, day->flags, day->key_destroyed_ms, day->proxy_changes);
     return 0;
 }
 
@@ -173,7 +173,7 @@ static void a_source_with_very_many_different_visits_counts_at_least(void **stat
     assert_int_equal(number("SELECT sum(uniques) FROM total WHERE label <> 0 AND outcome = 0"), 1001);
     assert_int_equal(number("SELECT sum(uniques_most) FROM total WHERE label <> 0 AND outcome = 0"), 1003);
     assert_int_equal(ops->day_list(r, row_of_day, day, &err), 0);
-    assert_string_equal(day, "20778|0|0|1003|1|0");
+    assert_string_equal(day, "20778|0|0|1003|1|0|0");
 }
 
 static void a_visit_without_a_source_counts_as_a_request(void **state)
@@ -314,10 +314,11 @@ static void latencies_and_days_add_up(void **state)
     assert_int_equal(ops->day_put(w, &day, &err), 0);
     assert_int_equal(ops->visit_add(w, &visit, &err), 0);
     assert_int_equal(ops->day_list(w, row_of_day, row, &err), 0);
-    assert_string_equal(row, "20778|1|7|1|3|0");
+    assert_string_equal(row, "20778|1|7|1|3|0|0");
     visits_file_commit(&v);
     store_file_sql_on(v.f.visits, "UPDATE day_note SET flags = flags | 1 | 16 | 32");
     day.flags = CS_DAY_PROXIES;
+    day.proxy_changes = 2;
     day.key_destroyed_ms = 1;
     visits_file_begin(&v);
     assert_int_equal(ops->day_put(w, &day, &err), 0);
@@ -328,7 +329,7 @@ static void latencies_and_days_add_up(void **state)
     assert_int_equal(ops->latency_add(w, &latency, &err), -1);
     visits_file_commit(&v);
     assert_int_equal(ops->day_list(r, row_of_day, row, &err), 0);
-    assert_string_equal(row, "20778|1|7|1|53|1");
+    assert_string_equal(row, "20778|1|7|1|53|1|2");
     assert_int_equal(number("SELECT n FROM latency"), 6);
 }
 

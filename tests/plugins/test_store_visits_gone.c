@@ -59,6 +59,43 @@ static void closing_folds_sets_of_few_sources(void **state)
     visits_file_agree(&v, 0);
 }
 
+/* Of the sources with this value each came once. */
+static void add_sources(const char *value, uint64_t n)
+{
+    struct cs_visit_label label = { "campaign", value };
+    struct cs_visit visit = visits_file_one();
+
+    visit.labels = &label;
+    visit.n_labels = 1;
+    for (visit.src = 1; visit.src <= n; visit.src++)
+        assert_int_equal(v.ops->visit_add(v.w, &visit, &v.err), 0);
+}
+
+/* With three keys and another list of proxies, 37 pseudonyms are ten sources at least, 36 perhaps nine; labels fold under 5. */
+static void sources_that_may_count_again_are_as_few_as_they_may_be(void **state)
+{
+    const struct cs_day day = {
+        .size = sizeof day, .day = DAY, .keys = 3, .flags = CS_DAY_TWO_KEYS | CS_DAY_PROXIES, .proxy_changes = 1
+    };
+
+    (void)state;
+    visits_file_begin(&v);
+    add_sources("einhorn", 16);
+    add_sources("greif", 36);
+    add_sources("drache", 37);
+    assert_int_equal(v.ops->day_put(v.w, &day, &v.err), 0);
+    visits_file_commit(&v);
+    close_day(DAY, 10);
+    assert_int_equal(number("SELECT requests FROM set_total WHERE labels > 1 AND outcome = 0"), 37);
+    assert_int_equal(number("SELECT requests FROM set_total WHERE labels = 1 AND outcome = 0"), 52);
+    visits_file_purge(&v, DAY + 1, DAY + 1, 0);
+    assert_int_equal(number("SELECT group_concat(value || requests) = 'drache37,greif36,other16' "
+                            "FROM (SELECT value, requests FROM total JOIN label ON label.id = label "
+                            "WHERE outcome = 0 AND label > 0 ORDER BY value)"),
+                     1);
+    assert_int_equal(number("SELECT count(*) FROM set_total WHERE labels > 1 AND outcome = 0"), 1);
+}
+
 static void a_day_without_visits_closes_too(void **state)
 {
     (void)state;
@@ -297,6 +334,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(closing_folds_sets_of_few_sources),
+        TEST(sources_that_may_count_again_are_as_few_as_they_may_be),
         TEST(a_day_without_visits_closes_too),
         TEST(closing_makes_counts_exact_that_were_not),
         TEST(without_their_sources_counts_stay_lower_bounds),

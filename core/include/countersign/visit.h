@@ -45,8 +45,8 @@ struct cs_latency {
 
 enum cs_day_flag {
     CS_DAY_AT_LEAST = 1,   /* counts of sources are lower bounds                                     */
-    CS_DAY_TWO_KEYS = 2,   /* a second key was made that day: a source may count twice               */
-    CS_DAY_PROXIES = 4,    /* the list of trusted proxies changed: a source may count twice          */
+    CS_DAY_TWO_KEYS = 2,   /* a second key was made that day: a source may count once for each       */
+    CS_DAY_PROXIES = 4,    /* the list of trusted proxies changed: a source may count once more      */
     CS_DAY_CLOCK = 8,      /* the wall clock stepped back behind the day                             */
     CS_DAY_ERASED = 16,    /* visits of the day were erased on demand                                */
     CS_DAY_CLOSED = 32     /* nothing is added any more, and its key is destroyed                    */
@@ -61,6 +61,7 @@ struct cs_day {
     int64_t recorded; /* visits that visit_add() has stored; the difference was lost, or is under way */
     int64_t flags;    /* enum cs_day_flag */
     int64_t key_destroyed_ms; /* wall clock; 0: it is not */
+    int64_t proxy_changes;    /* how often the list of trusted proxies changed: with each, a source may count once more */
 };
 
 /* What visits_erase() takes away. Rows that match all that is said; nothing said matches nothing. */

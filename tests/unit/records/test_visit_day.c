@@ -236,9 +236,10 @@ static struct cs_day stored(int64_t day, int64_t keys, int64_t received, int64_t
 
 static void a_restart_goes_on_with_the_day_and_makes_a_second_key(void **state)
 {
-    const struct cs_day today = stored(RIG_DAY, 1, 7, CS_DAY_PROXIES);
+    struct cs_day today = stored(RIG_DAY, 1, 7, CS_DAY_PROXIES);
 
     (void)state;
+    today.proxy_changes = 3;
     visit_store_add_day(&today);
     start();
     visits_rig_whole(&rig, 1, "a.example");
@@ -246,7 +247,7 @@ static void a_restart_goes_on_with_the_day_and_makes_a_second_key(void **state)
     assert_string_equal(strrchr(visit_store_lines("day day=20778"), '\n')
                             ? strrchr(visit_store_lines("day day=20778"), '\n') + 1
                             : visit_store_lines("day day=20778"),
-                        "day day=20778 keys=2 received=8 flags=6 destroyed=0");
+                        "day day=20778 keys=2 received=8 flags=6 destroyed=0 proxies=3");
 }
 
 static void a_key_that_was_kept_is_the_same_after_the_restart(void **state)

@@ -295,7 +295,7 @@ static void the_time_is_kept_by_the_hour(void **state)
 
 /* ---- proxies ---- */
 
-static void another_list_of_proxies_flags_the_day(void **state)
+static void each_other_list_of_proxies_is_counted_for_the_day(void **state)
 {
     static const char *const first[] = { "10.0.0.0/8" }, *const second[] = { "10.0.0.0/8", "unix" };
     char kept[80];
@@ -316,6 +316,11 @@ static void another_list_of_proxies_flags_the_day(void **state)
     start();
     assert_true(rig.visits->days->flags & CS_DAY_PROXIES);
     assert_string_not_equal(visit_store_kept("proxies"), kept);
+    visits_change(rig.visits, rig.runtime, first, 1);
+    visits_change(rig.visits, rig.runtime, first, 1);
+    assert_int_equal(rig.visits->days->proxy_changes, 2);
+    visits_rig_pass(&rig, 1000);
+    assert_non_null(strstr(visit_store_lines("day day=20778"), "flags=4 destroyed=0 proxies=2"));
 }
 
 int main(void)
@@ -338,7 +343,7 @@ int main(void)
         TEST(whoever_wants_to_purge_is_told_of_a_clock_that_has_just_jumped),
         TEST(without_a_recorded_time_the_newest_earlier_day_says_it),
         TEST(the_time_is_kept_by_the_hour),
-        TEST(another_list_of_proxies_flags_the_day),
+        TEST(each_other_list_of_proxies_is_counted_for_the_day),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -115,7 +115,7 @@ static void a_server_that_records_no_visits_any_more_forgets_the_old_ones(void *
     assert_null(visits_rig_begin(&rig, 1));
     visits_latency(rig.visits, "ca", "le", 5);
     visits_rig_pass(&rig, 1000);
-    assert_string_equal(visit_store_lines("day "), "day day=20778 keys=1 received=5 flags=0 destroyed=1");
+    assert_string_equal(visit_store_lines("day "), "day day=20778 keys=1 received=5 flags=0 destroyed=1 proxies=0");
     assert_int_equal(visit_store_count("latency ") + visit_store_count("visit "), 0);
     assert_int_equal(visit_store_count("purge "), 1);
     visits_rig_pass(&rig, DAY_MS / 2);
