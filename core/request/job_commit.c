@@ -98,6 +98,16 @@ static void warn_of_refused_key(const struct job *job)
                  job->certificate.serial, job->row->zone, job->ca_name, job->certificate.serial);
 }
 
+/* Subject or zone were removed or disabled over a restart: resume.c. */
+static void warn_of_no_permission(const struct job *job)
+{
+    if (!job->row->enabled)
+        log_line(CS_LOG_WARN, LOG_WHO, job->id,
+                 "the certificate is of a subject that may have none any more: if nobody shall use it, revoke it with "
+                 "`countersign revoke %s` zone=%s ca=%s serial=%s",
+                 job->certificate.serial, job->row->zone, job->ca_name, job->certificate.serial);
+}
+
 static void on_done_saved(void *arg, const struct cs_error *err)
 {
     struct job *job = arg;
@@ -119,6 +129,7 @@ static void on_done_saved(void *arg, const struct cs_error *err)
     counts_step(job, is_late ? NULL : "storing");
     counts_order(job, NULL);
     warn_of_refused_key(job);
+    warn_of_no_permission(job);
     outbox_wake(job->heart->outbox);
     if (is_late) {
         job_release(job);

@@ -125,11 +125,16 @@ static int read_all(const struct store_conn *c, void *arg, struct cs_error *err)
 
 /* ---- A job that cannot go on ---- */
 
+static bool finalize_was_sent(const struct old_job *job)
+{
+    return strncmp(job->stored.step, "finalize", strlen("finalize")) == 0;
+}
+
 struct closing {
     struct cs_job row;
     bool was_ordered; /* the CA had it */
-    char *texts[7];
-    uint8_t *csr;
+    char *texts[8];
+    uint8_t *csr, *data;
     char *problem, *event;
 };
 
@@ -138,6 +143,7 @@ static void free_closing(struct closing *closing)
     for (size_t i = 0; i < sizeof closing->texts / sizeof *closing->texts; i++)
         free(closing->texts[i]);
     free(closing->csr);
+    free(closing->data);
     free(closing->problem);
     free(closing->event);
     free(closing);
@@ -176,12 +182,28 @@ static void on_closed(void *arg, const struct cs_error *err)
     free_closing(closing);
 }
 
+/* What the CA's plugin has saved, for the log: ca-acme saves the order's URL. */
+static void log_what_may_be_issued(const struct old_job *job)
+{
+    struct text saved = TEXT_MAX(400);
+
+    for (size_t i = 0; i < job->stored.data_len && i < 300; i++)
+        text_add_char(&saved, job->data[i] >= ' ' && job->data[i] <= '~' ? (char)job->data[i] : '?');
+    log_line(CS_LOG_WARN, LOG_WHO, job->stored.id,
+             "the CA may have a certificate of it: the next request for it asks the CA for that first ca=%s saved=%s",
+             job->stored.ca, text_of(&saved));
+    text_free(&saved);
+}
+
 static void close_job(struct heart *heart, const struct old_job *job, const struct cs_error *why)
 {
     struct closing *closing = calloc(1, sizeof *closing);
+    const bool may_be_issued = finalize_was_sent(job);
     bool no_memory = false;
 
     log_line(CS_LOG_WARN, LOG_WHO, job->stored.id, "order cannot go on zone=%s: %s", job->stored.zone, why->text);
+    if (may_be_issued)
+        log_what_may_be_issued(job);
     if (!closing)
         return;
     closing->row = job->stored;
@@ -193,13 +215,13 @@ static void close_job(struct heart *heart, const struct old_job *job, const stru
     closing->row.profile = copy_into(&closing->texts[5], job->stored.profile, &no_memory);
     closing->row.client = copy_into(&closing->texts[6], job->stored.client, &no_memory);
     closing->was_ordered = job->stored.step[0] != '\0';
+    closing->row.step = copy_into(&closing->texts[7], may_be_issued ? job->stored.step : "", &no_memory);
+    closing->row.data_len = may_be_issued ? job->stored.data_len : 0;
+    closing->row.data = closing->data = copy_bytes(job->data, closing->row.data_len, &no_memory);
     closing->row.csr = closing->csr = copy_bytes(job->csr, job->stored.csr_len, &no_memory);
     closing->row.problem = closing->problem = job_problem_write(why, NULL);
     closing->event = closing_event(&job->stored, why);
     closing->row.state = CS_JOB_FAILED;
-    closing->row.step = "";
-    closing->row.data = NULL;
-    closing->row.data_len = 0;
     closing->row.updated_ms = cs_wall_ms();
     closing->row.keep_until_ms = cs_wall_ms() + JOB_FAILED_KEEP_MS;
     if (no_memory || !closing->problem || !closing->event)
@@ -219,10 +241,29 @@ static int may_go_on(const struct old_job *job, struct cs_error *err)
     return 0;
 }
 
+/* Of an order whose finalize was sent the CA may have a certificate: it goes on to that, so that there is a record by which it can
+ * be revoked. */
+static int go_on_all_the_same(struct old_job *job, struct cs_error *err)
+{
+    struct subject_row *bare;
+
+    if (!finalize_was_sent(job))
+        return -1;
+    log_line(CS_LOG_WARN, LOG_WHO, job->stored.id,
+             "order goes on, since the CA may have issued, but only to have that on record zone=%s: %s", job->stored.zone, err->text);
+    bare = subject_row_bare(job->stored.subject, job->stored.zone);
+    if (!bare)
+        return cs_fail(err, CS_EBUSY, "out of memory");
+    subject_row_release(job->row);
+    job->row = bare;
+    return 0;
+}
+
 /* A trouble of our own, such as no memory, ends no order: the next start tries again. */
 static int revive(struct resume *r, struct old_job *job, struct cs_error *err)
 {
-    job->revived = may_go_on(job, err) == 0 && job_revive(r->heart, &job->stored, job->row, err) == 0;
+    job->revived = (may_go_on(job, err) == 0 || go_on_all_the_same(job, err) == 0) &&
+                   job_revive(r->heart, &job->stored, job->row, err) == 0;
     if (job->revived)
         return 0;
     if (err->code == CS_EBUSY || err->code == CS_EINTERNAL)

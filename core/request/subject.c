@@ -78,6 +78,29 @@ void subject_row_release(struct subject_row *row)
     free(row);
 }
 
+struct subject_row *subject_row_bare(const char *subject, const char *zone)
+{
+    struct subject_row *row = calloc(1, sizeof *row);
+
+    if (!row)
+        return NULL;
+    row->refs = 1;
+    row->subject = text_copy(subject);
+    row->zone = text_copy(zone);
+    row->names = text_copy("");
+    row->profile = text_copy("");
+    row->cas = text_copy("");
+    row->dns = text_copy("");
+    row->challenge_zone = text_copy("");
+    row->servers = text_copy("");
+    row->parallel = 1;
+    row->visible = CS_VISIBLE_REQUIRE;
+    if (row->subject && row->zone && row->names && row->profile && row->cas && row->dns && row->challenge_zone && row->servers)
+        return row;
+    subject_row_release(row);
+    return NULL;
+}
+
 /* What a row function found. A row that is there, but for which there was no memory, is no unknown subject. */
 struct found {
     struct subject_row *row;

@@ -37,6 +37,8 @@ int subjects_find(struct subjects *subjects, const char *subject, const struct c
 
 /* In a reader's thread: *out is NULL when there is no such subject, or its zone is gone. */
 int subject_row_read(const struct store_conn *c, const char *subject, struct subject_row **out, struct cs_error *err);
+/* For an order whose own row is gone or permits it no more: only who and where, and disabled. NULL: no memory. */
+struct subject_row *subject_row_bare(const char *subject, const char *zone);
 struct subject_row *subject_row_keep(struct subject_row *row);
 void subject_row_release(struct subject_row *row); /* NULL is allowed */
 

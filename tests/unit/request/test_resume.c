@@ -204,6 +204,52 @@ static void all_values_of_a_name_are_set_in_one_change(void **state)
     free(csr);
 }
 
+/* Left after finalize; then `sql` takes the permission away. */
+static void leave_after_finalize(const char *sql)
+{
+    char *csr = rig_csr("a.x.example");
+
+    subject("save:finalize+pause+ok");
+    rig_submit(&rig, csr, 3600 * 1000, true, false, &one);
+    rig_until(&rig, &one.came);
+    rig_until_true(&rig, rig_at_step(&rig, "pause") == 1);
+    rig_sql(&rig, sql);
+    rig_down(&rig);
+    rig_up(&rig, "");
+    rig_rest(&rig);
+    free(csr);
+}
+
+static void assert_recorded(void)
+{
+    assert_int_equal(rig_count(&rig, "job WHERE state = 'done'"), 1);
+    assert_int_equal(rig_count(&rig, "certificate WHERE zone = 'x.example' AND subject = 'CN=a.x.example'"), 1);
+    rig_assert_calls(&rig, 2);
+}
+
+static void after_finalize_the_certificate_of_a_subject_that_is_gone_is_recorded(void **state)
+{
+    (void)state;
+    leave_after_finalize("DELETE FROM subject");
+    assert_recorded();
+}
+
+static void after_finalize_the_certificate_of_a_zone_that_is_disabled_is_recorded(void **state)
+{
+    (void)state;
+    leave_after_finalize("UPDATE zone SET enabled = 0");
+    assert_recorded();
+}
+
+static void after_finalize_an_order_without_its_ca_keeps_what_its_plugin_saved(void **state)
+{
+    (void)state;
+    leave_after_finalize("UPDATE job SET ca = 'elsewhere'");
+    rig_until_true(&rig, rig_count(&rig, "job WHERE state = 'open'") == 0);
+    assert_int_equal(rig_count(&rig, "job WHERE state = 'failed' AND step = 'finalize' AND data = x'64617461'"), 1);
+    rig_assert_calls(&rig, 1);
+}
+
 static void a_stored_retry_after_ages(void **state)
 {
     char *csr = rig_csr("a.x.example"), job[64];
@@ -240,6 +286,9 @@ int main(void)
         TEST(a_zone_that_moved_to_another_dns_instance_is_cleaned_at_both),
         TEST(a_stop_while_the_jobs_are_read_starts_none),
         TEST(all_values_of_a_name_are_set_in_one_change),
+        TEST(after_finalize_the_certificate_of_a_subject_that_is_gone_is_recorded),
+        TEST(after_finalize_the_certificate_of_a_zone_that_is_disabled_is_recorded),
+        TEST(after_finalize_an_order_without_its_ca_keeps_what_its_plugin_saved),
         TEST(a_stored_retry_after_ages),
     };
 
