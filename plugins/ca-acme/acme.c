@@ -31,7 +31,7 @@ static const struct cs_option settings[] = {
     CS_SETTING(STRING, struct acme_settings, ca_file, "", "trust anchors (PEM) for the CA's https; default: the system's"),
     CS_SETTING(STRING, struct acme_settings, profile, "", "certificate profile, unless the subject's row names one"),
     CS_SETTING(STRING, struct acme_settings, preferred_chain, "", "common name of the issuer of the chain's last certificate"),
-    CS_SETTING(STRINGS, struct acme_settings, allow_hosts, "", "hosts beside the directory's that the CA's URLs may be on"),
+    CS_SETTING(STRINGS, struct acme_settings, allow_hosts, "", "other places for the CA's URLs: HOST or HOST:PORT"),
     CS_SETTING(BOOL, struct acme_settings, insecure, "false", "allow a directory with http to any host; for tests only"),
     CS_SETTING_RANGE(SECONDS, struct acme_settings, timeout, "30s", 100, 600000, "give up on one exchange with the CA"),
     CS_SETTING_RANGE(SECONDS, struct acme_settings, poll_first, "5ms", 1, 60000, "first wait between two polls, then doubled"),

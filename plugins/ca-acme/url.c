@@ -30,7 +30,7 @@ static char *part(CURLU *parsed, CURLUPart which)
 {
     char *of_curl = NULL, *copy = NULL;
 
-    if (curl_url_get(parsed, which, &of_curl, 0) == CURLUE_OK)
+    if (curl_url_get(parsed, which, &of_curl, which == CURLUPART_PORT ? CURLU_DEFAULT_PORT : 0) == CURLUE_OK)
         copy = text_copy(of_curl);
     curl_free(of_curl);
     return copy;
@@ -46,34 +46,46 @@ static bool may_have(CURLU *parsed, CURLUPart which)
     return code == CURLUE_OK || code == CURLUE_OUT_OF_MEMORY;
 }
 
-/* Scheme and host of `url`, for free(). -1: not a URL that we would ask. */
-static int take_apart(const char *url, char **scheme, char **host)
+struct parts {
+    char *scheme, *host, *port;
+};
+
+static void parts_free(struct parts *parts)
+{
+    free(parts->scheme);
+    free(parts->host);
+    free(parts->port);
+    *parts = (struct parts){ 0 };
+}
+
+/* For parts_free(). -1, and nothing to free: not a URL that we would ask. */
+static int take_apart(const char *url, struct parts *out)
 {
     CURLU *parsed = curl_url();
-    int rc = -1;
 
-    *scheme = *host = NULL;
+    *out = (struct parts){ 0 };
     if (parsed && is_plain(url) && curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK &&
         !may_have(parsed, CURLUPART_USER) && !may_have(parsed, CURLUPART_PASSWORD) && !may_have(parsed, CURLUPART_FRAGMENT)) {
-        *scheme = part(parsed, CURLUPART_SCHEME);
-        *host = part(parsed, CURLUPART_HOST);
-        rc = *scheme && *host ? 0 : -1;
-    }
-    if (rc < 0) {
-        free(*scheme);
-        free(*host);
+        out->scheme = part(parsed, CURLUPART_SCHEME);
+        out->host = part(parsed, CURLUPART_HOST);
+        out->port = part(parsed, CURLUPART_PORT);
     }
     curl_url_cleanup(parsed);
-    return rc;
+    if (out->scheme && out->host && out->port)
+        return 0;
+    parts_free(out);
+    return -1;
 }
 
 int url_rules_make(struct url_rules *rules, const char *directory, struct cs_strings allow_hosts, struct cs_error *err)
 {
-    if (take_apart(directory, &rules->scheme, &rules->host) < 0) {
-        rules->scheme = rules->host = NULL;
+    struct parts parts;
+
+    if (take_apart(directory, &parts) < 0) {
+        rules->scheme = rules->host = rules->port = NULL;
         return cs_fail(err, CS_ECONFIG, "directory is not a URL that can be asked");
     }
-    rules->allow_hosts = allow_hosts;
+    *rules = (struct url_rules){ parts.scheme, parts.host, parts.port, allow_hosts };
     return 0;
 }
 
@@ -81,36 +93,51 @@ void url_rules_free(struct url_rules *rules)
 {
     free(rules->scheme);
     free(rules->host);
+    free(rules->port);
 }
 
-static bool host_is_allowed(const struct url_rules *rules, const char *host)
+static bool is_usual_port(const struct parts *url)
 {
-    if (strcasecmp(host, rules->host) == 0)
+    return strcmp(url->port, strcmp(url->scheme, "http") == 0 ? "80" : "443") == 0;
+}
+
+/* HOST:PORT, or HOST for the usual port. */
+static bool entry_allows(const char *entry, const struct parts *url)
+{
+    const size_t len = strlen(url->host);
+
+    if (strncasecmp(entry, url->host, len) != 0)
+        return false;
+    return entry[len] == ':' ? strcmp(entry + len + 1, url->port) == 0 : !entry[len] && is_usual_port(url);
+}
+
+static bool place_is_allowed(const struct url_rules *rules, const struct parts *url)
+{
+    if (strcasecmp(url->host, rules->host) == 0 && strcmp(url->port, rules->port) == 0)
         return true;
     for (size_t i = 0; i < rules->allow_hosts.n; i++)
-        if (strcasecmp(host, rules->allow_hosts.v[i]) == 0)
+        if (entry_allows(rules->allow_hosts.v[i], url))
             return true;
     return false;
 }
 
 int url_check(const struct url_rules *rules, const char *url, const char *what, struct cs_error *err)
 {
-    char *scheme, *host;
+    struct parts parts;
     int rc = 0;
 
     errno = 0;
-    if (take_apart(url, &scheme, &host) < 0) {
+    if (take_apart(url, &parts) < 0) {
         cs_fail_as(err, CS_EREFUSED, "ca-bad-url", "the CA's %s URL is malformed", what);
         return error_blame_memory(err);
     }
-    if (strcmp(scheme, "https") != 0 && !(strcmp(scheme, "http") == 0 && strcmp(rules->scheme, "http") == 0))
+    if (strcmp(parts.scheme, "https") != 0 && !(strcmp(parts.scheme, "http") == 0 && strcmp(rules->scheme, "http") == 0))
         rc = cs_fail_as(err, CS_EREFUSED, "ca-bad-url", "the CA's %s URL is not https", what);
-    else if (!host_is_allowed(rules, host))
+    else if (!place_is_allowed(rules, &parts))
         rc = cs_fail_as(err, CS_EREFUSED, "ca-bad-url",
-                        "the CA's %s URL is on the host %.100s, not on %.100s; if that is right, add it to allow_hosts", what,
-                        host, rules->host);
-    free(scheme);
-    free(host);
+                        "the CA's %s URL is at %.100s:%s, not at %.100s:%s; if that is right, add it to allow_hosts", what,
+                        parts.host, parts.port, rules->host, rules->port);
+    parts_free(&parts);
     return rc;
 }
 

@@ -10,7 +10,7 @@
 #define URL_LONGEST 2048
 
 struct url_rules {
-    char *scheme, *host; /* the directory's, lower case */
+    char *scheme, *host, *port; /* the directory's, lower case; the port of its scheme when it names none */
     struct cs_strings allow_hosts;
 };
 
@@ -19,7 +19,8 @@ int url_rules_make(struct url_rules *rules, const char *directory, struct cs_str
 void url_rules_free(struct url_rules *rules);
 
 /* Printable ASCII, at most URL_LONGEST bytes, no user or password; https (http only if the directory itself is http); on the
- * directory's host, at any port, or on one of allow_hosts. `what` names it in the error: CS_EREFUSED "ca-bad-url". */
+ * directory's host and port, or on one of allow_hosts: "HOST:PORT", or "HOST" for the usual port. `what` names it in the error:
+ * CS_EREFUSED "ca-bad-url". */
 int url_check(const struct url_rules *rules, const char *url, const char *what, struct cs_error *err);
 
 /* `relative` as seen from `base` (RFC 3986 5), for free(); NULL: not a URL. Link headers may hold such references. */

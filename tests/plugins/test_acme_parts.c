@@ -14,21 +14,23 @@
 
 static struct url_rules rules_for(const char *directory)
 {
-    static const char *const allowed[] = { "Other.example" };
+    static const char *const allowed[] = { "Other.example", "third.example:8443" };
     struct url_rules rules;
     struct cs_error err;
 
-    assert_int_equal(url_rules_make(&rules, directory, (struct cs_strings){ allowed, 1 }, &err), 0);
+    assert_int_equal(url_rules_make(&rules, directory, (struct cs_strings){ allowed, 2 }, &err), 0);
     return rules;
 }
 
-static void urls_stay_on_the_directorys_host(void **state)
+static void urls_stay_at_the_directorys_host_and_port(void **state)
 {
-    static const char *const good[] = { "https://ca.example/new-order", "https://CA.example:14000/x?y=1",
-                                        "https://other.example/chain" };
+    static const char *const good[] = { "https://ca.example/new-order", "https://CA.example:443/x?y=1",
+                                        "https://other.example/chain", "https://THIRD.example:8443/" };
     static const char *const bad[] = { "https://ca.example.evil.example/", "https://evil.example/?https://ca.example/",
                                        "https://ca.example@evil.example/", "https://sub.ca.example/",
-                                       "https://user:pw@ca.example/" };
+                                       "https://user:pw@ca.example/", "https://ca.example:14000/x", "https://ca.example:22/",
+                                       "https://other.example:8443/", "https://third.example/",
+                                       "https://third.example:84430/" };
     struct url_rules rules = rules_for("https://ca.example/directory");
     struct cs_error err;
 
@@ -41,7 +43,7 @@ static void urls_stay_on_the_directorys_host(void **state)
         assert_int_equal(err.code, CS_EREFUSED);
     }
     url_check(&rules, "https://evil.example/", "order", &err);
-    assert_non_null(strstr(err.text, "order URL is on the host evil.example, not on ca.example"));
+    assert_non_null(strstr(err.text, "order URL is at evil.example:443, not at ca.example:443"));
     assert_non_null(strstr(err.text, "allow_hosts"));
     url_rules_free(&rules);
 }
@@ -55,7 +57,7 @@ static void urls_are_https_unless_the_directory_itself_is_not(void **state)
     assert_int_equal(url_check(&secure, "ftp://ca.example/order", "order", NULL), -1);
     assert_int_equal(url_check(&secure, "file:///etc/passwd", "order", NULL), -1);
     assert_int_equal(url_check(&plain, "http://127.0.0.1:4000/order", "order", NULL), 0);
-    assert_int_equal(url_check(&plain, "https://127.0.0.1:4001/order", "order", NULL), 0);
+    assert_int_equal(url_check(&plain, "https://127.0.0.1:4001/order", "order", NULL), -1);
     assert_int_equal(url_check(&plain, "http://127.0.0.2:4000/order", "order", NULL), -1);
     url_rules_free(&secure);
     url_rules_free(&plain);
@@ -190,7 +192,7 @@ static void invalid_nonces_are_ignored(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(urls_stay_on_the_directorys_host),
+        cmocka_unit_test(urls_stay_at_the_directorys_host_and_port),
         cmocka_unit_test(urls_are_https_unless_the_directory_itself_is_not),
         cmocka_unit_test(odd_bytes_and_lengths_are_no_urls),
         cmocka_unit_test(references_are_resolved),
