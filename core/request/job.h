@@ -5,10 +5,11 @@
  *
  *   looking -> storing -> queued -> signing -> committing -> ended
  *
- * job.c finds and starts jobs, job_revive.c those of an earlier run, job_look.c looks for a chain that will do, job_waiter.c
- * tells those who wait, job_source.c counts it for its source, job_line.c takes a job to its turn in the zone, job_run.c from
- * there to its chain, with the pauses of job_pause.c, job_commit.c to its end. job_save.c writes it down when it is new and
- * when it has ended, job_save_step.c what its CA plugin saves meanwhile, both by job_write.c.
+ * job.c finds and starts jobs, job_revive.c those of an earlier run, job_look.c looks for a chain that will do, job_again.c
+ * takes up an order that failed though its CA may have a certificate, job_waiter.c tells those who wait, job_source.c counts it
+ * for its source, job_line.c takes a job to its turn in the zone, job_run.c from there to its chain, with the pauses of
+ * job_pause.c, job_commit.c to its end. job_save.c writes it down when it is new and when it has ended, job_save_step.c what
+ * its CA plugin saves meanwhile, both by job_write.c.
  */
 #ifndef REQUEST_JOB_H
 #define REQUEST_JOB_H
@@ -84,6 +85,8 @@ struct job {
     int64_t created_ms, deadline_ms, keep_until_ms; /* wall clock: only for what is stored */
     int64_t began_ms, end_by_ms;                    /* the same on cs_now_ms(), which nobody sets: what counts while it runs */
     bool fresh;                                     /* a stored chain will not do */
+    bool again;            /* it looks at an order that failed before, whose CA may have a certificate: job_again.c */
+    int64_t bad_since_ms;  /* wall clock: since when the chain is not what was asked for; 0: it is not known to be bad */
     struct job_waiter *first, *last;
     struct job_visit *visits; /* of those who were told that it is stored, and wait no more: they end with it */
     size_t n_visits;
@@ -173,8 +176,17 @@ void job_save_failed(struct job *job, cs_done_fn *done);
 void job_save_postponed(struct job *job);
 /* job_write.c. In the log, once until the store takes something again: it does not, and `what` (its `name`) is tried again. */
 void job_log_unsaved(struct job *job, enum cs_log_level level, const char *what, const char *name, const struct cs_error *err);
-/* job_problem.c. The stored form of how a job failed, and back. */
-char *job_problem_write(const struct cs_error *err, const char *upstream);
+/* job_again.c. A new job goes on with the order of one that failed, of which the row is; takes over nothing. -1: no memory. */
+int job_take_up(struct job *job, const struct cs_job *failed, struct cs_error *err);
+bool job_may_be_taken_up(const struct cs_job *failed); /* its finalize was sent, and its CA did not refuse it */
+/* What an order that was taken up ended with: may the same names be ordered anew for that? */
+bool job_again_is_over(const struct job *job, const struct cs_error *err);
+void job_refuse_chain(struct job *job, const struct cs_error *err); /* it was checked, and is not what was asked for */
+void job_start_anew(struct job *job, const struct cs_error *why);   /* job_run.c */
+
+/* job_problem.c. The stored form of how a job failed, and back. `bad_since_ms`: of struct job. */
+char *job_problem_write(const struct cs_error *err, const char *upstream, int64_t bad_since_ms);
+int64_t job_problem_bad_since(const char *json);
 /* `age_ms` after it was written: so much of its Retry-After is over. */
 void job_problem_read(const char *json, int64_t age_ms, struct cs_error *err, char **upstream);
 

@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "request/job.h"
 
-char *job_problem_write(const struct cs_error *err, const char *upstream)
+char *job_problem_write(const struct cs_error *err, const char *upstream, int64_t bad_since_ms)
 {
     json_t *doc = json_pack("{s:s, s:s, s:s, s:I}", "code", error_kind(err->code)->slug, "reason", err->reason, "text",
                             err->text, "retry_after_ms", (json_int_t)err->retry_after_ms);
@@ -16,9 +16,20 @@ char *job_problem_write(const struct cs_error *err, const char *upstream)
 
     if (doc && upstream)
         json_object_set_new(doc, "upstream", json_string(upstream));
+    if (doc && bad_since_ms)
+        json_object_set_new(doc, "bad_since_ms", json_integer(bad_since_ms));
     text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
     json_decref(doc);
     return text;
+}
+
+int64_t job_problem_bad_since(const char *json)
+{
+    json_t *doc = json_loads(json, JSON_REJECT_DUPLICATES, NULL);
+    int64_t bad_since_ms = json_integer_value(json_object_get(doc, "bad_since_ms"));
+
+    json_decref(doc);
+    return bad_since_ms;
 }
 
 static enum cs_code code_of(const char *slug)

@@ -48,7 +48,7 @@ static void accept_chain(struct job *job, const struct cs_chain *chain)
 
     job->pausing = false;
     if (take_chain(job, chain, &err) < 0) {
-        job_give_up(job, &err);
+        job_refuse_chain(job, &err);
         return;
     }
     step_reached(STEP_COMMITTING, job->id);
@@ -76,10 +76,15 @@ void job_give_up(struct job *job, const struct cs_error *err)
         job_fail(job, err);
 }
 
-static void start_anew(struct job *job, const struct cs_error *why)
+void job_start_anew(struct job *job, const struct cs_error *why)
 {
     struct cs_error err;
 
+    if (job->again) { /* the order was another job's, and its CA has no certificate of it that would do */
+        job->again = false;
+        job->bad_since_ms = 0;
+        job->step[0] = '\0';
+    }
     if (job_finalize_was_sent(job) || job->attempts > MAX_STARTS_ANEW) {
         cs_fail_as(&err, CS_EUPSTREAM, "order-lost", "the CA does not know the order any more: %s", why->text);
         job_fail(job, &err);
@@ -191,9 +196,11 @@ static void on_signed(void *arg, const struct op_result *result)
     else if (job->heart->stopping)
         job_suspend(job);
     else if (result->err && result->err->code == CS_ERESTART)
-        start_anew(job, result->err);
+        job_start_anew(job, result->err);
     else if (result->err && !result->cancelled && may_wait_for_ca(job, result->err))
         wait_for_ca(job, result->err);
+    else if (result->err && !result->cancelled && job_again_is_over(job, result->err))
+        job_start_anew(job, result->err);
     else if (result->err)
         job_give_up(job, result->err);
     else

@@ -116,7 +116,7 @@ void job_save_failed(struct job *job, cs_done_fn *done)
     struct save *save = make_save(job, done);
 
     if (save) {
-        save->write.problem = job_problem_write(&job->error, job->problem);
+        save->write.problem = job_problem_write(&job->error, job->problem, job->bad_since_ms);
         save->write.event = event_json(job);
     }
     if (!save || !save->write.problem || !save->write.event) {

@@ -219,7 +219,7 @@ static void close_job(struct heart *heart, const struct old_job *job, const stru
     closing->row.data_len = may_be_issued ? job->stored.data_len : 0;
     closing->row.data = closing->data = copy_bytes(job->data, closing->row.data_len, &no_memory);
     closing->row.csr = closing->csr = copy_bytes(job->csr, job->stored.csr_len, &no_memory);
-    closing->row.problem = closing->problem = job_problem_write(why, NULL);
+    closing->row.problem = closing->problem = job_problem_write(why, NULL, 0);
     closing->event = closing_event(&job->stored, why);
     closing->row.state = CS_JOB_FAILED;
     closing->row.updated_ms = cs_wall_ms();
@@ -241,8 +241,8 @@ static int may_go_on(const struct old_job *job, struct cs_error *err)
     return 0;
 }
 
-/* Of an order whose finalize was sent the CA may have a certificate: it goes on to that, so that there is a record by which it can
- * be revoked. */
+/* Of an order whose finalize was sent the CA may have a certificate: it goes on to that, so that there is a record by which it
+ * can be revoked. */
 static int go_on_all_the_same(struct old_job *job, struct cs_error *err)
 {
     struct subject_row *bare;
@@ -250,7 +250,8 @@ static int go_on_all_the_same(struct old_job *job, struct cs_error *err)
     if (!finalize_was_sent(job))
         return -1;
     log_line(CS_LOG_WARN, LOG_WHO, job->stored.id,
-             "order goes on, since the CA may have issued, but only to have that on record zone=%s: %s", job->stored.zone, err->text);
+             "order goes on, since the CA may have issued, but only to have that on record zone=%s: %s", job->stored.zone,
+             err->text);
     bare = subject_row_bare(job->stored.subject, job->stored.zone);
     if (!bare)
         return cs_fail(err, CS_EBUSY, "out of memory");

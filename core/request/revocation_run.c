@@ -196,7 +196,7 @@ static void store_end(void *arg)
     free(r->event);
     r->event = revocation_event(r);
     if (r->failed && !r->stored_problem)
-        r->stored_problem = job_problem_write(&r->why, r->problem);
+        r->stored_problem = job_problem_write(&r->why, r->problem, 0);
     if (!r->event || (r->failed && !r->stored_problem)) {
         timer_set_in(r->all->heart->loop, &r->timer, STORE_AGAIN_MS, store_end, r);
         return;

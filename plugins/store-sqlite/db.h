@@ -60,7 +60,7 @@ struct statements {
     sqlite3_stmt *client_put, *client_remove, *client_list, *client_find;
     sqlite3_stmt *client_find_token, *client_find_key, *client_find_name;
     sqlite3_stmt *client_subject_put, *client_subject_remove, *client_subject_list, *client_subject_find;
-    sqlite3_stmt *job_insert, *job_save, *job_update, *job_find, *job_find_open, *job_list_open, *job_purge;
+    sqlite3_stmt *job_insert, *job_save, *job_update, *job_find, *job_find_open, *job_find_failed, *job_list_open, *job_purge;
     sqlite3_stmt *order_count, *order_uncount, *order_nth, *order_purge;
     sqlite3_stmt *challenge_put, *challenge_remove, *challenge_list;
     sqlite3_stmt *certificate_put, *certificate_find, *certificate_newest, *certificate_by_serial;
@@ -279,6 +279,7 @@ int db_client_subject_find(void *conn, const char *client, const char *subject, 
 int db_job_put(void *conn, const struct cs_job *job, int64_t expected_version, struct cs_error *err);
 int db_job_find(void *conn, const char *id, cs_job_fn *fn, void *arg, struct cs_error *err);
 int db_job_find_open(void *conn, const uint8_t key[32], cs_job_fn *fn, void *arg, struct cs_error *err);
+int db_job_find_failed(void *conn, const uint8_t key[32], cs_job_fn *fn, void *arg, struct cs_error *err);
 int db_job_list_open(void *conn, cs_job_fn *fn, void *arg, struct cs_error *err);
 int db_job_purge(void *conn, int64_t now_ms, int64_t most, int64_t *n, struct cs_error *err);
 

@@ -130,6 +130,15 @@ int db_job_find_open(void *conn, const uint8_t key[32], cs_job_fn *fn, void *arg
     return each(&q, fn, arg, err);
 }
 
+int db_job_find_failed(void *conn, const uint8_t key[32], cs_job_fn *fn, void *arg, struct cs_error *err)
+{
+    struct conn *c = conn;
+    struct query q = query_on(c, c->s.job_find_failed);
+
+    query_blob(&q, key, 32);
+    return each(&q, fn, arg, err);
+}
+
 int db_job_list_open(void *conn, cs_job_fn *fn, void *arg, struct cs_error *err)
 {
     struct conn *c = conn;

@@ -33,4 +33,7 @@ SELECT 'zone', zone, created_ms, id FROM job WHERE state <> 'failed' OR step <> 
 -- Is a certificate due for renewal?
 CREATE INDEX certificate_by_names ON certificate (zone, subject, names, issued_ms);
 
+-- Has its CA a certificate of an order that failed?
+CREATE INDEX job_failed ON job (key) WHERE state = 'failed';
+
 PRAGMA user_version = 5;

@@ -116,6 +116,7 @@ static const struct cs_store_ops store = {
     .job_put = db_job_put,
     .job_find = db_job_find,
     .job_find_open = db_job_find_open,
+    .job_find_failed = db_job_find_failed,
     .job_list_open = db_job_list_open,
     .challenge_put = db_challenge_put,
     .challenge_remove = db_challenge_remove,

@@ -105,6 +105,8 @@ static const struct statement_sql state[] = {
           "keep_until_ms = ?, key = ?, version = version + 1 WHERE id = ? AND version = ?"),
     ASK(job_find, "SELECT " JOB_COLUMNS " FROM job WHERE id = ?"),
     ASK(job_find_open, "SELECT " JOB_COLUMNS " FROM job WHERE key = ? AND state = 'open'"),
+    ASK(job_find_failed, "SELECT " JOB_COLUMNS " FROM job WHERE key = ? AND state = 'failed' "
+                         "ORDER BY updated_ms DESC, id LIMIT 1"),
     ASK(job_list_open, "SELECT " JOB_COLUMNS " FROM job WHERE state = 'open' ORDER BY created_ms, id"),
     WRITE(job_purge, "DELETE FROM job WHERE id IN (SELECT id FROM job WHERE state <> 'open' AND keep_until_ms <= ? "
                      "AND NOT EXISTS (SELECT 1 FROM job_challenge WHERE job_challenge.job = job.id) LIMIT ?)"),

@@ -6,6 +6,7 @@
  *   pause          hang, but go on after a resume         hang        wait for the cancellation, then fail
  *   ok             finish with a chain                   late        wait for the cancellation, then finish with a chain
  *   foreign        finish with a chain for another key   fail:CODE   finish with that cs_code (a number)
+ *   foreign:NAME   as foreign, unless the file LOG.NAME exists: then as ok
  *   gate:NAME      go on once the file LOG.NAME exists   problem     keep a problem document
  *   later          as late, but once LOG.later exists    latesave    wait for the cancellation, then save, then fail
  *   wants:NAME     fail with CS_EUPSTREAM, unless the file LOG.NAME exists
@@ -231,7 +232,10 @@ static void go_on(struct order *o)
         o->retry_after_ms = word[0] == 'w' ? 0 : RETRY_AFTER_MS;
         finish(o, word[0] == 'm' ? CS_ECONFIG : CS_EUPSTREAM);
     }
-    else if (strncmp(word, "fail:", 5) == 0)
+    else if (strncmp(word, "foreign:", 8) == 0) {
+        snprintf(o->gate, sizeof o->gate, "%s", word + 8);
+        finish_chain(o, !is_open(o));
+    } else if (strncmp(word, "fail:", 5) == 0)
         finish(o, (enum cs_code)number_of(word));
     else if (strcmp(word, "ok") == 0 || strcmp(word, "foreign") == 0)
         finish_chain(o, word[0] == 'f');

@@ -58,3 +58,16 @@ def test_orders_go_on_after_a_restart_with_another_clock(scene, lab):
     server.start()
     check_chain(server.sign(csr, {"Prefer": "wait=30"}), csr)
     assert sum(order["finalized"] for order in chaos.orders()) == 1
+
+
+def test_a_chain_that_a_wrong_clock_refused_is_downloaded_when_the_clock_is_right(scene, lab):
+    server, chaos, clock = scene
+    csr = lab.csr(NAMES[0])
+    clock.step(-6 * 3600)
+    for _ in range(2):
+        answer = server.sign(csr, {"Prefer": "wait=30"})
+        assert answer.status == 502 and b"bad-chain" in answer.body, answer
+        assert 3500 < int(answer.headers["retry-after"]) <= 3700
+    clock.step(6 * 3600)
+    check_chain(server.sign(csr, {"Prefer": "wait=30"}), csr)
+    assert [order["finalized"] for order in chaos.orders()] == [1]

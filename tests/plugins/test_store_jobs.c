@@ -150,6 +150,27 @@ static void every_column_of_an_open_job_may_change(void **state)
     assert_int_equal(l.n, 1);
 }
 
+static void of_the_failed_jobs_of_a_key_the_newest_is_found(void **state)
+{
+    struct cs_job jobs[] = { a_job("one", 1), a_job("two", 1), a_job("three", 1), a_job("four", 4) };
+    struct rows l = { 0 };
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(ops->job_put(w, &jobs[i], 0, &err), 0);
+        jobs[i].state = i == 2 ? CS_JOB_DONE : CS_JOB_FAILED;
+        jobs[i].problem = "{}";
+        jobs[i].updated_ms = 200 - (int64_t)i;
+        assert_int_equal(ops->job_put(w, &jobs[i], 1, &err), 0);
+    }
+    assert_int_equal(ops->job_find_failed(r, jobs[0].key, row_of_job, &l, &err), 0);
+    assert_int_equal(l.n, 1);
+    assert_int_equal(strncmp(l.text, "one|", 4), 0);
+    jobs[0].key[0] ^= 1;
+    assert_int_equal(ops->job_find_failed(r, jobs[0].key, row_of_job, &l, &err), 0);
+    assert_int_equal(l.n, 1);
+}
+
 static void one_job_is_open_for_a_key(void **state)
 {
     struct cs_job one = a_job("one", 1), two = a_job("two", 1), three = a_job("three", 3);
@@ -304,6 +325,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_job_is_written_only_over_the_version_that_was_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_step_of_an_open_job_is_one_page, set_up, tear_down),
         cmocka_unit_test_setup_teardown(every_column_of_an_open_job_may_change, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(of_the_failed_jobs_of_a_key_the_newest_is_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_job_is_open_for_a_key, set_up, tear_down),
         cmocka_unit_test_setup_teardown(challenges_may_be_put_and_removed_twice, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_newest_certificate_of_a_key_is_found, set_up, tear_down),

@@ -361,6 +361,10 @@ struct cs_store_ops {
                            struct cs_error *err);
     /* Removes those copies, after restore_prepare() or restore() failed. */
     void (*restore_drop)(void *self);
+
+    /* Optional: the job of that key that failed last, if any has. Without it an order that failed after its finalize is never
+     * looked at again. */
+    int (*job_find_failed)(void *conn, const uint8_t key[32], cs_job_fn *fn, void *arg, struct cs_error *err);
 };
 
 #ifdef __cplusplus

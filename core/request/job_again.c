@@ -1,0 +1,74 @@
+/*
+ * An order that failed though its CA may have a certificate of it: a chain that is not what was asked for, a CA that was out
+ * for too long, or was not in the configuration. Its row keeps what the plugin saved, and the next request for the same goes on
+ * with that order before anything is ordered anew: the CA's limits count certificates. See job.h; called by job_look.c and
+ * job_run.c.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/log.h"
+#include "request/job.h"
+
+#define LOG_WHO       "job"
+#define HOUR_MS       (3600 * INT64_C(1000))
+#define ANEW_AFTER_MS (36 * HOUR_MS) /* Let's Encrypt gives one certificate in 34 h back, for one set of names */
+
+bool job_may_be_taken_up(const struct cs_job *failed)
+{
+    struct cs_error why;
+    char *upstream;
+
+    if (strncmp(failed->step, "finalize", strlen("finalize")) != 0)
+        return false;
+    job_problem_read(failed->problem, 0, &why, &upstream);
+    free(upstream);
+    return why.code != CS_EREFUSED && strcmp(why.reason, "ca-order-gone") != 0 && strcmp(why.reason, "order-lost") != 0;
+}
+
+int job_take_up(struct job *job, const struct cs_job *failed, struct cs_error *err)
+{
+    void *data = malloc(failed->data_len ? failed->data_len : 1);
+
+    if (!data)
+        return cs_fail(err, CS_EBUSY, "out of memory");
+    if (failed->data_len)
+        memcpy(data, failed->data, failed->data_len);
+    job->data = data;
+    job->data_len = failed->data_len;
+    memcpy(job->step, failed->step, strnlen(failed->step, sizeof job->step - 1));
+    job->was_ordered = job->again = true;
+    job->bad_since_ms = job_problem_bad_since(failed->problem);
+    log_line(CS_LOG_INFO, LOG_WHO, job->id,
+             "the CA is asked for an order that failed before anything is ordered zone=%s ca=%s failed=%s", job->row->zone,
+             job->ca_name, failed->id);
+    return 0;
+}
+
+bool job_again_is_over(const struct job *job, const struct cs_error *err)
+{
+    return job->again && (err->code == CS_EREFUSED || (err->code == CS_EUPSTREAM && err->retry_after_ms <= 0));
+}
+
+/* The certificate counts at the CA. It is downloaded again as often as a client likes, since our clock or the CA's chain may be
+ * mended; a new one is ordered when that has not helped for long. */
+void job_refuse_chain(struct job *job, const struct cs_error *err)
+{
+    const int64_t now_ms = cs_wall_ms();
+    struct cs_error told = *err;
+    int64_t age_ms;
+
+    if (err->code != CS_EUPSTREAM) {
+        job_give_up(job, err);
+        return;
+    }
+    if (!job->bad_since_ms || job->bad_since_ms > now_ms)
+        job->bad_since_ms = now_ms;
+    age_ms = now_ms - job->bad_since_ms;
+    if (job->again && age_ms >= ANEW_AFTER_MS) {
+        job_start_anew(job, err);
+        return;
+    }
+    told.retry_after_ms = age_ms < HOUR_MS ? HOUR_MS : age_ms < ANEW_AFTER_MS ? age_ms : ANEW_AFTER_MS;
+    job_fail(job, &told);
+}
