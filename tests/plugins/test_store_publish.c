@@ -188,10 +188,27 @@ static void weeks_are_those_of_iso_8601(void **state)
     }
     publish();
     assert_rows("SELECT date, week, monday FROM base_day",
-                "2026-12-28|2026-W53|2026-12-28\n2026-12-29|2026-W53|2026-12-28\n2026-12-31|2026-W53|2026-12-28\n"
-                "2027-01-01|2026-W53|2026-12-28\n2027-01-04|2027-W01|2027-01-04\n2027-01-05|2027-W01|2027-01-04\n");
+                "2026-12-28|2026-W53|2026-12-28\n2026-12-29|2026-W53|2026-12-28\n2026-12-30|2026-W53|2026-12-28\n"
+                "2026-12-31|2026-W53|2026-12-28\n2027-01-01|2026-W53|2026-12-28\n2027-01-02|2026-W53|2026-12-28\n"
+                "2027-01-03|2026-W53|2026-12-28\n2027-01-04|2027-W01|2027-01-04\n2027-01-05|2027-W01|2027-01-04\n");
     assert_rows("SELECT * FROM weeks",
-                "2026-W53|2026-12-28|4|lab.example|||10|4|10\n2027-W01|2027-01-04|2|lab.example|||11|6|11\n");
+                "2026-W53|2026-12-28|7|lab.example|||10|4|10\n2027-W01|2027-01-04|2|lab.example|||11|6|11\n");
+}
+
+/* 2026-11-21, a Saturday, and the day before; then nothing until a Wednesday in two weeks. */
+static void a_week_is_complete_when_the_server_was_off_on_a_day_of_it(void **state)
+{
+    (void)state;
+    add_visit((struct cs_visit){ .day = DAY - 1, .src = 1 });
+    note_day(DAY - 1, 1, 1, CS_DAY_CLOSED);
+    publish();
+    assert_rows("SELECT week, days FROM weeks", "2026-W47|1\n");
+    add_visit((struct cs_visit){ .day = DAY + 18, .src = 1 });
+    publish();
+    assert_rows("SELECT week, days FROM weeks", "2026-W47|3\n");
+    assert_rows("SELECT * FROM days",
+                "2026-11-20|1|1|1|0||1|NULL|0\n2026-11-21|1|0|0|0||0|NULL|0\n2026-11-22|1|0|0|0||0|NULL|0\n"
+                "2026-12-07|1|0|0|0||0|NULL|0\n2026-12-08|1|0|0|0||0|NULL|0\n2026-12-09|0|0|1|NULL||0|NULL|0\n");
 }
 
 static void percentiles_are_the_upper_edges_of_their_buckets(void **state)
@@ -332,6 +349,7 @@ int main(void)
         WITH_STORE(no_pseudonym_is_published),
         WITH_STORE(flags_of_a_day_widen_what_is_known_of_its_sources),
         WITH_STORE(weeks_are_those_of_iso_8601),
+        WITH_STORE(a_week_is_complete_when_the_server_was_off_on_a_day_of_it),
         WITH_STORE(percentiles_are_the_upper_edges_of_their_buckets),
         WITH_STORE(sets_of_labels_are_json_whatever_their_values),
         WITH_STORE(the_file_is_whole_and_has_nothing_beside_it),
