@@ -15,7 +15,7 @@
 
 #define FIRST_WAIT   1000
 #define LONGEST_WAIT (5 * 60 * 1000)
-#define TRIES        5 /* to set a value that somebody waits for; to take one away we try until it has expired */
+#define TRIES        5 /* to set a value that somebody waits for; to take one away we try until that works */
 
 /* ---- The call ---- */
 
@@ -58,15 +58,26 @@ static bool is_held(const struct value *value)
     return value->state == VALUE_GONE && !wants(value->owner, value->text) && is_wanted(value->owner->set, value->text);
 }
 
+/* What somebody waits for is never sent as expired, however long ago it was written down. */
+static void prolong(struct value *value)
+{
+    const int64_t least_ms = cs_wall_ms() + OWNER_LIFE_MS;
+
+    if (value->expires_ms < least_ms)
+        value->expires_ms = least_ms;
+}
+
 /* Splits the values into those to serve and those to take away. */
 static void sort_values(struct owner *owner, struct cs_txt_change *change, const char **want, const char **gone)
 {
     for (struct value *value = owner->values; value; value = value->next) {
         value->sent_as = is_held(value) ? VALUE_RECORDING : value->state;
-        if (value->state == VALUE_WANTED)
+        if (value->state == VALUE_WANTED) {
+            prolong(value);
             add_once(want, &change->n_want, value->text);
-        else if (value->state == VALUE_GONE && !is_wanted(owner->set, value->text))
+        } else if (value->state == VALUE_GONE && !is_wanted(owner->set, value->text)) {
             add_once(gone, &change->n_gone, value->text);
+        }
         if (value->state == VALUE_WANTED && value->expires_ms > change->expires_ms)
             change->expires_ms = value->expires_ms;
     }
@@ -100,8 +111,8 @@ void owner_push_again(void *arg)
     owner_push(arg);
 }
 
-/* What cannot be taken away is given up once its time is over: a back end that can forget has forgotten it, and no CA asks. */
-static void give_up_expired(struct owner *owner, const struct cs_error *err)
+/* What cannot be taken away is left to a back end that forgets it. Any other is told once it is back: nobody else does it. */
+static void leave_expired(struct owner *owner, const struct cs_error *err)
 {
     struct value *next;
 
@@ -110,8 +121,8 @@ static void give_up_expired(struct owner *owner, const struct cs_error *err)
         if (value->state != VALUE_GONE || value->expires_ms > cs_wall_ms())
             continue;
         log_line(CS_LOG_WARN, "challenge", value->job,
-                 "a TXT value at %s could not be taken away and has expired; remove it by hand: %s", owner->set->name,
-                 err->text);
+                 "a TXT value at %s could not be taken away; dns.%s has forgotten it meanwhile: %s", owner->set->name,
+                 owner_dns(owner), err->text);
         owner->set->all->told(owner->set->all->arg, value, NULL);
     }
 }
@@ -127,7 +138,8 @@ static void on_failure(struct owner *owner, const struct cs_error *err)
         owner->tries = 0;
         tell_sent(owner, VALUE_WANTED, err);
     }
-    give_up_expired(owner, err);
+    if (owner->set->dns->plugin.dns.forgets)
+        leave_expired(owner, err);
     owner->wait_ms = owner->wait_ms ? owner->wait_ms * 2 : FIRST_WAIT;
     if (owner->wait_ms > LONGEST_WAIT)
         owner->wait_ms = LONGEST_WAIT;

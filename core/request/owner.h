@@ -13,7 +13,8 @@ struct owner;
 
 enum {
     OWNER_CALL_MS = 30 * 1000, /* the deadline of one set_txt */
-    OWNER_TTL_S = 10
+    OWNER_TTL_S = 10,
+    OWNER_LIFE_MS = 3600 * 1000 /* so long at least does a back end keep a value after it was told to serve it */
 };
 
 enum value_state {
@@ -31,7 +32,7 @@ struct value {
     const char *job; /* id */
     char *name; /* what is validated */
     char *text;
-    int64_t expires_ms; /* wall clock */
+    int64_t expires_ms; /* wall clock; moved on with each call that wants it */
     enum value_state state;
     enum value_state sent_as;    /* in the call that is out; VALUE_RECORDING: not in it */
     bool recording;              /* its row is on its way */
@@ -47,7 +48,8 @@ void owners_free(struct owners *owners); /* NULL is allowed */
 /* Values to be taken away, and calls that are out. When the server stops: only these, as nothing is tried again then. */
 size_t owners_busy(const struct owners *owners);
 
-/* The value of that job at that owner, made in VALUE_RECORDING when there is none yet. NULL: no memory. */
+/* The value of that job at that owner, made in VALUE_RECORDING when there is none yet; it lives until `expires_ms` at least.
+ * NULL: no memory. */
 struct value *owners_value(struct owners *owners, struct instance *dns, const char *zone, const char *owner, const char *job,
                            const char *name, const char *text, int64_t expires_ms);
 /* A new file: each owner goes to the heir of its instance, which is told all its values. */

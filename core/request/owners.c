@@ -232,6 +232,8 @@ struct value *owners_value(struct owners *owners, struct instance *dns, const ch
 
     if (owner && !value)
         value = add_value(owner, job, name, text, expires_ms);
+    if (value && value->expires_ms < expires_ms)
+        value->expires_ms = expires_ms;
     if (set && !value)
         owners_forget_empty(set);
     return value;

@@ -15,8 +15,7 @@
 #include "request/counts.h"
 #include "request/visible.h"
 
-#define EXPIRES_MS (3600 * INT64_C(1000))
-#define LEAVE_MS   (5 * 1000) /* of the op's time, for what comes after */
+#define LEAVE_MS (5 * 1000) /* of the op's time, for what comes after */
 
 /* One cs_challenge_put() that has not been answered. */
 struct publication {
@@ -64,7 +63,7 @@ static struct publication *make_publication(struct job *job, struct cs_op *op, c
     p->all = job->heart->challenges;
     p->job = job;
     p->text = text_copy(challenge->value);
-    p->expires_ms = challenge->expires_ms ? challenge->expires_ms : cs_wall_ms() + EXPIRES_MS;
+    p->expires_ms = challenge->expires_ms ? challenge->expires_ms : cs_wall_ms() + OWNER_LIFE_MS;
     p->op_deadline_ms = cs_op_deadline_ms(op);
     p->done = done;
     p->arg = arg;

@@ -268,7 +268,7 @@ static void builtin_counts(void *self, cs_dns_count_fn *fn, void *arg)
 }
 
 static const struct cs_dns_ops dns = {
-    .size = sizeof dns, .set_txt = builtin_set_txt, .counts = builtin_counts, .caught_up = builtin_caught_up
+    .size = sizeof dns, .set_txt = builtin_set_txt, .counts = builtin_counts, .caught_up = builtin_caught_up, .forgets = true
 };
 
 CS_PLUGIN("dns-builtin", "0.1.0", "an authoritative DNS server of its own, for zones that are delegated to it",

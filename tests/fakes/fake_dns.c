@@ -1,7 +1,7 @@
 /*
  * fake-dns: a DNS plugin for tests of core/request. Keeps the values of each owner in a file of that name in `folder`, one a
  * line; fails the first `failures` calls with CS_EUPSTREAM, and answers after `delay`. Notes each call as a line in
- * "calls" of `folder`.
+ * "calls" of `folder`, and in "life" for how many seconds the last one wants its values to be kept.
  */
 #include <countersign/dns.h>
 
@@ -73,6 +73,12 @@ static void note(const struct self *self, const struct cs_txt_change *change)
     if (!f)
         return;
     fprintf(f, "%s want=%zu gone=%zu\n", change->owner, change->n_want, change->n_gone);
+    fclose(f);
+    snprintf(path, sizeof path, "%s/life", self->conf->folder);
+    f = fopen(path, "w");
+    if (!f)
+        return;
+    fprintf(f, "%lld", (long long)(change->expires_ms - cs_wall_ms()) / 1000);
     fclose(f);
 }
 

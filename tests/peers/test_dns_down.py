@@ -105,3 +105,31 @@ def test_an_order_whose_dns_server_stays_away_fails_in_time_and_its_value_goes_w
     server.start()
     wait_until(lambda: backend.values() == [set(), set()], 20)
     wait_until(lambda: server.sql("SELECT count(*) FROM job_challenge") == [(0,)], 5)
+
+
+@pytest.mark.parametrize("scene", ["rfc2136", "pdns"], indirect=True)
+def test_values_go_however_long_their_dns_server_was_away(scene):
+    """Longer than any CA would ask for them, and with a start of ours in between that does not reach it either."""
+    server, backend, csr, clock = scene
+    answer = sign(server, csr, JOB_DEADLINE_S + 60)
+    assert backend.died.wait(20)
+    while not answer.done():
+        clock.move(10)
+        time.sleep(0.1)
+    for _ in range(30):
+        clock.move(300)
+        time.sleep(0.1)
+    server.stop()
+    clock.move(7200)
+    server.start()
+    server.child.wait_until(lambda: "cannot change" in server.log(), 10, "one try of the new run")
+    assert server.sql("SELECT count(*) FROM job_challenge") != [(0,)]
+    clock.step(time.time() - clock.now())  # TSIG: the name server's clock is the true one
+    backend.server.start()
+    assert any(backend.values()), "nothing was left behind: the test shows nothing"
+
+    def is_clean():
+        clock.move(30), clock.step(-30)
+        return backend.values() == [set(), set()] and server.sql("SELECT count(*) FROM job_challenge") == [(0,)]
+
+    wait_until(is_clean, 20)

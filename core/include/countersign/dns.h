@@ -23,7 +23,7 @@ struct cs_txt_change {
     const char *const *gone;
     size_t n_gone;
     uint32_t ttl;       /* seconds                                                            */
-    int64_t expires_ms; /* wall clock; a back end that can forget by itself does so then; 0: never */
+    int64_t expires_ms; /* wall clock, in the future; a back end that can forget by itself does so then; 0: never */
 };
 
 /* How many queries for a type were answered with a response code, by their names in IANA's registries: "TXT", "NOERROR". */
@@ -47,6 +47,10 @@ struct cs_dns_ops {
      * over by `set_txt`. Until then it should leave questions unanswered: who asks asks again, but a CA that is told that a
      * value is not there calls the name invalid. On the loop, once after `start`, also when `blocking`. */
     void (*caught_up)(void *self);
+
+    /* Since ABI 1.1, for a back end that forgets each value at its `expires_ms`, whatever happens: one that could not be taken
+     * away is then left to it. Otherwise the core tries until that works, however long the back end is away. */
+    bool forgets;
 };
 
 #ifdef __cplusplus

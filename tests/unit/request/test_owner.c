@@ -11,7 +11,6 @@
 
 #include "engine/clock.h"
 #include "fakes/rig.h"
-#include "request/challenge_record.h"
 #include "request/owner.h"
 
 
@@ -373,12 +372,61 @@ static void a_set_that_keeps_failing_is_told(void **state)
     drop(value);
 }
 
-static void a_value_that_cannot_be_taken_away_is_given_up_once_it_expired(void **state)
+/* In seconds, for those of the last call. */
+static long long last_life(void)
+{
+    char *text = rig_served(&rig, "life"), *end;
+    const long long life = strtoll(text, &end, 10);
+
+    assert_true(end > text && *end == '\0');
+    free(text);
+    return life;
+}
+
+/* It was written down two hours ago, as a start finds it; or it is put anew by an order that waited that long for its CA. */
+static void what_is_wanted_is_never_sent_as_expired(void **state)
+{
+    struct value *value = want_as("fake", "job", "v1", -2 * 3600 * 1000);
+
+    (void)state;
+    rig_until_true(&rig, told.served == 1);
+    assert_in_range(last_life(), 3590, 3600);
+    clock_move(rig.loop, 2 * 3600 * 1000);
+    rig_settle(&rig);
+    assert_ptr_equal(want_as("fake", "job", "v1", 1000), value);
+    rig_until_true(&rig, told.served == 2);
+    assert_in_range(last_life(), 3590, 3600);
+    want_as("fake", "job", "v1", 3 * 3600 * 1000);
+    rig_until_true(&rig, told.served == 3);
+    assert_in_range(last_life(), 3 * 3600 - 10, 3 * 3600);
+    drop(value);
+}
+
+static void a_value_goes_however_long_its_back_end_was_away(void **state)
+{
+    struct value *value;
+
+    (void)state;
+    anew("failures = 60;");
+    value = want_as("fake", "job", "v1", 60 * 60 * 1000);
+    drop(value);
+    for (int i = 0; i < 40; i++) {
+        clock_move(rig.loop, 5 * 60 * 1000);
+        rig_settle(&rig);
+    }
+    assert_true(rig_dns_calls(&rig) > 20);
+    assert_int_equal(told.gone, 0);
+    rig_hurry_until(&rig, 5 * 60 * 1000, told.gone);
+    assert_int_equal(rig_dns_calls(&rig), 61);
+}
+
+static void a_value_that_cannot_be_taken_away_is_left_to_a_back_end_that_forgets_it(void **state)
 {
     struct value *value;
 
     (void)state;
     anew("failures = 1000;");
+    instances_find(rig.instances, ROLE_DNS, "fake")->plugin.dns.forgets = true;
     value = want_as("fake", "job", "v1", 60 * 60 * 1000);
     drop(value);
     for (int i = 0; i < 30; i++) {
@@ -389,59 +437,6 @@ static void a_value_that_cannot_be_taken_away_is_given_up_once_it_expired(void *
     assert_int_equal(told.gone, 0);
     rig_hurry_until(&rig, 60 * 1000, told.gone);
     assert_int_equal(told.gone, 1);
-}
-
-static void on_recorded(void *arg, struct value *value, const struct cs_error *err)
-{
-    (void)value;
-    assert_null(err);
-    *(bool *)arg = true;
-}
-
-static int write_nothing(const struct store_conn *c, void *arg, struct cs_error *err)
-{
-    (void)c, (void)arg, (void)err;
-    return 0;
-}
-
-static void on_written(void *arg, const struct cs_error *err)
-{
-    (void)err;
-    *(bool *)arg = true;
-}
-
-/* The removal was refused once, and waits, when the same job sets the value anew. */
-static void a_removal_that_is_tried_again_leaves_the_row_of_a_value_that_was_set_anew(void **state)
-{
-    bool recorded = false, refused = false;
-    struct challenge_records *records = challenge_records_new(rig.heart, on_recorded, &recorded);
-    struct value *value;
-    char *csr = rig_csr("a.x.example");
-    struct rig_answer answer;
-
-    (void)state;
-    rig_zone(&rig, "x.example", 1);
-    rig_subject(&rig, "CN=a.x.example", "x.example", "a.x.example", "ok");
-    rig_post(&rig, csr, &answer);
-    rig_until(&rig, &answer.came);
-    rig_rest(&rig);
-    value = want(answer.job, "one");
-    assert_int_equal(challenge_record_put(records, value), 0);
-    rig_until(&rig, &recorded);
-    rig_lock(&rig);
-    challenge_record_remove(records, value);
-    store_write(rig.store, write_nothing, NULL, on_written, &refused);
-    rig_until(&rig, &refused);
-    rig_unlock(&rig);
-    recorded = false;
-    assert_int_equal(challenge_record_put(records, value), 0);
-    rig_until(&rig, &recorded);
-    rig_hurry_until(&rig, 500, challenge_records_busy(records) == 0);
-    assert_int_equal(rig_challenges(&rig), 1);
-    challenge_records_free(records);
-    drop(value);
-    rig_answer_free(&answer);
-    free(csr);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -462,8 +457,9 @@ int main(void)
         TEST(a_value_is_held_while_others_of_its_zone_go),
         TEST(a_job_finds_its_own_values_and_no_others),
         TEST(a_set_that_keeps_failing_is_told),
-        TEST(a_removal_that_is_tried_again_leaves_the_row_of_a_value_that_was_set_anew),
-        TEST(a_value_that_cannot_be_taken_away_is_given_up_once_it_expired),
+        TEST(what_is_wanted_is_never_sent_as_expired),
+        TEST(a_value_goes_however_long_its_back_end_was_away),
+        TEST(a_value_that_cannot_be_taken_away_is_left_to_a_back_end_that_forgets_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
