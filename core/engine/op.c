@@ -62,6 +62,8 @@ static void on_deadline(void *arg)
     op->cancelled = (int)op->why;
     if (op->why == CS_SHUTDOWN)
         cs_fail(&err, CS_ESHUTDOWN, "the server is stopping");
+    else if (op->starved)
+        cs_fail(&err, CS_EBUSY, "no memory for what %s needs", op->who);
     else
         cs_fail(&err, CS_ETIMEDOUT, "%s did not finish in time", op->who);
     pthread_mutex_lock(&op->lock);
@@ -145,6 +147,14 @@ void op_cancel(struct cs_op *op, enum cs_cancel why)
     op->cancel_asked = true;
     op->why = why;
     timer_set_in(op->setup.loop, &op->timer, 0, on_deadline, op);
+}
+
+void op_starve(struct cs_op *op)
+{
+    if (op_is_finished(op) || op_cancelled(op) || op->cancel_asked)
+        return;
+    op->starved = true;
+    op_cancel(op, CS_DEADLINE);
 }
 
 void op_on_finished(struct mail *mail)

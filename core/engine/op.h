@@ -50,6 +50,10 @@ void op_run(struct cs_op *op, struct workers *workers, void (*call)(struct cs_op
  * plugin's cancel function. Harmless when finished or cancelled already. */
 void op_cancel(struct cs_op *op, enum cs_cancel why);
 
+/* There is no memory for an answer that the plugin waits for: it will not come. As op_cancel(CS_DEADLINE), but `done` hears
+ * CS_EBUSY. */
+void op_starve(struct cs_op *op);
+
 void *op_owner(const struct cs_op *op);
 struct loop *op_loop(const struct cs_op *op);
 void *op_inputs(const struct cs_op *op);

@@ -35,7 +35,7 @@ struct cs_op {
     /* The loop's. */
     struct timer timer; /* the deadline; also the deferred part of op_cancel() */
     enum cs_cancel why;
-    bool cancel_asked, delivered;
+    bool cancel_asked, starved, delivered;
     void (*on_cancel)(void *arg, enum cs_cancel why);
     void *on_cancel_arg;
     struct op_after *afters;

@@ -275,6 +275,14 @@ static bool has_released(const struct owner *owner)
     return false;
 }
 
+void owner_push_soon(struct owner *owner)
+{
+    if (owner->set->out)
+        owner->again = true;
+    else
+        timer_set_in(owner->set->all->heart->loop, &owner->retry, 0, owner_push_again, owner);
+}
+
 void owner_push(struct owner *owner)
 {
     owner->again = true;

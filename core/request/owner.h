@@ -59,6 +59,7 @@ bool owners_use(const struct owners *owners, const struct instance *dns);
 bool owners_were_told(const struct owners *owners, const struct instance *dns);
 /* A change was made to a value's state: tell the back end soon. */
 void owner_push(struct owner *owner);
+void owner_push_soon(struct owner *owner); /* the same, and nobody hears of it before the caller has returned to the loop */
 const char *owner_name(const struct owner *owner);
 const char *owner_zone(const struct owner *owner);
 const char *owner_dns(const struct owner *owner); /* the instance's name */

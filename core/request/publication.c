@@ -4,6 +4,7 @@
  * visible.c's; challenge.c hears from the rows and from the owners, and tells here. See challenge.h.
  */
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,6 +34,8 @@ struct publication {
     struct visible_wait *visible;
     cs_done_fn *done;
     void *arg;
+    struct mail mail; /* an error of the call itself */
+    struct cs_error err;
 };
 
 static void free_publication(struct publication *p)
@@ -89,7 +92,7 @@ void cs_challenge_put(struct cs_op *op, const struct cs_challenge *challenge, cs
     if (p)
         find_place(p, challenge);
     else
-        done(arg, &(struct cs_error){ .code = CS_EBUSY, .text = "out of memory" });
+        op_starve(op);
 }
 
 /* ---- Its place ---- */
@@ -147,33 +150,19 @@ static void on_place_dropped(void *arg)
     free_publication(p);
 }
 
-/* Errors of the call itself come later, too: a callback never runs inside the call that asks for it. */
-struct bad_news {
-    struct mail mail;
-    struct cs_error err;
-    struct publication *p;
-};
-
 static void tell_bad_news(struct mail *mail)
 {
-    struct bad_news *news = (struct bad_news *)mail;
+    struct publication *p = (struct publication *)((char *)mail - offsetof(struct publication, mail));
 
-    publication_end(news->p, &news->err);
-    free(news);
+    publication_end(p, &p->err);
 }
 
+/* Errors of the call itself come later, too: a callback never runs inside the call that asks for it. */
 static void answer_later(struct publication *p, const struct cs_error *err)
 {
-    struct bad_news *news = calloc(1, sizeof *news);
-
-    if (!news) {
-        publication_end(p, err);
-        return;
-    }
-    news->mail.fn = tell_bad_news;
-    news->err = *err;
-    news->p = p;
-    loop_post(p->all->heart->loop, &news->mail);
+    p->err = *err;
+    p->mail.fn = tell_bad_news;
+    loop_post(p->all->heart->loop, &p->mail);
 }
 
 /* Finds the place, or waits until it is found. */
@@ -217,17 +206,18 @@ static void publish(struct publication *p, struct value *value)
 {
     const bool is_new = value->state == VALUE_RECORDING && !value->recording;
 
+    if (is_new && record(p, value) < 0) {
+        answer_later(p, &(struct cs_error){ .code = CS_EBUSY, .text = "out of memory" });
+        owners_forget_value(value);
+        return;
+    }
     p->value = value;
     value->waiting = p;
     value->unwanted = false;
     if (value->state == VALUE_GONE)
         value->state = VALUE_WANTED;
     if (value->state == VALUE_WANTED)
-        owner_push(value->owner);
-    else if (is_new && record(p, value) < 0) {
-        publication_end(p, &(struct cs_error){ .code = CS_EBUSY, .text = "out of memory" });
-        owners_forget_value(value);
-    }
+        owner_push_soon(value->owner);
 }
 
 /* ---- Can the world see it? ---- */

@@ -48,7 +48,7 @@ struct order {
     char words[128];  /* of a revocation */
     char gate[64];
     int64_t retry_after_ms;
-    bool late_chain, later, late_save, hanging, putting, resumed, cancelled;
+    bool late_chain, later, late_save, hanging, putting, inside, resumed, cancelled;
 };
 
 static void go_on(struct order *o);
@@ -167,7 +167,11 @@ static long number_of(const char *word)
 
 static void on_put(void *arg, const struct cs_error *err)
 {
-    ((struct order *)arg)->putting = false;
+    struct order *o = arg;
+
+    if (o->inside) /* `done` within the call would be a fault of the core */
+        abort();
+    o->putting = false;
     on_done(arg, err);
 }
 
@@ -185,7 +189,9 @@ static void put(struct order *o, cs_done_fn *done)
 
     challenge.name = strncmp(name, "*.", 2) == 0 ? name + 2 : name;
     o->putting = done == on_put;
+    o->inside = true;
     cs_challenge_put(o->op, &challenge, done, o);
+    o->inside = false;
 }
 
 static bool next(struct order *o, char word[64])

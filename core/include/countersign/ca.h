@@ -51,7 +51,8 @@ struct cs_challenge {
 /* Which challenge types the core can answer for `name`: bit (1 << type) each; 0: none. Loop or worker. */
 CS_EXPORT unsigned cs_challenge_types(struct cs_op *op, const char *name);
 
-/* Publish the answer to a challenge. `done` runs on the loop when the world can see it, or with the reason why not. Copies.
+/* Publish the answer to a challenge. `done` runs on the loop when the world can see it, or with the reason why not; never
+ * within this call. Without memory even for that, the op is cancelled instead. Copies.
  * The core takes the value away when the op ends, whatever its end. Needs an op of `sign` or `resume`. */
 CS_EXPORT void cs_challenge_put(struct cs_op *op, const struct cs_challenge *challenge, cs_done_fn *done, void *arg);
 CS_EXPORT int cs_challenge_put_wait(struct cs_op *op, const struct cs_challenge *challenge, struct cs_error *err);
