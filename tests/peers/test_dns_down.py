@@ -14,8 +14,8 @@ from moved import MovedClock
 from powerdns import PowerDns
 from relay import HttpRelay, UdpRelay
 from scene import NAME, ZONE
-from test_dns_pdns import wait_until
 from test_faults import documented, read
+from waiting import until
 
 OTHER = f"api.{ZONE}"
 OWNERS = [f"_acme-challenge.{name}." for name in (NAME, OTHER)]
@@ -84,7 +84,7 @@ def test_an_order_waits_for_its_dns_server_to_come_back(scene):
     assert not answer.done()
     backend.server.start()
     check_chain(answer.result(40), csr)
-    wait_until(lambda: backend.values() == [set(), set()], 20)
+    until(lambda: backend.values() == [set(), set()], 20)
 
 
 def test_an_order_whose_dns_server_stays_away_fails_in_time_and_its_value_goes_when_that_is_back(scene, say):
@@ -103,8 +103,8 @@ def test_an_order_whose_dns_server_stays_away_fails_in_time_and_its_value_goes_w
     backend.server.start()
     assert any(backend.values()), "nothing was left behind: the test shows nothing"
     server.start()
-    wait_until(lambda: backend.values() == [set(), set()], 20)
-    wait_until(lambda: server.sql("SELECT count(*) FROM job_challenge") == [(0,)], 5)
+    until(lambda: backend.values() == [set(), set()], 20)
+    until(lambda: server.sql("SELECT count(*) FROM job_challenge") == [(0,)], 5)
 
 
 @pytest.mark.parametrize("scene", ["rfc2136", "pdns"], indirect=True)
@@ -132,4 +132,4 @@ def test_values_go_however_long_their_dns_server_was_away(scene):
         clock.move(30), clock.step(-30)
         return backend.values() == [set(), set()] and server.sql("SELECT count(*) FROM job_challenge") == [(0,)]
 
-    wait_until(is_clean, 20)
+    until(is_clean, 20)

@@ -7,7 +7,7 @@ from chaos import Chaos
 from powerdns import PowerDns
 from relay import HttpRelay
 from scene import ZONE
-from test_dns_pdns import wait_until
+from waiting import until
 
 INNER = f"www.{ZONE}"
 PLACES = [("O=Outer", ZONE, f"*.{INNER}"), ("O=Inner", INNER, INNER)]
@@ -31,5 +31,5 @@ def test_orders_of_two_zones_at_one_owner_name_both_get_their_chain(lab):
         answers = list(pool.map(lambda csr: server.sign(csr, {"Prefer": "wait=20"}), csrs))
     for answer, csr in zip(answers, csrs):
         check_chain(answer, csr)
-    wait_until(lambda: not there.txt(f"_acme-challenge.{INNER}."), 10)
-    wait_until(lambda: server.sql("SELECT count(*) FROM job_challenge") == [(0,)], 5)
+    until(lambda: not there.txt(f"_acme-challenge.{INNER}."), 10)
+    until(lambda: server.sql("SELECT count(*) FROM job_challenge") == [(0,)], 5)
