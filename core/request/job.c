@@ -1,5 +1,5 @@
 /*
- * Finds and starts jobs; see job.h. One job for each key (zone, SPKI, names, profile) is under way.
+ * Finds and starts jobs; see job.h. One job for each key (CA, zone, SPKI, names, profile) is under way.
  */
 #include "request/job.h"
 
@@ -116,11 +116,13 @@ static int random_id(char out[JOB_ID_LEN + 1], struct cs_error *err)
     return 0;
 }
 
-/* The order matters to nobody but ourselves; each part ends with a NUL, so that no two lists run together. */
+/* With the CA: a subject that was moved to another one waits for none of the old CA's orders, and gets none of its chains. The
+ * order matters to nobody but ourselves; each part of varying length ends with a NUL, so that no two lists run together. */
 static int compute_key(struct job *job, struct cs_error *err)
 {
     EVP_MD_CTX *md = EVP_MD_CTX_new();
     int ok = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
+             EVP_DigestUpdate(md, job->ca_name, strlen(job->ca_name) + 1) == 1 &&
              EVP_DigestUpdate(md, job->row->zone, strlen(job->row->zone) + 1) == 1 &&
              EVP_DigestUpdate(md, job->csr.spki_sha256, sizeof job->csr.spki_sha256) == 1 &&
              EVP_DigestUpdate(md, job->names, strlen(job->names) + 1) == 1 &&

@@ -8,11 +8,9 @@
 #include "engine/step.h"
 #include "request/job.h"
 
-/* A chain that was issued before for the same wish, by the same CA: a staging CA's chain is no answer for production. */
 struct look {
     struct job *job;
-    const char *ca;
-    uint8_t key[32];
+    uint8_t key[32]; /* with the CA in it: a staging CA's chain is no answer for production */
     char *pem;
     size_t pem_len;
     char id[JOB_ID_LEN + 1];
@@ -27,8 +25,6 @@ static int keep_chain(void *arg, const struct cs_certificate *row)
 {
     struct look *look = arg;
 
-    if (strcmp(row->ca, look->ca) != 0)
-        return 1;
     look->pem = text_copy_n(row->pem, row->pem_len);
     look->pem_len = look->pem ? strlen(look->pem) : 0;
     look->not_before_ms = row->not_before_ms;
@@ -50,7 +46,7 @@ static int keep_failed(void *arg, const struct cs_job *row)
 {
     struct look *look = arg;
 
-    if (strcmp(row->ca, look->ca) != 0 || row->updated_ms < look->issued_ms || !job_may_be_taken_up(row))
+    if (row->updated_ms < look->issued_ms || !job_may_be_taken_up(row))
         return 1;
     look->data = malloc(row->data_len ? row->data_len : 1);
     look->no_memory |= !look->data;
@@ -122,7 +118,6 @@ int job_look(struct job *job, struct cs_error *err)
     if (!look)
         return cs_fail(err, CS_EBUSY, "out of memory");
     look->job = job;
-    look->ca = job->ca_name;
     memcpy(look->key, job->key, sizeof look->key);
     step_reached(STEP_LOOKING, job->id);
     job->phase = JOB_LOOKING;

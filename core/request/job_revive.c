@@ -14,7 +14,6 @@
 static void take_stored(struct job *job, const struct cs_job *stored)
 {
     memcpy(job->id, stored->id, strnlen(stored->id, JOB_ID_LEN));
-    memcpy(job->key, stored->key, sizeof job->key);
     if (stored->size > offsetof(struct cs_job, client) && stored->client)
         memcpy(job->client, stored->client, strnlen(stored->client, sizeof job->client - 1));
     job->version = stored->version;

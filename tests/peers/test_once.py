@@ -54,3 +54,22 @@ def test_every_leaf_has_its_requesters_key_although_the_ca_hands_out_the_same_or
         assert leaf.public_key().public_bytes(*SPKI) == key.public_key().public_bytes(*SPKI)
     orders = chaos.orders()
     assert len(orders) == len(keys) and {order["finalized"] for order in orders} == {1}, json.dumps(orders[:3])
+
+
+def test_back_at_the_first_ca_its_chain_is_the_answer_and_nothing_is_ordered(lab):
+    """Production, staging for a trial, production again: the newest chain of all is not the one that counts."""
+    server = lab.server()
+    cas = {name: Chaos(lab.place("chaos"), server.dns_port).start() for name in ("production", "staging")}
+    for name, chaos in cas.items():
+        lab.running.insert(0, chaos)
+        server.use_pebble(chaos, name)
+    server.start().add_zone(ZONE)
+    server.add_subject(f"CN={NAME}", ZONE, "--ca", "production")
+    csr, chains = make_csr(ec.generate_private_key(ec.SECP256R1())), []
+    for ca in ("production", "staging", "production", "staging"):
+        server.sql("UPDATE subject_ca SET ca = ?", ca)
+        answer = server.sign(csr)
+        assert answer.status == 200, answer
+        chains.append(answer.body)
+    assert chains[:2] == chains[2:] and chains[0] != chains[1]
+    assert [len(chaos.orders()) for chaos in cas.values()] == [1, 1]

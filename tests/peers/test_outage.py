@@ -296,3 +296,42 @@ def test_the_ca_s_own_retry_after_says_when_it_is_asked_again(lab, build, slow):
     assert len(scene.chaos.log()) == before  # nobody asks meanwhile
     scene.come_back()
     scene.fetch(many)
+
+
+def test_a_subject_that_is_moved_to_another_ca_waits_no_more_for_the_one_that_is_out(lab, build, slow):
+    """With the same key and names, before and after a restart; the order that waits keeps its place, and its own answer."""
+    scene = Scene(lab, build, slow)
+    other = scene.add_ca("other")
+    scene.open()
+    scene.go_out()
+    many = scene.ask(5)
+    for asked in many:
+        scene.post(asked)
+    scene.opened()
+    scene.server.sql("UPDATE subject_ca SET ca = 'other'")
+    many[0].check(scene.server.sign(many[0].csr, {"Prefer": "wait=20"}))
+    scene.server.stop()
+    scene.server.start()
+    assert scene.server.log().count("order taken up again") == 5
+    many[1].check(scene.server.sign(many[1].csr, {"Prefer": "wait=20"}))
+    assert sorted(order["names"][0] for order in other.orders()) == sorted(asked.name for asked in many[:2])
+    assert scene.look(many[0]).status == 202
+    scene.until(lambda: scene.hurry(1) or scene.said("the CA is out, orders wait for it"), "the breaker opened again")
+    scene.come_back()
+    scene.fetch(many)
+
+
+def test_a_chain_of_a_staging_order_under_way_is_no_answer_for_production(lab, build, slow):
+    scene = Scene(lab, build, slow)
+    production = scene.add_ca("production")
+    scene.open()
+    scene.go_out("busy")
+    asked, = scene.ask(1)
+    scene.post(asked)
+    scene.server.sql("UPDATE subject_ca SET ca = 'production'")
+    scene.post(asked)
+    scene.until(lambda: scene.look(asked).status != 202, "production's chain")
+    answer = scene.look(asked)
+    asked.check(answer)
+    assert [order["names"] for order in production.orders()] == [[asked.name]]
+    assert scene.server.sign(asked.csr).body == answer.body

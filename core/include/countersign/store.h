@@ -82,7 +82,7 @@ enum cs_job_state { CS_JOB_OPEN = 1, CS_JOB_DONE, CS_JOB_FAILED };
 struct cs_job {
     uint32_t size;
     const char *id;  /* random, 26 characters of base32, lower case */
-    uint8_t key[32]; /* SHA-256 of zone, SPKI, sorted names, profile; unique among the open */
+    uint8_t key[32]; /* SHA-256 of CA, zone, SPKI, sorted names, profile; unique among the open */
     int64_t version; /* of the stored row; every write is compare-and-set on it, and adds one */
     const char *subject, *zone, *ca;
     const char *names; /* separated by spaces, sorted */
