@@ -129,7 +129,10 @@ int instance_revoke(struct instance *instance, const struct revoke_call *call, s
 /* Ask a CA whether it takes orders; its plugin has `status`. -1 without memory: `done` is then not called. */
 int instance_status(struct instance *instance, int64_t deadline_ms, op_done_fn *done, void *arg, struct cs_error *err);
 
-/* The same for its plugin's `examine`. */
+/* What its orders share with those of other instances that have the same (ca.h, account); NULL: nothing. On the loop. */
+const char *instance_account(const struct instance *instance);
+
+/* As instance_status(), for its plugin's `examine`. */
 int instance_examine(struct instance *instance, int64_t deadline_ms, op_done_fn *done, void *arg, struct cs_error *err);
 
 /* Blocking; in a thread of the caller's. */

@@ -250,6 +250,11 @@ int instance_status(struct instance *instance, int64_t deadline_ms, op_done_fn *
     return ask(instance, instance->plugin.ca.status, deadline_ms, done, arg, err);
 }
 
+const char *instance_account(const struct instance *instance)
+{
+    return instance->opened && instance->plugin.ca.account ? instance->plugin.ca.account(instance->self) : NULL;
+}
+
 int instance_examine(struct instance *instance, int64_t deadline_ms, op_done_fn *done, void *arg, struct cs_error *err)
 {
     return ask(instance, instance->plugin.ca.examine, deadline_ms, done, arg, err);

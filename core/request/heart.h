@@ -26,7 +26,7 @@ struct heart {
     struct visible *visible;
     struct subjects *subjects;
     struct ca_gates *gates;
-    struct turns *zone_turns, *name_turns; /* jobs of a zone; jobs for the same names at a CA */
+    struct turns *zone_turns, *name_turns; /* jobs of a zone; jobs for the same names in an account */
     struct challenge_places *places;
     struct challenges *challenges;
     struct jobs *jobs;

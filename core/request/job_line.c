@@ -12,12 +12,13 @@
 #define ZONE_AGAIN_MS (30 * 1000)      /* when too many wait in the zone: nobody knows when there is room */
 #define GATE_LEAST_MS (10 * 60 * 1000) /* of an order that is old already: the server was down for long */
 
-/* For free(); NULL: no memory. */
+/* Two `ca` blocks may have one account. For free(); NULL: no memory. */
 static char *names_key(const struct job *job)
 {
-    struct text key = TEXT_MAX(CSR_MAX_NAMES * (NAME_MAX_LEN + 1) + 200);
+    const char *account = instance_account(job->ca);
+    struct text key = TEXT_MAX(SIZE_MAX);
 
-    text_addf(&key, "%s %s", job->ca_name, job->names);
+    text_addf(&key, "%s %s", account ? account : job->ca_name, job->names);
     return text_take(&key);
 }
 

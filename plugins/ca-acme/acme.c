@@ -149,12 +149,24 @@ static int tell_key(struct acme *acme, struct cs_error *err)
     return rc;
 }
 
+static int name_account(struct acme *acme, struct cs_error *err)
+{
+    struct text name = TEXT_MAX(SIZE_MAX);
+
+    if (!acme->key)
+        return 0;
+    text_addf(&name, "%s %s", acme->conf->directory, jose_key_thumbprint(acme->key));
+    acme->account_name = text_take(&name);
+    return acme->account_name ? 0 : cs_fail(err, CS_EBUSY, "out of memory");
+}
+
 static void acme_close(void *self)
 {
     struct acme *acme = self;
 
     account_free(acme->account);
     directory_free(acme->directory);
+    free(acme->account_name);
     jose_key_free(acme->key);
     jose_wipe((char *)acme->eab_secret, acme->eab_secret_len);
     url_rules_free(&acme->rules);
@@ -171,7 +183,7 @@ static int acme_open(struct cs_instance *in, const void *conf, void **self, stru
     acme->conf = conf;
     if (check_settings(acme->conf, err) < 0 || read_eab(acme, err) < 0 ||
         url_rules_make(&acme->rules, acme->conf->directory, acme->conf->allow_hosts, err) < 0 || open_key(acme, err) < 0 ||
-        tell_key(acme, err) < 0)
+        tell_key(acme, err) < 0 || name_account(acme, err) < 0)
         goto out;
     acme->directory = directory_new(acme);
     acme->account = account_new(acme);
@@ -217,6 +229,11 @@ static void acme_examine(void *self, struct cs_op *op)
     examine(self, op);
 }
 
+static const char *acme_account(void *self)
+{
+    return ((const struct acme *)self)->account_name;
+}
+
 static const struct cs_ca_ops ca = {
     .size = sizeof ca,
     .sign = acme_sign,
@@ -225,6 +242,7 @@ static const struct cs_ca_ops ca = {
     .renewal_info = acme_renewal_info,
     .status = acme_status,
     .examine = acme_examine,
+    .account = acme_account,
 };
 
 CS_PLUGIN("ca-acme", "0.1.0", "gets certificates from a CA that speaks ACME (RFC 8555), such as Let's Encrypt",

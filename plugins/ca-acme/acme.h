@@ -30,6 +30,7 @@ struct acme {
     struct cs_instance *in;
     const struct acme_settings *conf;
     struct url_rules rules;
+    char *account_name;   /* directory and thumbprint; NULL as the key is */
     struct jose_key *key; /* NULL: only of an instance that looks around, where there is none yet */
     uint8_t *eab_secret; /* NULL: no external account binding */
     size_t eab_secret_len;

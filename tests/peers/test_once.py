@@ -2,6 +2,7 @@
 the same order to who asks twice for the same names."""
 import concurrent.futures
 import json
+import shutil
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -13,8 +14,9 @@ from scene import NAME, ZONE
 SPKI = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
-def make_csr(key):
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, NAME)])
+def make_csr(key, *organization):
+    name = x509.Name([*(x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, word) for word in organization),
+                      x509.NameAttribute(x509.NameOID.COMMON_NAME, NAME)])
     request = x509.CertificateSigningRequestBuilder().subject_name(name)
     request = request.add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), False).sign(key, hashes.SHA256())
     return request.public_bytes(serialization.Encoding.PEM)
@@ -35,6 +37,13 @@ def all_at_once(server, csrs):
         return list(pool.map(server.sign, csrs))
 
 
+def check_leaves(keys, answers):
+    for key, answer in zip(keys, answers):
+        assert answer.status == 200, answer
+        leaf = x509.load_pem_x509_certificate(answer.body)
+        assert leaf.public_key().public_bytes(*SPKI) == key.public_key().public_bytes(*SPKI)
+
+
 def test_a_thousand_posts_of_one_csr_are_one_order_and_a_thousand_equal_answers(lab):
     server, chaos = open_world(lab, validation_delay=1)
     answers = all_at_once(server, [make_csr(ec.generate_private_key(ec.SECP256R1()))] * 1000)
@@ -47,11 +56,7 @@ def test_every_leaf_has_its_requesters_key_although_the_ca_hands_out_the_same_or
     """A thousand with --interleavings=1000."""
     server, chaos = open_world(lab, order_reuse=True)
     keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(interleavings(150))]
-    answers = all_at_once(server, [make_csr(key) for key in keys])
-    for key, answer in zip(keys, answers):
-        assert answer.status == 200, answer
-        leaf = x509.load_pem_x509_certificate(answer.body)
-        assert leaf.public_key().public_bytes(*SPKI) == key.public_key().public_bytes(*SPKI)
+    check_leaves(keys, all_at_once(server, [make_csr(key) for key in keys]))
     orders = chaos.orders()
     assert len(orders) == len(keys) and {order["finalized"] for order in orders} == {1}, json.dumps(orders[:3])
 
@@ -73,3 +78,18 @@ def test_back_at_the_first_ca_its_chain_is_the_answer_and_nothing_is_ordered(lab
         chains.append(answer.body)
     assert chains[:2] == chains[2:] and chains[0] != chains[1]
     assert [len(chaos.orders()) for chaos in cas.values()] == [1, 1]
+
+
+def test_two_blocks_with_one_account_are_not_given_each_other_s_order(lab):
+    """The second has a copy of the first one's key, in a file of its own."""
+    server, chaos = open_world(lab, order_reuse=True)
+    server.add_subject(f"CN={NAME},O=A", ZONE, "--ca", "chaos")
+    check_leaves(keys := [ec.generate_private_key(ec.SECP256R1())], all_at_once(server, [make_csr(keys[0], "A")]))
+    server.stop()
+    copy = server.folder / "copy.pem"
+    shutil.copy(next((server.folder / "state").rglob("account.pem")), copy)
+    server.use_pebble(chaos, "twin", account_key=copy).start()
+    server.add_subject(f"CN={NAME},O=B", ZONE, "--ca", "twin")
+    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(30)]
+    check_leaves(keys, all_at_once(server, [make_csr(key, "AB"[number % 2]) for number, key in enumerate(keys)]))
+    assert {order["finalized"] for order in chaos.orders()} == {1}

@@ -90,6 +90,11 @@ struct cs_ca_ops {
      *   "account": "https://…"                the account's URI (RFC 8657 3)
      *   "ahead_ms": -1200                     our clock before (or behind) the CA's, as it answered last */
     void (*examine)(void *self, struct cs_op *op);
+
+    /* Since ABI 1.1, optional: the account that orders are made in, in a form that is the same for every instance that shares
+     * it. Orders for the same names take turns within it, as CAs hand the same order to whoever asks an account for the same
+     * names. NULL: each instance has its own. The text stays as it is until `close`. Answers at once. */
+    const char *(*account)(void *self);
 };
 
 #ifdef __cplusplus
