@@ -1,7 +1,6 @@
 /*
  * One client's connection: its states, its answers, its end; see connection.h. connection_events.c has what arrives on it. Only
- * connection_move() changes the state, and with it the deadline; only connection_leave() frees, so that a callback may end the
- * connection at any place.
+ * connection_move() changes the state, and with it the deadline.
  */
 #include "http/connection.h"
 
@@ -15,36 +14,6 @@
 #include "http/connection_parts.h"
 #include "http/transport.h"
 #include "http/trust.h"
-
-/* ---- Life ----------------------------------------------------------------------------------------------------------- */
-
-static void destroy(struct connection *c)
-{
-    struct service *service = c->service;
-
-    exchange_free(c->exchange);
-    transport_free(c->bev);
-    SSL_CTX_free(c->context);
-    trust_release(c->trust);
-    client_certificate_release(c->certificate);
-    limits_disconnect(&c->place);
-    service_remove(service, &c->link);
-    free(c);
-}
-
-struct connection *connection_enter(void *arg)
-{
-    struct connection *c = arg;
-
-    c->entered++;
-    return c;
-}
-
-void connection_leave(struct connection *c)
-{
-    if (--c->entered == 0 && c->state == CLOSED)
-        destroy(c);
-}
 
 /* Tell the handler that nobody wants its answer any more. */
 static void let_go(struct connection *c)

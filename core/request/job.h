@@ -58,7 +58,6 @@ struct job {
     uint8_t key[32];
     char client[CLIENT_NAME_SIZE]; /* with whose credential it was ordered; "": nobody's */
     struct order_source source;    /* who ordered it */
-    bool is_counted;               /* among the open orders of its source */
     uint64_t number; /* in the order in which they came */
     int64_t version; /* that the stored row has, or will have once the writes on their way are done */
     struct subject_row *row;
@@ -81,27 +80,28 @@ struct job {
     bool was_ordered;      /* a step was saved: the CA has, or had, an order of it */
     bool given_back;       /* it failed before the CA had it, so it does not count against limits */
     bool pausing;          /* in JOB_QUEUED, without a place in any line: see job_give_up() */
+    bool is_counted;       /* among the open orders of its source */
+    bool fresh;            /* a stored chain will not do */
+    bool again;            /* it looks at an order that failed before, whose CA may have a certificate: job_again.c */
+    bool challenge_seen;   /* all values that the CA asked for were visible at once */
+    bool op_is_out;        /* the plugin has not finished yet */
+    bool told_unsaved;     /* the log knows that the store takes nothing of it now */
     int64_t pause_ms;      /* the last one; 0: none yet */
     int64_t created_ms, deadline_ms, keep_until_ms; /* wall clock: only for what is stored */
     int64_t began_ms, end_by_ms;                    /* the same on cs_now_ms(), which nobody sets: what counts while it runs */
-    bool fresh;                                     /* a stored chain will not do */
-    bool again;            /* it looks at an order that failed before, whose CA may have a certificate: job_again.c */
     int64_t bad_since_ms;  /* wall clock: since when the chain is not what was asked for; 0: it is not known to be bad */
     struct job_waiter *first, *last;
     struct job_visit *visits; /* of those who were told that it is stored, and wait no more: they end with it */
     size_t n_visits;
     size_t unseen;            /* challenge values that are not visible yet, or failed to be, in this call of the plugin */
-    bool challenge_seen;      /* all that the CA asked for were visible at once */
     int64_t signing_since_ms; /* on cs_now_ms(); 0: the call began with a later step */
     struct ca_place ca_place;
     struct turn_place names_place, zone_place;
     struct challenge_place *places; /* of its challenges, as far as they were looked for */
     struct timer timer; /* the deadline while it has no op; later: when its end is stored again */
     struct cs_op *op;
-    bool op_is_out;        /* the plugin has not finished yet */
     int writes;            /* on their way */
     struct step_save *postponed; /* the last step that nobody waits for, while it waits to be tried again */
-    bool told_unsaved;     /* the log knows that the store takes nothing of it now */
     cs_done_fn *unsaved;   /* whom to tell that there was no memory for a write */
     struct certificate certificate;
     char *url;             /* where the CA serves the chain */

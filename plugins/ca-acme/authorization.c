@@ -36,6 +36,7 @@ static int authorizations_make(struct order *order)
     order->authz = calloc(n, sizeof *order->authz);
     if (!order->authz)
         return -1;
+    order->n_authz = 0;
     for (size_t i = 0; i < n; i++) {
         const char *url = json_string_value(json_array_get(order->object.authorizations, i));
         struct authz *authz = &order->authz[order->n_authz];
