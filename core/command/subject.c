@@ -19,6 +19,9 @@ static const struct usage_option add_options[] = {
     { "ca", "INSTANCE", 'c', "the ca instance that signs; again for those that come next" },
     { "access", "open|token|certificate", 'a',
       "what who asks must show, see `countersign client`; default: as it was, open for a new subject" },
+    { "no-cache", "aged|never|always", 'f',
+      "when Cache-Control: no-cache gets a new certificate: when the old one is aged, never, always; "
+      "default: as it was, aged for a new subject" },
     { "disabled", NULL, 'x', "nobody gets a certificate with it" },
     USAGE_END,
 };
@@ -45,15 +48,24 @@ const struct usage usage_subject = {
 
 /* ---- rows -------------------------------------------------------------------------------------------------------- */
 
-static const char *const names[] = { "subject", "zone", "names", "cas", "profile", "access", "enabled", NULL };
+static const char *const names[] = { "subject", "zone", "names", "cas", "profile", "access", "no_cache", "enabled", NULL };
 static const char *const access_words[] = {
     [CS_ACCESS_OPEN] = "open", [CS_ACCESS_TOKEN] = "token", [CS_ACCESS_CERTIFICATE] = "certificate"
+};
+
+static const char *const no_cache_words[] = {
+    [CS_NO_CACHE_AGED] = "aged", [CS_NO_CACHE_NEVER] = "never", [CS_NO_CACHE_ALWAYS] = "always"
 };
 
 /* A store that knows nothing of access hands over shorter rows. */
 static enum cs_access access_of(const struct cs_subject *s)
 {
     return s->size > offsetof(struct cs_subject, access) ? s->access : CS_ACCESS_OPEN;
+}
+
+static enum cs_no_cache no_cache_of(const struct cs_subject *s)
+{
+    return s->size > offsetof(struct cs_subject, no_cache) ? s->no_cache : CS_NO_CACHE_AGED;
 }
 
 /* What list, show and remove were asked. */
@@ -69,9 +81,10 @@ static int on_subject(void *arg, const struct cs_subject *s)
 
     if (q->zone[0] && strcmp(q->zone, s->zone) != 0)
         return 0;
-    return columns_add(&q->rows.found, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "subject", s->subject, "zone", s->zone,
+    return columns_add(&q->rows.found, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "subject", s->subject, "zone", s->zone,
                                                  "names", s->names, "cas", s->cas, "profile", s->profile, "access",
-                                                 access_words[access_of(s)], "enabled", s->enabled));
+                                                 access_words[access_of(s)], "no_cache", no_cache_words[no_cache_of(s)],
+                                                 "enabled", s->enabled));
 }
 
 static int find(const struct store_conn *c, void *arg, struct cs_error *err)
@@ -157,7 +170,7 @@ struct addition {
     char zone[NAME_MAX_LEN + 1]; /* "": that of the CN */
     char cn[NAME_MAX_LEN + 1];   /* "": none that is a name */
     struct text names, cas;
-    bool replaced, sets_access;
+    bool replaced, sets_access, sets_no_cache;
 };
 
 /* "a.x", "*.x" or ".x". */
@@ -197,6 +210,17 @@ static int read_access(struct addition *a, const char *typed, struct cs_error *e
     return cs_fail(err, CS_EINPUT, "--access is open, token or certificate, not `%s`", typed);
 }
 
+static int read_no_cache(struct addition *a, const char *typed, struct cs_error *err)
+{
+    a->sets_no_cache = true;
+    for (size_t i = 0; i < sizeof no_cache_words / sizeof *no_cache_words; i++)
+        if (strcmp(no_cache_words[i], typed) == 0) {
+            a->row.no_cache = (enum cs_no_cache)i;
+            return 0;
+        }
+    return cs_fail(err, CS_EINPUT, "--no-cache is aged, never or always, not `%s`", typed);
+}
+
 static int read_option(struct addition *a, int option, const char *value, struct cs_error *err)
 {
     switch (option) {
@@ -212,6 +236,8 @@ static int read_option(struct addition *a, int option, const char *value, struct
         return strchr(value, ' ') ? cs_fail(err, CS_EINPUT, "--ca takes one instance; say it again for the next") : 0;
     case 'a':
         return read_access(a, value, err);
+    case 'f':
+        return read_no_cache(a, value, err);
     case 'x':
         a->row.enabled = false;
         return 0;
@@ -335,6 +361,8 @@ static int note_old(void *arg, const struct cs_subject *old)
     a->replaced = true;
     if (!a->sets_access)
         a->row.access = access_of(old);
+    if (!a->sets_no_cache)
+        a->row.no_cache = no_cache_of(old);
     return 0;
 }
 

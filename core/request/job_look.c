@@ -89,6 +89,20 @@ static void free_look(struct look *look)
     free(look);
 }
 
+/* May a client that says no-cache have a new one, although there is a good one? */
+static bool may_have_new(const struct look *look)
+{
+    switch (look->job->row->no_cache) {
+    case CS_NO_CACHE_ALWAYS:
+        return true;
+    case CS_NO_CACHE_AGED:
+        return cs_wall_ms() - look->not_before_ms >= (look->not_after_ms - look->not_before_ms) / 3;
+    case CS_NO_CACHE_NEVER:
+        break;
+    }
+    return false;
+}
+
 static void on_looked(void *arg, const struct cs_error *err)
 {
     struct look *look = arg;
@@ -98,7 +112,7 @@ static void on_looked(void *arg, const struct cs_error *err)
     job->writes--;
     if (err) {
         job_end_unstored(job, err);
-    } else if (!job->fresh && is_good(look)) {
+    } else if (is_good(look) && !(job->fresh && may_have_new(look))) {
         job_tell(job, &(struct job_news){ .job = look->id, .chain = look->pem, .chain_len = look->pem_len, .is_old = true });
         job_end(job);
     } else if (job->heart->stopping) {

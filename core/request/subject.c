@@ -123,6 +123,7 @@ static int copy_subject(void *arg, const struct cs_subject *from)
     row->cas = text_copy(from->cas);
     row->enabled = from->enabled;
     row->access = from->size > offsetof(struct cs_subject, access) ? from->access : CS_ACCESS_OPEN;
+    row->no_cache = from->size > offsetof(struct cs_subject, no_cache) ? from->no_cache : CS_NO_CACHE_AGED;
     return 1;
 }
 

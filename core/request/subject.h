@@ -17,6 +17,7 @@ struct subject_row {
     char *subject, *zone, *names, *profile, *cas;
     bool enabled;
     enum cs_access access;
+    enum cs_no_cache no_cache;
     char *dns, *challenge_zone, *servers, *keys; /* of the zone */
     int64_t parallel;
     enum cs_visible visible;

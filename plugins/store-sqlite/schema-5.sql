@@ -1,6 +1,7 @@
 -- state.db, schema 5: orders that count against the limits of their subject, client and zone, and the renewals among them that
 -- were let past (docs/limits.md). Not for editing, but rows may be deleted: who is counted in them may then order so many more.
--- And the types of key that a zone takes, which people may edit (docs/store.md).
+-- And what people may edit (docs/store.md): the types of key that a zone takes, and when a subject's clients get a new certificate by
+-- asking with Cache-Control: no-cache (docs/limits.md).
 
 ALTER TABLE zone ADD COLUMN keys TEXT NOT NULL DEFAULT '';
 
@@ -14,6 +15,18 @@ CREATE TRIGGER zone_keys_update BEFORE UPDATE OF keys ON zone BEGIN
     SELECT RAISE(ABORT, 'keys must be empty (then all types are taken) or some of rsa2048 rsa3072 rsa4096 p256 p384, separated by spaces')
     WHERE NEW.keys IS NULL OR trim(replace(replace(replace(replace(replace(' ' || replace(NEW.keys, ' ', '  ') || ' ',
         ' rsa2048 ', ''), ' rsa3072 ', ''), ' rsa4096 ', ''), ' p256 ', ''), ' p384 ', ''), ' ') <> '';
+END;
+
+ALTER TABLE subject ADD COLUMN no_cache TEXT NOT NULL DEFAULT 'aged';
+
+CREATE TRIGGER subject_no_cache_insert BEFORE INSERT ON subject BEGIN
+    SELECT RAISE(ABORT, 'no_cache must be aged, never or always')
+    WHERE NEW.no_cache IS NULL OR NEW.no_cache NOT IN ('aged', 'never', 'always');
+END;
+
+CREATE TRIGGER subject_no_cache_update BEFORE UPDATE OF no_cache ON subject BEGIN
+    SELECT RAISE(ABORT, 'no_cache must be aged, never or always')
+    WHERE NEW.no_cache IS NULL OR NEW.no_cache NOT IN ('aged', 'never', 'always');
 END;
 
 CREATE TABLE counted_order (

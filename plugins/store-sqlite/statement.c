@@ -18,7 +18,7 @@
     "NOT EXISTS (SELECT 1 FROM revocation WHERE revocation.job = certificate.job AND revocation.state = 'open')"
 
 #define SELECT_SUBJECT                                                                                              \
-    "SELECT subject, zone, names, profile, enabled, access, coalesce((SELECT group_concat(ca, ' ') FROM "              \
+    "SELECT subject, zone, names, profile, enabled, access, no_cache, coalesce((SELECT group_concat(ca, ' ') FROM "    \
     "(SELECT ca FROM subject_ca WHERE subject_ca.subject = subject.subject ORDER BY rank)), '') FROM subject "
 
 /* Times are text in the table, milliseconds outside, 0 for none. */
@@ -61,9 +61,11 @@ static const struct statement_sql state[] = {
     WRITE(label_remove, "DELETE FROM label WHERE zone = ? AND name = ?"),
     ASK(label_list, "SELECT " LABEL_COLUMNS " FROM label ORDER BY zone, name"),
 
-    WRITE(subject_put, "INSERT INTO subject (subject, zone, names, profile, enabled, access) VALUES (?, ?, ?, ?, ?, ?) "
+    WRITE(subject_put, "INSERT INTO subject (subject, zone, names, profile, enabled, access, no_cache) "
+                       "VALUES (?, ?, ?, ?, ?, ?, ?) "
                        "ON CONFLICT (subject) DO UPDATE SET zone = excluded.zone, names = excluded.names, "
-                       "profile = excluded.profile, enabled = excluded.enabled, access = excluded.access"),
+                       "profile = excluded.profile, enabled = excluded.enabled, access = excluded.access, "
+                       "no_cache = excluded.no_cache"),
     WRITE(subject_remove, "DELETE FROM subject WHERE subject = ?"),
     ASK(subject_list, SELECT_SUBJECT "ORDER BY subject"),
     ASK(subject_find, SELECT_SUBJECT "WHERE subject = ?"),

@@ -7,12 +7,24 @@ static const char *const access_words[] = {
     [CS_ACCESS_OPEN] = "open", [CS_ACCESS_TOKEN] = "token", [CS_ACCESS_CERTIFICATE] = "certificate"
 };
 
+static const char *const no_cache_words[] = {
+    [CS_NO_CACHE_AGED] = "aged", [CS_NO_CACHE_NEVER] = "never", [CS_NO_CACHE_ALWAYS] = "always"
+};
+
 /* A word that nobody can have written past the triggers lets nobody in who shows no certificate. */
 static enum cs_access access_of(const char *word)
 {
     if (!strcmp(word, "open"))
         return CS_ACCESS_OPEN;
     return !strcmp(word, "token") ? CS_ACCESS_TOKEN : CS_ACCESS_CERTIFICATE;
+}
+
+/* Such a word costs no certificate, either. */
+static enum cs_no_cache no_cache_of(const char *word)
+{
+    if (!strcmp(word, "aged"))
+        return CS_NO_CACHE_AGED;
+    return !strcmp(word, "always") ? CS_NO_CACHE_ALWAYS : CS_NO_CACHE_NEVER;
 }
 
 /* The list of CAs is put word by word, with rank 1, 2, … */
@@ -53,12 +65,15 @@ static int put_row(struct conn *c, const struct cs_subject *subject, struct cs_e
 
     if (subject->access > CS_ACCESS_CERTIFICATE)
         return cs_fail(err, CS_EINPUT, "access must be open, token or certificate");
+    if (subject->no_cache > CS_NO_CACHE_ALWAYS)
+        return cs_fail(err, CS_EINPUT, "no_cache must be aged, never or always");
     query_text(&q, subject->subject);
     query_text(&q, subject->zone);
     query_text(&q, subject->names);
     query_text(&q, subject->profile);
     query_int(&q, subject->enabled);
     query_text(&q, access_words[subject->access]);
+    query_text(&q, no_cache_words[subject->no_cache]);
     return query_run(&q, err);
 }
 
@@ -110,7 +125,8 @@ static int each(struct query *q, cs_subject_fn *fn, void *arg, struct cs_error *
             .profile = row_text(q, 3),
             .enabled = row_int(q, 4) != 0,
             .access = access_of(row_text(q, 5)),
-            .cas = row_text(q, 6),
+            .no_cache = no_cache_of(row_text(q, 6)),
+            .cas = row_text(q, 7),
         };
 
         if (fn(arg, &subject)) {

@@ -53,6 +53,7 @@ class Door:
                 self.csrs[access, subject] = lab.csr(f"{access}-{subject}.{ZONE}").read_bytes()
                 if subject != "unknown":
                     self.server.command("subject", "add", f"CN={access}-{subject}.{ZONE}", "--access", access,
+                                        "--no-cache", "always",
                                         *(["--disabled"] if subject == "disabled" else []))
         self.tokens = {"right": self.add("ci"), "late": self.add("late", "--expires", "2001-01-01"),
                        "off": self.add("off", "--disabled")}

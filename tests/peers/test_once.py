@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from chaos import Chaos
+from moved import DAY, MovedClock
 from scene import NAME, ZONE
 
 SPKI = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
@@ -93,3 +94,34 @@ def test_two_blocks_with_one_account_are_not_given_each_other_s_order(lab):
     keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(30)]
     check_leaves(keys, all_at_once(server, [make_csr(key, "AB"[number % 2]) for number, key in enumerate(keys)]))
     assert {order["finalized"] for order in chaos.orders()} == {1}
+
+
+def test_no_cache_gets_a_new_certificate_as_often_as_the_row_allows(lab, build):
+    """Who says so with every post does not use up what the CA allows for the names: 5 in 7 days."""
+    server, fresh = lab.server(), {"Cache-Control": "no-cache"}
+    clock = MovedClock(lab.folder, build).run(server)
+    chaos = Chaos(lab.place("chaos"), server.dns_port, clock.env["COUNTERSIGN_CLOCK"], limits=True).start()
+    lab.running.insert(0, chaos)
+    server.use_pebble(chaos, "chaos").start().add_zone(ZONE)
+    server.add_subject(f"CN={NAME}", ZONE)
+    csr = make_csr(ec.generate_private_key(ec.SECP256R1()))
+
+    def ordered_by(posts):
+        before = len(chaos.orders())
+        assert {server.sign(csr, fresh).status for _ in range(posts)} == {200}
+        return len(chaos.orders()) - before
+
+    assert ordered_by(7) == 1
+    clock.move(29 * DAY)
+    assert ordered_by(2) == 0
+    clock.move(2 * DAY)
+    assert ordered_by(2) == 1
+    server.add_subject(f"CN={NAME}", ZONE, "--no-cache", "always")
+    assert ordered_by(2) == 2
+    server.add_subject(f"CN={NAME}", ZONE)
+    assert ordered_by(1) == 1
+    server.add_subject(f"CN={NAME}", ZONE, "--no-cache", "never")
+    clock.move(50 * DAY)
+    assert ordered_by(1) == 0
+    clock.move(15 * DAY)
+    assert ordered_by(2) == 1

@@ -228,6 +228,7 @@ static void the_subjects_of_a_client_follow_both(void **state)
 #define EXPIRES "expires must be empty or a time in UTC such as 2027-01-31T00:00:00Z"
 #define ENABLED "enabled must be 1 or 0"
 #define ACCESS "access must be open, token or certificate"
+#define NO_CACHE "no_cache must be aged, never or always"
 #define NO_CLIENT "client must be one of the table client: add it first, with `countersign client add`"
 #define NO_SUBJECT "subject must be one of the table subject: add it first, with `countersign subject add`"
 #define A_TOKEN(client, hash) "INSERT INTO client (client, kind, token_sha256) VALUES (" client ", 'token', '" hash "')"
@@ -279,6 +280,8 @@ static void rows_that_make_no_sense_are_refused_in_words(void **state)
         { "UPDATE subject SET access = 'anybody'", ACCESS },
         { "UPDATE subject SET access = NULL", ACCESS },
         { "INSERT INTO subject (subject, zone, access) VALUES ('CN=x.lab.example', 'lab.example', '')", ACCESS },
+        { "UPDATE subject SET no_cache = 'often'", NO_CACHE },
+        { "INSERT INTO subject (subject, zone, no_cache) VALUES ('CN=x.lab.example', 'lab.example', '')", NO_CACHE },
         { "UPDATE subject SET access = 'certificate'", "" },
     };
     sqlite3 *shell = NULL;

@@ -49,6 +49,10 @@ struct cs_label_rule {
 /* What a subject's client must show. 0, also what a store that does not know of access hands over: anybody may ask. */
 enum cs_access { CS_ACCESS_OPEN = 0, CS_ACCESS_TOKEN, CS_ACCESS_CERTIFICATE };
 
+/* When `Cache-Control: no-cache` gets a new certificate although the one that is there will do. 0, also what a store that does
+ * not know of it hands over: when a third of the life of that one is over. */
+enum cs_no_cache { CS_NO_CACHE_AGED = 0, CS_NO_CACHE_NEVER, CS_NO_CACHE_ALWAYS };
+
 /* Who may ask for what. */
 struct cs_subject {
     uint32_t size;
@@ -59,6 +63,7 @@ struct cs_subject {
     const char *cas;     /* CA instances by rank, separated by spaces; "": the only one    */
     bool enabled;
     enum cs_access access;
+    enum cs_no_cache no_cache;
 };
 
 enum cs_client_kind { CS_CLIENT_TOKEN = 1, CS_CLIENT_CERTIFICATE };

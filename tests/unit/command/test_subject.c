@@ -36,17 +36,17 @@ static void a_subject_is_added_shown_replaced_and_removed(void **state)
            ".x.lab.example; it is disabled\n");
     expect("subject|list", 0,
            "SUBJECT                            ZONE         NAMES                                       CAS       PROFILE     "
-           "ACCESS  ENABLED\n"
+           "ACCESS  NO_CACHE  ENABLED\n"
            "CN=a.lab.example,O=Lab             lab.example  -                                           -         -           "
-           "open    yes\n"
+           "open    aged      yes\n"
            "CN=b.lab.example,O=Gufo Labs,C=IT  lab.example  b.lab.example *.lab.example .x.lab.example  le local  shortlived  "
-           "open    no\n");
+           "open    aged      no\n");
     expect("subject|list|--json|--zone|lab.example", 0,
            "{\"subject\":\"CN=a.lab.example,O=Lab\",\"zone\":\"lab.example\",\"names\":\"\",\"cas\":\"\",\"profile\":\"\","
-           "\"access\":\"open\",\"enabled\":true}\n"
+           "\"access\":\"open\",\"no_cache\":\"aged\",\"enabled\":true}\n"
            "{\"subject\":\"CN=b.lab.example,O=Gufo Labs,C=IT\",\"zone\":\"lab.example\","
            "\"names\":\"b.lab.example *.lab.example .x.lab.example\",\"cas\":\"le local\",\"profile\":\"shortlived\","
-           "\"access\":\"open\",\"enabled\":false}\n");
+           "\"access\":\"open\",\"no_cache\":\"aged\",\"enabled\":false}\n");
     expect("subject|list|--zone|deep.lab.example|--json", 0, "");
     expect("subject|add|CN=b.lab.example,O=Gufo Labs,C=IT", 0,
            "subject CN=b.lab.example,O=Gufo Labs,C=IT replaced in zone lab.example: may ask for b.lab.example\n");
@@ -57,6 +57,7 @@ static void a_subject_is_added_shown_replaced_and_removed(void **state)
            "cas             -\n"
            "profile         -\n"
            "access          open\n"
+           "no_cache        aged\n"
            "enabled         yes\n");
     expect("subject|remove|CN=a.lab.example,O=Lab", 0, "subject CN=a.lab.example,O=Lab removed\n");
     expect("subject|remove|CN=a.lab.example,O=Lab", 1, "countersign subject: there is no subject CN=a.lab.example,O=Lab\n");

@@ -89,6 +89,11 @@ static void a_finished_one_is_answered_from_the_store(void **state)
     assert_string_equal(one.job, two.job);
     rig_assert_calls(&rig, 1);
     rig_answer_free(&two);
+    rig_submit(&rig, csr, 3600 * 1000, false, true, &two); /* fresh, but it is too early for a new one */
+    rig_until(&rig, &two.came);
+    assert_string_equal(one.job, two.job);
+    rig_sql(&rig, "UPDATE subject SET no_cache = 'always'");
+    rig_answer_free(&two);
     rig_submit(&rig, csr, 3600 * 1000, false, true, &two);
     rig_until(&rig, &two.came);
     assert_string_not_equal(one.job, two.job);
