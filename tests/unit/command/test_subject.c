@@ -36,7 +36,7 @@ static void a_subject_is_added_shown_replaced_and_removed(void **state)
            ".x.lab.example; it is disabled\n");
     expect("subject|list", 0,
            "SUBJECT                            ZONE         NAMES                                       CAS       PROFILE     "
-           "ACCESS  NO_CACHE  ENABLED\n"
+           "ACCESS  NO CACHE  ENABLED\n"
            "CN=a.lab.example,O=Lab             lab.example  -                                           -         -           "
            "open    aged      yes\n"
            "CN=b.lab.example,O=Gufo Labs,C=IT  lab.example  b.lab.example *.lab.example .x.lab.example  le local  shortlived  "

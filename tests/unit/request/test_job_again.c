@@ -40,6 +40,7 @@ static int tear_down(void **state)
 static void subject(const char *profile)
 {
     rig_subject(&rig, "CN=a.x.example", "x.example", "a.x.example", profile);
+    rig_sql(&rig, "UPDATE subject SET no_cache = 'always'");
 }
 
 /* The calls of the CA's plugin so far, as letters: s(ign), r(esume). */
