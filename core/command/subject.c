@@ -81,10 +81,11 @@ static int on_subject(void *arg, const struct cs_subject *s)
 
     if (q->zone[0] && strcmp(q->zone, s->zone) != 0)
         return 0;
-    return columns_add(&q->rows.found, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "subject", s->subject, "zone", s->zone,
-                                                 "names", s->names, "cas", s->cas, "profile", s->profile, "access",
-                                                 access_words[access_of(s)], "no_cache", no_cache_words[no_cache_of(s)],
-                                                 "enabled", s->enabled));
+    return columns_add(&q->rows.found,
+                       json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "subject", s->subject, "zone", s->zone,
+                                 "names", s->names, "cas", s->cas, "profile", s->profile, "access",
+                                 access_words[access_of(s)], "no_cache", no_cache_words[no_cache_of(s)], "enabled",
+                                 s->enabled));
 }
 
 static int find(const struct store_conn *c, void *arg, struct cs_error *err)

@@ -35,8 +35,7 @@ IMPATIENT_S = 0.5  # of a CA that calls a name invalid when its DNS server is do
 HARMLESS = ("lost at=finalize", "reset at=finalize", "lost at=new-order", "reset at=new-order", "cut-body at=certificate",
             "lost at=order", "lost at=challenge", "internal at=order", "bad-nonce at=finalize", "certificate-late",
             "lost at=certificate", "processing value=3", "lost at=authz", "busy-past at=order",
-            "html at=order value=403", "html at=certificate value=404", "html at=finalize value=403", "type at=order",
-            "not-json at=order", "redirect at=order")
+            "html at=certificate value=404", "html at=finalize value=403", "type at=certificate", "redirect at=certificate")
 FATAL = ("csr-refused", "order-invalid", "validation-wrong", "finalize-refused")
 AFTER_A_RESTART = ("load-order", "resuming", "reviving")
 FIRST_KILLS = (("visible", "at"), ("answer", "at"), ("poll-authz", "at"), ("saved-finalize", "after"))

@@ -56,7 +56,8 @@ static void add_subjects(void)
             snprintf(name, sizeof name, "%s-%s.x.example", access_words[access], subject_words[subject]);
             csrs[access][subject] = rig_csr(name);
             if (subject != UNKNOWN)
-                run("INSERT INTO subject (subject, zone, access, no_cache, enabled) VALUES ('CN=%s', 'x.example', '%s', 'always', %d)",
+                run("INSERT INTO subject (subject, zone, access, no_cache, enabled) "
+                    "VALUES ('CN=%s', 'x.example', '%s', 'always', %d)",
                     name, access_words[access], subject != DISABLED);
         }
 }
