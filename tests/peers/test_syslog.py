@@ -197,8 +197,9 @@ def test_a_tls_server_with_another_name_gets_nothing(lab):
 def test_the_plugin_passes_the_check(lab, rsyslog):
     server = lab.server()
     plugin = server.installed.plugin_dir / "audit-syslog.so"
-    for at, words in (("tcp:127.0.0.1:{port}", "ended with an error"), (f"tcp:127.0.0.1:{rsyslog.port}", "took 6 events"),
-                      (f"unix:{rsyslog.folder}/log", "took 6 events")):
+    # Who hangs up at once may have been sent everything before that is heard of.
+    for at, words in (("tcp:127.0.0.1:{port}", "ended with an error|took 6 events"),
+                      (f"tcp:127.0.0.1:{rsyslog.port}", "took 6 events"), (f"unix:{rsyslog.folder}/log", "took 6 events")):
         done = server.command("plugin", "check", "--set", f"server={at}", "--set", "timeout=2", plugin)
-        assert "fail" not in done.stdout.split() and words in done.stdout, done.stdout
+        assert "fail" not in done.stdout.split() and re.search(words, done.stdout), done.stdout
     assert len(rsyslog.messages("tcp")) >= 9  # the first of two batches of three came twice
