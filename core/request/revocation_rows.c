@@ -163,9 +163,14 @@ static int take_open(void *arg, const struct cs_revocation *row)
     return 0;
 }
 
+struct only {
+    struct revocation_certificate *certificate; /* NULL: none, or no memory */
+    bool is_there;
+};
+
 static int take_only(void *arg, const struct cs_certificate *row)
 {
-    *(struct revocation_certificate **)arg = copy_certificate(row);
+    *(struct only *)arg = (struct only){ copy_certificate(row), true };
     return 1;
 }
 
@@ -173,12 +178,14 @@ static int take_only(void *arg, const struct cs_certificate *row)
 static int add_whole(const struct store_conn *c, const struct revocation_certificate *from,
                      struct revocation_certificate **open, struct cs_error *err)
 {
-    struct revocation_certificate *whole = NULL;
+    struct only only = { 0 };
+    struct revocation_certificate *whole;
 
-    if (c->ops->certificate_find(c->conn, from->job, take_only, &whole, err) < 0)
+    if (c->ops->certificate_find(c->conn, from->job, take_only, &only, err) < 0)
         return -1;
+    whole = only.certificate;
     if (!whole)
-        return 0;
+        return only.is_there ? cs_fail(err, CS_EBUSY, "no memory for the open revocations") : 0;
     whole->state = from->state;
     whole->reason = from->reason;
     whole->asked_ms = from->asked_ms;

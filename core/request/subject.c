@@ -93,9 +93,11 @@ struct subject_row *subject_row_bare(const char *subject, const char *zone)
     row->dns = text_copy("");
     row->challenge_zone = text_copy("");
     row->servers = text_copy("");
+    row->keys = text_copy("");
     row->parallel = 1;
     row->visible = CS_VISIBLE_REQUIRE;
-    if (row->subject && row->zone && row->names && row->profile && row->cas && row->dns && row->challenge_zone && row->servers)
+    if (row->subject && row->zone && row->names && row->profile && row->cas && row->dns && row->challenge_zone &&
+        row->servers && row->keys)
         return row;
     subject_row_release(row);
     return NULL;
