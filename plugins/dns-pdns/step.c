@@ -248,14 +248,13 @@ static bool may_be_locked(struct owner *owner, const struct api_failure *failure
     return failure->status == 500 && owner->failures++ < FAILURES_MOST;
 }
 
-/* Newer servers refuse EXTEND where a set has records with different TTLs, too: the whole set is then written. */
+/* Newer servers refuse EXTEND where a set has records with different TTLs, too: the whole set is then written. What was sent
+ * counts, not what is known by now: the server's version may have come meanwhile. */
 static void on_refused(struct owner *owner, const struct api_failure *failure)
 {
-    const bool was_whole = is_whole(owner);
-
-    if (failure->unknown_change && !was_whole)
+    if (failure->unknown_change && owner->extending)
         server_refused_additive(owner->pdns->server);
-    if (!was_whole) {
+    if (owner->extending) {
         owner->whole = true;
         go(owner, STEP_CHANGE);
     } else if (strstr(failure->err.text, "out of zone")) {
@@ -291,8 +290,10 @@ static void on_changed(void *arg, const struct cs_http_reply *reply, const struc
 static void change(struct owner *owner)
 {
     struct text path = TEXT_MAX(3000);
-    char *body = is_whole(owner) ? rrset_replace(&owner->seen, &owner->goal) : rrset_extend(&owner->seen, &owner->goal);
+    char *body;
 
+    owner->extending = !is_whole(owner);
+    body = owner->extending ? rrset_extend(&owner->seen, &owner->goal) : rrset_replace(&owner->seen, &owner->goal);
     text_addf(&path, "/zones/%s", owner->zone_id);
     if (body)
         ask(owner, "PATCH", text_of(&path), body, on_changed);

@@ -30,6 +30,7 @@ struct owner {
     int failures;   /* of changes, in this round */
     bool rested;    /* after somebody undid one */
     bool whole;     /* EXTEND and PRUNE were refused in this round */
+    bool extending; /* the change that is out, or was last, says only what to add and to take away */
     bool relocated; /* the zone was looked for a second time */
     bool overtaken; /* a new goal came while a change was out */
     int64_t wait_ms, watch_until_ms;

@@ -70,6 +70,7 @@ int64_t host_deadline_ms(const struct cs_op *op);
 /* ---- what the plugin asked for ----------------------------------------------------------------------------------- */
 
 const struct host_http *host_http(void); /* the oldest request without an answer, or NULL */
+void host_put_off(void);                 /* the oldest counts as the newest: it is answered after all others */
 size_t host_http_count(void);            /* requests sent since host_begin() */
 /* Answer it; `headers` are lines "Name: value\n". */
 void host_reply(int status, const char *headers, const char *body, size_t len);

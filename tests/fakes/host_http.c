@@ -70,9 +70,18 @@ static char *join_headers(const struct cs_http_request *request)
     return text_take(&lines);
 }
 
+static void append(struct cs_http *http)
+{
+    struct cs_http **at = &requests;
+
+    while (*at)
+        at = &(*at)->next;
+    *at = http;
+}
+
 struct cs_http *cs_http_send(struct cs_instance *in, const struct cs_http_request *request, cs_http_fn *done, void *arg)
 {
-    struct cs_http *http = calloc(1, sizeof *http), **at = &requests;
+    struct cs_http *http = calloc(1, sizeof *http);
 
     (void)in;
     if (request->size < sizeof *request || !request->method || !request->url)
@@ -87,9 +96,7 @@ struct cs_http *cs_http_send(struct cs_instance *in, const struct cs_http_reques
                                      .ca_file = text_copy(request->ca_file ? request->ca_file : "") };
     http->done = done;
     http->arg = arg;
-    while (*at)
-        at = &(*at)->next;
-    *at = http;
+    append(http);
     count++;
     return http;
 }
@@ -135,6 +142,17 @@ const struct host_http *host_http(void)
     struct cs_http *http = oldest();
 
     return http ? &http->seen : NULL;
+}
+
+void host_put_off(void)
+{
+    struct cs_http *http = oldest();
+
+    if (!http)
+        host_misuse("host_put_off() without a request");
+    unlink_it(http);
+    http->next = NULL;
+    append(http);
 }
 
 size_t host_http_count(void)

@@ -105,116 +105,6 @@ static void does_without_the_search_where_it_is_not_wanted_or_not_needed(void **
     assert_null(strstr(powerdns_requests(), "search-data"));
 }
 
-/* ---- EXTEND and PRUNE ---- */
-
-static char last_body[2000];
-
-static bool remember_patch(const struct host_http *request)
-{
-    if (strcmp(request->method, "PATCH") == 0)
-        snprintf(last_body, sizeof last_body, "%s", request->body);
-    return false;
-}
-
-static bool add_theirs_before_patch(const struct host_http *request)
-{
-    if (strcmp(request->method, "PATCH") != 0)
-        return false;
-    remember_patch(request);
-    powerdns_on_request(remember_patch);
-    powerdns_replace(OWNER, 10, ON("theirs"), "");
-    return false;
-}
-
-static void newer_servers_lose_nothing_between_our_reading_and_writing(void **state)
-{
-    static const char *const versions[] = { "4.9.12", "4.9.17-1pgdg", "5.0.2", "5.1.0", "6.0.0-alpha1" };
-
-    (void)state;
-    pdns_open();
-    for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {
-        powerdns_become(versions[i]);
-        powerdns_pass(600000);
-        pdns_set(OTHER, "v", NULL);
-        pdns_set(OTHER, NULL, "v");
-        powerdns_replace(OWNER, 10, "", "");
-        powerdns_on_request(add_theirs_before_patch);
-        pdns_set(OWNER, "v", NULL);
-        assert_non_null(strstr(last_body, "\"EXTEND\""));
-        assert_string_equal(powerdns_set(OWNER), "10 [" ON("theirs") "," ON("v") "] []");
-        pdns_set(OWNER, NULL, "v");
-        assert_non_null(strstr(last_body, "\"PRUNE\""));
-        assert_string_equal(powerdns_set(OWNER), "10 [" ON("theirs") "] []");
-        powerdns_on_request(NULL);
-    }
-}
-
-static void older_servers_are_read_and_replaced(void **state)
-{
-    static const char *const versions[] = { "4.7.3", "4.8.4", "4.9.11", "5.0.1" };
-
-    (void)state;
-    pdns_open();
-    for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {
-        powerdns_become(versions[i]);
-        powerdns_pass(600000);
-        pdns_set(OTHER, "v", NULL);
-        pdns_set(OTHER, NULL, "v");
-        powerdns_on_request(remember_patch);
-        pdns_set(OWNER, "v", NULL);
-        assert_non_null(strstr(last_body, "\"REPLACE\""));
-        pdns_set(OWNER, NULL, "v");
-        assert_non_null(strstr(last_body, "\"DELETE\""));
-        powerdns_on_request(NULL);
-    }
-}
-
-/* A proxy, or a build whose version says nothing: it is tried once, and believed. */
-static void an_unknown_version_is_tried_and_remembered(void **state)
-{
-    (void)state;
-    pdns_open_with("g1t-build");
-    pdns_set(OWNER, "v", NULL);
-    assert_non_null(strstr(powerdns_requests(), "PATCH /zones/a.example.\nPATCH /zones/a.example.\n"));
-    assert_non_null(strstr(host_log(), "no EXTEND and PRUNE"));
-    pdns_set(OWNER, NULL, "v");
-    assert_null(strstr(powerdns_requests(), "PATCH /zones/a.example.\nPATCH /zones/a.example.\n"));
-    assert_string_equal(powerdns_set(OWNER), "");
-}
-
-static void a_set_with_disabled_records_is_never_extended(void **state)
-{
-    (void)state;
-    pdns_open_with("5.1.0");
-    powerdns_replace(OWNER, 10, OFF("parked"), "");
-    powerdns_on_request(remember_patch);
-    pdns_set(OWNER, "v", NULL);
-    assert_non_null(strstr(last_body, "\"REPLACE\""));
-    assert_string_equal(powerdns_set(OWNER), "10 [" ON("v") "," OFF("parked") "] []");
-}
-
-static bool shorten_ttl_before_patch(const struct host_http *request)
-{
-    if (!request->body || !strstr(request->body, "EXTEND"))
-        return false;
-    powerdns_replace(OWNER, 77, ON("theirs"), "");
-    return false;
-}
-
-static void a_refused_extend_is_followed_by_the_whole_set(void **state)
-{
-    (void)state;
-    pdns_open_with("5.1.0");
-    powerdns_replace(OWNER, 300, ON("theirs"), "");
-    powerdns_on_request(shorten_ttl_before_patch);
-    pdns_set(OWNER, "v", NULL);
-    powerdns_on_request(NULL);
-    assert_string_equal(powerdns_set(OWNER), "300 [" ON("v") "," ON("theirs") "] []");
-    powerdns_on_request(remember_patch);
-    pdns_set(OTHER, "v", NULL);
-    assert_non_null(strstr(last_body, "EXTEND")); /* it was about that set, not about the server */
-}
-
 /* ---- A second writer ---- */
 
 static int overwrites; /* how often he will */
@@ -460,11 +350,6 @@ int main(void)
         TEST(keeps_what_others_have_on_5_1),
         TEST(keeps_the_comments_of_a_set_that_becomes_empty),
         TEST(does_without_the_search_where_it_is_not_wanted_or_not_needed),
-        TEST(newer_servers_lose_nothing_between_our_reading_and_writing),
-        TEST(older_servers_are_read_and_replaced),
-        TEST(an_unknown_version_is_tried_and_remembered),
-        TEST(a_set_with_disabled_records_is_never_extended),
-        TEST(a_refused_extend_is_followed_by_the_whole_set),
         TEST(a_value_that_was_overwritten_is_written_again),
         TEST(a_fight_without_end_is_an_error),
         TEST(a_value_that_is_lost_after_the_change_is_put_back),
