@@ -129,7 +129,13 @@ def test_values_go_however_long_their_dns_server_was_away(scene):
     assert any(backend.values()), "nothing was left behind: the test shows nothing"
 
     def is_clean():
-        clock.move(30), clock.step(-30)
         return backend.values() == [set(), set()] and server.sql("SELECT count(*) FROM job_challenge") == [(0,)]
 
-    until(is_clean, 20)
+    def is_clean_after_a_try():
+        clock.move(30), clock.step(-30)  # which is due now; a jump while it is under way would end it
+        end = time.monotonic() + 5
+        while not is_clean() and time.monotonic() < end:
+            time.sleep(0.1)
+        return is_clean()
+
+    until(is_clean_after_a_try, 60)
