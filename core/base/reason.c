@@ -28,6 +28,7 @@ static const struct {
     { "rsa-roca",               "The RSA key was made by a broken chip (ROCA)"      },
     { "rsa-power",              "The RSA key's modulus is a power"                  },
     { "rsa-close-primes",       "The RSA key's primes lie close together"           },
+    { "rsa-shared-prime",       "The RSA key shares a prime with another key"       },
     { "ec-point",               "The EC key's point is not on its curve"            },
     { "compromised-key",        "The key is known to others"                        },
     { "revoked-key",            "A certificate with this key was revoked"           },

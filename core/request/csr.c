@@ -13,7 +13,6 @@
 #include <openssl/x509v3.h>
 
 #include "base/base64url.h"
-#include "base/der.h"
 #include "base/error.h"
 #include "base/pem.h"
 #include "request/csr_extensions.h"
@@ -117,6 +116,8 @@ static int copy_bytes(struct csr *out, const uint8_t *der, size_t len, struct de
         return cs_fail(err, CS_EBUSY, "no memory");
     memcpy(out->der, der, len);
     out->len = len;
+    if (csr_key_is_rsa(key))
+        out->modulus = (struct der_span){ out->der + (key->number.at - der), key->number.len };
     return 0;
 }
 

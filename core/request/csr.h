@@ -7,6 +7,7 @@
 
 #include <countersign/plugin.h>
 
+#include "base/der.h"
 #include "base/name.h"
 #include "base/text.h"
 
@@ -24,6 +25,7 @@ struct csr {
     const char *key_type; /* "rsa2048", "p256", …: static string */
     uint8_t spki_sha256[32];
     uint8_t number_sha256[32]; /* csr_key_hash() */
+    struct der_span modulus; /* of RSA, in `der`; of other keys nothing */
 };
 
 /* The DER of the one CSR in a body: PEM in any shape, or DER when `content_type` is application/pkcs10. `der` has

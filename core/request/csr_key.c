@@ -149,7 +149,7 @@ int csr_key_check(struct csr_key *out, struct der_span spki, struct cs_error *er
     return refuse_kind(algorithm, err);
 }
 
-static bool is_rsa(const struct csr_key *key)
+bool csr_key_is_rsa(const struct csr_key *key)
 {
     return key->type[0] == 'r';
 }
@@ -165,7 +165,7 @@ int csr_key_check_algorithm(struct csr_key *key, struct der_span algorithm, stru
     unsigned which = 3;
     uint8_t tag;
 
-    if (is_rsa(key)) {
+    if (csr_key_is_rsa(key)) {
         if (starts_with(algorithm, with_rsa, sizeof with_rsa) && algorithm.len == sizeof with_rsa + 3 &&
             algorithm.at[algorithm.len - 2] == 0x05)
             which = algorithm.at[sizeof with_rsa] - 0x0bu;
@@ -176,7 +176,7 @@ int csr_key_check_algorithm(struct csr_key *key, struct der_span algorithm, stru
         return cs_fail_as(err, CS_EINPUT, "signature-algorithm",
                           "the CSR is not signed with SHA-256, SHA-384 or SHA-512 and %s in its plain form: "
                           "make it with openssl req -sha256",
-                          is_rsa(key) ? "RSA (PKCS #1 v1.5)" : "ECDSA");
+                          csr_key_is_rsa(key) ? "RSA (PKCS #1 v1.5)" : "ECDSA");
     if (der_next(&signature, &tag, &content, &whole) != 0 || content.len < 2 || content.at[0] != 0)
         return bad_der(err, "the signature is not a whole number of bytes");
     key->signature = (struct der_span){ content.at + 1, content.len - 1 };
@@ -193,7 +193,7 @@ static int refuse_modulus(struct cs_error *err, const char *reason, const char *
 
 int csr_key_examine(const struct csr_key *key, struct cs_error *err)
 {
-    if (!is_rsa(key))
+    if (!csr_key_is_rsa(key))
         return 0;
     switch (rsa_modulus_check(key->number.at, key->number.len)) {
     case RSA_SOUND:
@@ -219,7 +219,7 @@ int csr_key_hash(const struct csr_key *key, uint8_t sha256[32])
 {
     struct der_span number = key->number;
 
-    if (!is_rsa(key)) /* 4, x, y */
+    if (!csr_key_is_rsa(key)) /* 4, x, y */
         number = (struct der_span){ number.at + 1, number.len / 2 };
     while (number.len && number.at[0] == 0) {
         number.at++;
@@ -290,7 +290,7 @@ static EVP_PKEY *make_ec(struct spare *spare, struct der_span point)
 
 static void give_back(const struct csr_key *key, EVP_PKEY *pkey)
 {
-    EVP_PKEY_free(is_rsa(key) || !pkey ? pkey : atomic_exchange(&spare_for(key)->key, pkey));
+    EVP_PKEY_free(csr_key_is_rsa(key) || !pkey ? pkey : atomic_exchange(&spare_for(key)->key, pkey));
 }
 
 /* On the curve, not at infinity, coordinates in range. That is all there is to check on curves whose cofactor is 1, as P-256
@@ -316,13 +316,13 @@ static bool has_signed(const struct csr_key *key, EVP_PKEY *pkey, struct der_spa
 
 int csr_key_prove(const struct csr_key *key, struct der_span info, struct cs_error *err)
 {
-    EVP_PKEY *pkey = is_rsa(key) ? make_rsa(key->number) : make_ec(spare_for(key), key->number);
+    EVP_PKEY *pkey = csr_key_is_rsa(key) ? make_rsa(key->number) : make_ec(spare_for(key), key->number);
     int rc = 0;
 
     if (!pkey)
-        rc = is_rsa(key) ? cs_fail(err, CS_EBUSY, "no memory") :
+        rc = csr_key_is_rsa(key) ? cs_fail(err, CS_EBUSY, "no memory") :
                            cs_fail_as(err, CS_EINPUT, "ec-point", "the EC key's point is not on its curve: " NEW_KEY);
-    else if (!is_rsa(key) && !is_point_of_group(pkey))
+    else if (!csr_key_is_rsa(key) && !is_point_of_group(pkey))
         rc = cs_fail_as(err, CS_EINPUT, "ec-point", "the EC key's point is not one of its curve's group: " NEW_KEY);
     else if (!has_signed(key, pkey, info))
         rc = cs_fail_as(err, CS_EINPUT, "bad-signature",

@@ -22,6 +22,9 @@ struct csr_key {
  * bits), "rsa-exponent". */
 int csr_key_check(struct csr_key *out, struct der_span spki, struct cs_error *err);
 
+/* Of a key that csr_key_check() took. */
+bool csr_key_is_rsa(const struct csr_key *key);
+
 /* The signature's AlgorithmIdentifier against the allow-list, parameters included, and against the key's type. Fills signature
  * and digest. CS_EINPUT "signature-algorithm". */
 int csr_key_check_algorithm(struct csr_key *key, struct der_span algorithm, struct der_span signature, struct cs_error *err);

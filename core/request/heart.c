@@ -17,6 +17,7 @@
 #include "request/resume.h"
 #include "request/revocation.h"
 #include "request/revoked_keys.h"
+#include "request/shared_primes.h"
 #include "request/subject.h"
 #include "request/visible.h"
 #include "request/turn.h"
@@ -52,8 +53,11 @@ static void on_purged(void *arg, const struct cs_error *err)
         log_line(CS_LOG_WARN, "store", "", "old rows could not be removed: %s", err->text);
     else if (whole->purged)
         log_line(CS_LOG_INFO, "store", "", "old jobs and certificates removed rows=%" PRId64, whole->purged);
-    if (!whole->heart.stopping)
-        timer_set_in(whole->heart.loop, &whole->purge, whole->purged < PURGE_MOST ? PURGE_EVERY_MS : 1000, purge, whole);
+    if (whole->heart.stopping)
+        return;
+    if (whole->purged < PURGE_MOST)
+        shared_primes_load(whole->heart.shared_primes); /* and forgets, too */
+    timer_set_in(whole->heart.loop, &whole->purge, whole->purged < PURGE_MOST ? PURGE_EVERY_MS : 1000, purge, whole);
 }
 
 /* A clock that jumped must not cost the records of years. */
@@ -93,8 +97,10 @@ struct heart *heart_new(const struct heart *with, struct cs_error *err)
     heart->issuers = issuers_new();
     heart->revocations = revocations_new(heart);
     heart->revoked_keys = revoked_keys_new();
+    heart->shared_primes = shared_primes_new(heart, err);
     if (heart->visible && heart->subjects && heart->gates && heart->name_turns && heart->zone_turns && heart->places &&
-        heart->challenges && heart->jobs && heart->issuers && heart->revocations && heart->revoked_keys)
+        heart->challenges && heart->jobs && heart->issuers && heart->revocations && heart->revoked_keys &&
+        heart->shared_primes)
         return heart;
     if (heart->visible)
         cs_fail(err, CS_EBUSY, "out of memory");
@@ -121,6 +127,7 @@ void heart_resume(struct heart *heart, cs_done_fn *done, void *arg)
     whole->resumed = done;
     whole->resumed_arg = arg;
     revocations_resume(heart->revocations, on_revocations_resumed, whole);
+    shared_primes_load(heart->shared_primes);
 }
 
 static void suspend(struct job *job, void *arg)
@@ -152,7 +159,8 @@ size_t heart_busy(const struct heart *heart)
     const struct whole_heart *whole = (const struct whole_heart *)heart;
 
     return jobs_count(heart->jobs) + heart->in_flight + challenges_busy(heart->challenges) +
-           challenge_places_busy(heart->places) + revocations_busy(heart->revocations) + whole->purging;
+           challenge_places_busy(heart->places) + revocations_busy(heart->revocations) +
+           shared_primes_busy(heart->shared_primes) + whole->purging;
 }
 
 void heart_free(struct heart *heart)
@@ -161,6 +169,7 @@ void heart_free(struct heart *heart)
         return;
     timer_clear(&((struct whole_heart *)heart)->purge);
     jobs_free(heart->jobs);
+    shared_primes_free(heart->shared_primes);
     issuers_free(heart->issuers);
     revocations_free(heart->revocations);
     revoked_keys_free(heart->revoked_keys);

@@ -33,6 +33,7 @@ struct heart {
     struct issuers *issuers;
     struct revocations *revocations;
     struct revoked_keys *revoked_keys; /* that no certificate is asked for with */
+    struct shared_primes *shared_primes;
     size_t in_flight; /* requests that are not over: they wait for an answer, or what they asked for is on its way back */
     bool stopping;    /* no new requests, no new orders */
 };

@@ -17,6 +17,7 @@
 #include "request/challenge_place.h"
 #include "request/counts.h"
 #include "request/order_limits.h"
+#include "request/shared_primes.h"
 
 #define LOG_WHO "job"
 
@@ -152,6 +153,7 @@ void job_free(struct job *job)
     job_leave_lines(job);
     job_leave_source(job);
     challenge_places_drop(job);
+    prime_claim_drop(job->claim);
     subject_row_release(job->row);
     csr_free(&job->csr);
     certificate_free(&job->certificate);

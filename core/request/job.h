@@ -6,10 +6,10 @@
  *   looking -> storing -> queued -> signing -> committing -> ended
  *
  * job.c finds and starts jobs, job_revive.c those of an earlier run, job_look.c looks for a chain that will do, job_again.c
- * takes up an order that failed though its CA may have a certificate, job_waiter.c tells those who wait, job_source.c counts it
- * for its source, job_line.c takes a job to its turn in the zone, job_run.c from there to its chain, with the pauses of
- * job_pause.c, job_commit.c to its end. job_save.c writes it down when it is new and when it has ended, job_save_step.c what
- * its CA plugin saves meanwhile, both by job_write.c.
+ * takes up an order that failed though its CA may have a certificate, job_primes.c compares its key with others, job_waiter.c
+ * tells those who wait, job_source.c counts it for its source, job_line.c takes a job to its turn in the zone, job_run.c from
+ * there to its chain, with the pauses of job_pause.c, job_commit.c to its end. job_save.c writes it down when it is new and
+ * when it has ended, job_save_step.c what its CA plugin saves meanwhile, both by job_write.c.
  */
 #ifndef REQUEST_JOB_H
 #define REQUEST_JOB_H
@@ -65,6 +65,7 @@ struct job {
     const char *ca_name; /* for ever: for the store's threads, too */
     struct ca_gate *gate; /* before it */
     struct csr csr;
+    struct prime_claim *claim; /* on the primes of its RSA key; NULL: it has none, or not yet */
     char *names; /* separated by spaces */
     char *profile;
     enum job_phase phase;
@@ -143,8 +144,11 @@ void job_see_challenge(struct job *job);                     /* the visits of al
 void job_tell_hopeless(struct job *job);                     /* those hear whose deadline ends before its CA is asked again */
 int64_t job_wait_ms(const struct job *job);                  /* until its turn may be expected; 0: nothing known */
 void job_drop_visits(struct job *job);                       /* unfinished: nobody tells them more */
-int job_look(struct job *job, struct cs_error *err);         /* job_look.c: for a stored chain; else job_store() */
-void job_store(struct job *job);                             /* job.c: there is none that will do */
+int job_look(struct job *job, struct cs_error *err);         /* job_look.c: for a stored chain; else job_examine() */
+void job_examine(struct job *job);                           /* job_primes.c: there is none that will do; then job_store() */
+int job_hold_primes(struct job *job, struct cs_error *err);  /* of an earlier run; its key was examined then */
+void job_keep_primes(struct job *job);                       /* its certificate is stored */
+void job_store(struct job *job);                             /* job.c: nothing speaks against an order */
 void job_end_unstored(struct job *job, const struct cs_error *err);
 bool job_source_has_room(struct job *job);                   /* job_source.c: false: those who wait have heard why not */
 void job_leave_source(struct job *job);                      /* it counts no more; harmless twice */

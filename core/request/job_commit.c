@@ -126,6 +126,7 @@ static void on_done_saved(void *arg, const struct cs_error *err)
     }
     log_line(CS_LOG_INFO, LOG_WHO, job->id, "certificate issued zone=%s ca=%s serial=%s names=%zu ms=%" PRId64, job->row->zone,
              job->ca_name, job->certificate.serial, job->csr.n_names, cs_now_ms() - job->began_ms);
+    job_keep_primes(job);
     counts_step(job, is_late ? NULL : "storing");
     counts_order(job, NULL);
     warn_of_refused_key(job);

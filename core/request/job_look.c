@@ -120,7 +120,7 @@ static void on_looked(void *arg, const struct cs_error *err)
     } else if (look->failed.size && job_take_up(job, &look->failed, &failure) < 0) {
         job_end_unstored(job, &failure);
     } else {
-        job_store(job);
+        job_examine(job);
     }
     free_look(look);
 }

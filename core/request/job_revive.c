@@ -68,7 +68,7 @@ int job_revive(struct heart *heart, const struct cs_job *stored, struct subject_
         return -1;
     take_stored(job, stored);
     take_time(job);
-    if (take_data(job, stored, err) < 0 || job_add(job, err) < 0) {
+    if (take_data(job, stored, err) < 0 || job_hold_primes(job, err) < 0 || job_add(job, err) < 0) {
         job_free(job);
         return -1;
     }

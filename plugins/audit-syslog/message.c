@@ -38,7 +38,7 @@ bool message_is_word(const char *text, size_t most)
 
 static int severity_of(const char *kind)
 {
-    if (strcmp(kind, "failed") == 0 || strcmp(kind, "revocation-failed") == 0)
+    if (strcmp(kind, "failed") == 0 || strcmp(kind, "revocation-failed") == 0 || strcmp(kind, "shared-prime") == 0)
         return WARNING;
     if (strcmp(kind, "started") == 0 || strcmp(kind, "stopped") == 0)
         return NOTICE;

@@ -98,6 +98,15 @@ int db_certificate_of_names(void *conn, const char *zone, const char *subject, c
     return each(&q, fn, arg, err);
 }
 
+int db_certificate_list(void *conn, int64_t most, cs_certificate_fn *fn, void *arg, struct cs_error *err)
+{
+    struct conn *c = conn;
+    struct query q = query_on(c, c->s.certificate_list);
+
+    query_int(&q, most);
+    return each(&q, fn, arg, err);
+}
+
 int db_certificate_purge(void *conn, int64_t now_ms, int64_t most, int64_t *n, struct cs_error *err)
 {
     struct conn *c = conn;

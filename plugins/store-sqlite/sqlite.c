@@ -166,6 +166,7 @@ static const struct cs_store_ops store = {
     .order_uncount = db_order_uncount,
     .order_nth = db_order_nth,
     .certificate_of_names = db_certificate_of_names,
+    .certificate_list = db_certificate_list,
     .zone_id_put = db_zone_id_put,
     .zone_id_list = db_zone_id_list,
     .visit_add = db_visit_add,

@@ -133,6 +133,7 @@ static const struct statement_sql state[] = {
     ASK(certificate_by_serial, "SELECT " CERTIFICATE_COLUMNS " FROM certificate WHERE serial = ? ORDER BY issued_ms, job"),
     ASK(certificate_of_names, "SELECT " CERTIFICATE_COLUMNS " FROM certificate WHERE zone = ? AND subject = ? AND names = ? "
                               "ORDER BY issued_ms DESC, rowid DESC LIMIT 1"),
+    ASK(certificate_list, "SELECT " CERTIFICATE_COLUMNS " FROM certificate ORDER BY not_after_ms DESC LIMIT ?"),
     WRITE(certificate_purge, "DELETE FROM certificate WHERE job IN "
                              "(SELECT job FROM certificate WHERE not_after_ms <= ? AND " NOT_BEING_REVOKED " LIMIT ?)"),
 

@@ -257,7 +257,7 @@ size_t rig_count(struct rig *rig, const char *table)
 {
     sqlite3 *db = open_state(rig);
     sqlite3_stmt *statement = NULL;
-    char sql[100];
+    char sql[600];
     size_t n;
 
     snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", table);
@@ -302,6 +302,14 @@ char *rig_csr(const char *name)
 char *rig_csr_for(const char *cn, const char *name)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256");
+    char *csr = rig_csr_of(key, cn, name);
+
+    EVP_PKEY_free(key);
+    return csr;
+}
+
+char *rig_csr_of(EVP_PKEY *key, const char *cn, const char *name)
+{
     X509_REQ *req = X509_REQ_new();
     STACK_OF(X509_EXTENSION) *extensions = sk_X509_EXTENSION_new_null();
     BIO *out = BIO_new(BIO_s_mem());
@@ -322,7 +330,6 @@ char *rig_csr_for(const char *cn, const char *name)
     BIO_free(out);
     sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
     X509_REQ_free(req);
-    EVP_PKEY_free(key);
     return copy;
 }
 

@@ -5,6 +5,8 @@
 #ifndef FAKES_RIG_H
 #define FAKES_RIG_H
 
+#include <openssl/evp.h>
+
 #include "command/setup.h"
 #include "records/outbox.h"
 #include "request/heart.h"
@@ -65,6 +67,7 @@ void rig_unlock(struct rig *rig);
 /* A CSR for CN and SAN `name` with a new P-256 key, PEM; the caller frees it. */
 char *rig_csr(const char *name);
 char *rig_csr_for(const char *cn, const char *san);
+char *rig_csr_of(EVP_PKEY *key, const char *cn, const char *san); /* with that key */
 struct request *rig_post(struct rig *rig, const char *csr, struct rig_answer *answer);
 struct request *rig_submit(struct rig *rig, const char *csr, int64_t wait_ms, bool detach, bool fresh,
                            struct rig_answer *answer);

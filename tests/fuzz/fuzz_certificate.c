@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "leaf_maker.h"
+#include "request/stored_moduli.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -10,6 +11,15 @@ static void must(bool ok)
 {
     if (!ok)
         abort();
+}
+
+/* What the store's certificates are walked with. */
+static void walk_it(const struct bytes *leaf)
+{
+    struct der_span spki;
+
+    if (stored_moduli_spki((struct der_span){ leaf->at, leaf->len }, &spki) == 0)
+        must(spki.len > 0 && spki.at > leaf->at && spki.at + spki.len <= leaf->at + leaf->len);
 }
 
 static void check_it(const struct bytes *leaf)
@@ -39,5 +49,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     else
         leaf_maker_sign(&given, &leaf);
     check_it(&leaf);
+    walk_it(&leaf);
     return 0;
 }

@@ -254,6 +254,26 @@ static void the_newest_certificate_of_a_key_is_found(void **state)
     assert_int_equal(l.n, 1);
 }
 
+static void certificates_are_listed_by_their_end(void **state)
+{
+    const int64_t ends_ms[] = { 2000, 4000, 1000, 3000 };
+    struct rows some = { 0 }, all = { 0 };
+
+    (void)state;
+    for (uint8_t i = 0; i < 4; i++) {
+        const char id[2] = { (char)('a' + i), '\0' };
+        struct cs_certificate c = a_certificate(id, i, 50);
+
+        c.not_after_ms = ends_ms[i];
+        assert_int_equal(ops->certificate_put(w, &c, &err), 0);
+    }
+    assert_int_equal(ops->certificate_list(r, 3, row_of_certificate, &some, &err), 0);
+    assert_int_equal(some.n, 3);
+    assert_true(some.text[0] == 'b' && strstr(some.text, "\nd|") < strstr(some.text, "\na|") && !strstr(some.text, "\nc|"));
+    assert_int_equal(ops->certificate_list(r, 100, row_of_certificate, &all, &err), 0);
+    assert_int_equal(all.n, 4);
+}
+
 static void purge_forgets_what_is_over_a_few_at_a_time(void **state)
 {
     struct cs_job_challenge ch = {

@@ -370,6 +370,9 @@ struct cs_store_ops {
     /* Optional: the job of that key that failed last, if any has. Without it an order that failed after its finalize is never
      * looked at again. */
     int (*job_find_failed)(void *conn, const uint8_t key[32], cs_job_fn *fn, void *arg, struct cs_error *err);
+
+    /* Optional: `most` certificates, those that end last first. Without it RSA keys are compared with this run's only. */
+    int (*certificate_list)(void *conn, int64_t most, cs_certificate_fn *fn, void *arg, struct cs_error *err);
 };
 
 #ifdef __cplusplus
