@@ -349,6 +349,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_job_is_open_for_a_key, set_up, tear_down),
         cmocka_unit_test_setup_teardown(challenges_may_be_put_and_removed_twice, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_newest_certificate_of_a_key_is_found, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(certificates_are_listed_by_their_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(purge_forgets_what_is_over_a_few_at_a_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_order_counts_in_each_scope_that_has_a_name, set_up, tear_down),
     };
