@@ -244,7 +244,7 @@ void job_store(struct job *job)
 {
     const struct settings *settings = job->heart->settings;
 
-    if (!job_line_has_room(job) || !job_source_has_room(job)) {
+    if (!job_line_has_room(job) || (!job->again && !job_source_has_room(job))) {
         job_end(job);
         return;
     }

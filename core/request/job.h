@@ -150,7 +150,8 @@ int job_hold_primes(struct job *job, struct cs_error *err);  /* of an earlier ru
 void job_keep_primes(struct job *job);                       /* its certificate is stored */
 void job_store(struct job *job);                             /* job.c: nothing speaks against an order */
 void job_end_unstored(struct job *job, const struct cs_error *err);
-bool job_source_has_room(struct job *job);                   /* job_source.c: false: those who wait have heard why not */
+int job_source_take(struct job *job, struct cs_error *err);  /* job_source.c: it counts for its source, or may not */
+bool job_source_has_room(struct job *job);                   /* the same; false: those who wait have heard why not */
 void job_leave_source(struct job *job);                      /* it counts no more; harmless twice */
 bool job_line_has_room(struct job *job);                     /* job_line.c: false: those who wait have heard why not */
 int job_line_join(struct job *job, struct cs_error *err);    /* to its turn: the CA's gate, its names, its zone */
@@ -173,6 +174,7 @@ void job_release(struct job *job);                           /* frees it when it
 
 /* job_save.c. `done` on the loop after the commit. */
 void job_save_new(struct job *job, cs_done_fn *done);
+void job_save_anew(struct job *job, cs_done_fn *done); /* at its beginning, and counted as an order: from now on it is one */
 void job_save_done(struct job *job, cs_done_fn *done);   /* chain, job and event in one transaction */
 void job_save_failed(struct job *job, cs_done_fn *done);
 /* job_save_step.c. What is written next must not become durable before the steps that were saved: one that the store did not
@@ -187,6 +189,9 @@ bool job_may_be_taken_up(const struct cs_job *failed); /* its finalize was sent,
 bool job_again_is_over(const struct job *job, const struct cs_error *err);
 void job_refuse_chain(struct job *job, const struct cs_error *err); /* it was checked, and is not what was asked for */
 void job_start_anew(struct job *job, const struct cs_error *why);   /* job_run.c */
+/* job_again.c. The order was another job's, and its CA has no certificate of it that would do: what comes is an order of its
+ * own, if the limits on orders let it. Then job_start_anew(), or it fails. */
+void job_order_anew(struct job *job, const struct cs_error *why);
 
 /* job_problem.c. The stored form of how a job failed, and back. `bad_since_ms`: of struct job. */
 char *job_problem_write(const struct cs_error *err, const char *upstream, int64_t bad_since_ms);

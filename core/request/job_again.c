@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "engine/log.h"
+#include "request/counts.h"
 #include "request/job.h"
+#include "request/order_limits.h"
 
 #define LOG_WHO       "job"
 #define HOUR_MS       (3600 * INT64_C(1000))
@@ -50,6 +52,44 @@ bool job_again_is_over(const struct job *job, const struct cs_error *err)
     return job->again && (err->code == CS_EREFUSED || (err->code == CS_EUPSTREAM && err->retry_after_ms <= 0));
 }
 
+/* ---- There is no certificate of it that would do ---- */
+
+/* Until here it counted as no order. One that may not be made leaves the old order in the row: the next request asks for that
+ * first, which costs nothing. */
+static void on_counted(void *arg, const struct cs_error *err)
+{
+    struct job *job = arg;
+    const struct cs_error why = job->error;
+
+    if (err) {
+        counts_limit(job->heart->metrics, order_limits_word(err));
+        job_fail(job, err);
+        return;
+    }
+    job->again = job->was_ordered = false;
+    job->bad_since_ms = 0;
+    job->step[0] = '\0';
+    if (job->heart->stopping)
+        job_suspend(job);
+    else
+        job_start_anew(job, &why);
+}
+
+void job_order_anew(struct job *job, const struct cs_error *why)
+{
+    struct cs_error err;
+
+    if (job_source_take(job, &err) < 0) {
+        job_fail(job, &err);
+        return;
+    }
+    job->error = *why;
+    job->created_ms = cs_wall_ms(); /* from when on it counts */
+    job_save_anew(job, on_counted);
+}
+
+/* ---- Its chain is not what was asked for ---- */
+
 /* The certificate counts at the CA. It is downloaded again as often as a client likes, since our clock or the CA's chain may be
  * mended; a new one is ordered when that has not helped for long. */
 void job_refuse_chain(struct job *job, const struct cs_error *err)
@@ -65,7 +105,7 @@ void job_refuse_chain(struct job *job, const struct cs_error *err)
     if (!job->bad_since_ms || job->bad_since_ms > now_ms)
         job->bad_since_ms = now_ms;
     age_ms = now_ms - job->bad_since_ms;
-    if (job->again && age_ms >= ANEW_AFTER_MS) {
+    if (job->again && age_ms >= ANEW_AFTER_MS && job->phase == JOB_SIGNING) {
         job_start_anew(job, err);
         return;
     }

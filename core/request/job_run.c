@@ -80,10 +80,9 @@ void job_start_anew(struct job *job, const struct cs_error *why)
 {
     struct cs_error err;
 
-    if (job->again) { /* the order was another job's, and its CA has no certificate of it that would do */
-        job->again = false;
-        job->bad_since_ms = 0;
-        job->step[0] = '\0';
+    if (job->again) {
+        job_order_anew(job, why);
+        return;
     }
     if (job_finalize_was_sent(job) || job->attempts > MAX_STARTS_ANEW) {
         cs_fail_as(&err, CS_EUPSTREAM, "order-lost", "the CA does not know the order any more: %s", why->text);

@@ -1,5 +1,6 @@
 /*
- * What is written of a job that is new, that has its certificate, or that has failed; see job.h. The writing is job_write.c's.
+ * What is written of a job that is new, that orders anew, that has its certificate, or that has failed; see job.h. The writing
+ * is job_write.c's.
  */
 #include <jansson.h>
 #include <stdlib.h>
@@ -60,14 +61,30 @@ static void no_memory(struct job *job, cs_done_fn *done)
 
 /* ---- New ---- */
 
+/* One that only asks for an order that there is already takes nothing from the limits. */
 void job_save_new(struct job *job, cs_done_fn *done)
 {
     struct save *save = make_save(job, done);
 
-    if (save)
-        job_write_submit(&save->write);
-    else
+    if (!save) {
         no_memory(job, done);
+        return;
+    }
+    save->write.takes = !job->again;
+    job_write_submit(&save->write);
+}
+
+void job_save_anew(struct job *job, cs_done_fn *done)
+{
+    struct save *save = make_save(job, done);
+
+    if (!save) {
+        no_memory(job, done);
+        return;
+    }
+    save->write.step[0] = '\0';
+    save->write.takes = true;
+    job_write_submit(&save->write);
 }
 
 /* ---- Done, failed ---- */

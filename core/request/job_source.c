@@ -1,5 +1,5 @@
 /*
- * For which source a new order counts while it is open (docs/limits.md); see job.h. Called by job.c.
+ * For which source a new order counts while it is open (docs/limits.md); see job.h. Called by job.c and job_again.c.
  */
 #include "request/counts.h"
 #include "request/job.h"
@@ -30,13 +30,20 @@ static bool count_for_another(struct job *job)
     return false;
 }
 
+int job_source_take(struct job *job, struct cs_error *err)
+{
+    if (count_for(job, &job->source, err) == 0 || count_for_another(job))
+        return 0;
+    counts_limit(job->heart->metrics, "open-orders");
+    return -1;
+}
+
 bool job_source_has_room(struct job *job)
 {
     struct cs_error err;
 
-    if (count_for(job, &job->source, &err) == 0 || count_for_another(job))
+    if (job_source_take(job, &err) == 0)
         return true;
-    counts_limit(job->heart->metrics, "open-orders");
     job_tell(job, &(struct job_news){ .err = &err });
     return false;
 }

@@ -78,7 +78,7 @@ void job_write_submit(struct job_write *write)
 
 static int count(const struct store_conn *c, const struct job_write *write, struct cs_error *err)
 {
-    if (write->expected_version == 0)
+    if (write->takes)
         return order_limits_take(c, &write->limits, &write->row, err);
     if (write->gives_back)
         return order_limits_give_back(c, &write->row, err);
@@ -154,7 +154,7 @@ static int write_down(const struct store_conn *c, void *arg, struct cs_error *er
 {
     struct job_write *write = arg;
 
-    if (write->expected_version == 0 && c->ops->room && c->ops->room(c->conn, err) < 0)
+    if ((write->takes || write->expected_version == 0) && c->ops->room && c->ops->room(c->conn, err) < 0)
         return -1; /* a new order: better none than one that cannot end */
     if (count(c, write, err) < 0)
         return -1;

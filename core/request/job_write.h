@@ -17,7 +17,7 @@ struct job_write {
     bool nobody_waits; /* it may be committed with what others wait for */
     bool is_end;       /* counts, whatever was done to the row meanwhile */
     bool with_certificate;
-    bool gives_back, counts_again; /* against the limits on orders */
+    bool takes, gives_back, counts_again; /* against the limits on orders */
     const char *event_kind;
     char *event;   /* JSON, or NULL */
     char *problem; /* how it failed, as JSON; NULL: it did not */

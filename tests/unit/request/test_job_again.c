@@ -159,6 +159,100 @@ static void a_bad_chain_of_a_plugin_that_saves_nothing_has_the_same_wait(void **
     assert_calls("ss");
 }
 
+/* ---- Limits on orders ---- */
+
+static void limit_the_zone(int64_t a_day)
+{
+    rig.setup.settings.limits.orders.day[CS_ORDERS_OF_ZONE] = a_day;
+}
+
+static void assert_over_the_limit(void)
+{
+    assert_int_equal(answer.code, CS_ELIMIT);
+    assert_string_equal(answer.reason, "too-many-orders-zone");
+    assert_true(answer.retry_after_ms > 0);
+}
+
+/* It costs the CA no certificate, and its own order was counted when that was made. */
+static void what_is_only_downloaded_counts_as_no_order(void **state)
+{
+    (void)state;
+    limit_the_zone(1);
+    subject("save:finalize+foreign:mended");
+    post(false);
+    assert_int_equal(rig_count(&rig, "counted_order"), 2); /* subject and zone */
+    post(false);
+    assert_bad_chain(HOUR_MS);
+    rig_open_gate(&rig, "mended");
+    post(false);
+    assert_non_null(answer.chain);
+    assert_calls("srr");
+    assert_int_equal(rig_count(&rig, "counted_order"), 2);
+}
+
+static void what_is_ordered_anew_counts(void **state)
+{
+    (void)state;
+    subject("save:finalize+fail:9"); /* CS_EUPSTREAM */
+    post(false);
+    post(false);
+    assert_calls("srs");
+    assert_int_equal(rig_count(&rig, "counted_order"), 4);
+}
+
+/* The old order stays the one that is asked for first: it costs nothing. */
+static void over_the_limit_nothing_is_ordered_anew(void **state)
+{
+    (void)state;
+    limit_the_zone(1);
+    subject("save:finalize+fail:9");
+    post(false);
+    for (int i = 0; i < 2; i++) {
+        post(false);
+        assert_over_the_limit();
+    }
+    assert_calls("srr");
+    assert_int_equal(rig_count(&rig, "counted_order"), 2);
+    clock_move(rig.loop, 24 * HOUR_MS);
+    post(false);
+    assert_int_equal(answer.code, CS_EUPSTREAM);
+    assert_calls("srrrs");
+}
+
+static void what_is_ordered_anew_and_the_ca_never_had_is_given_back(void **state)
+{
+    (void)state;
+    rig_open_gate(&rig, "early");
+    subject("wants:early+save:finalize+fail:9");
+    post(false);
+    rig_close_gate(&rig, "early");
+    post(false);
+    assert_calls("srs");
+    assert_int_equal(rig_count(&rig, "counted_order"), 2);
+}
+
+/* Written down as it is: a restart orders for it, and does not count it twice. */
+static void an_order_that_was_begun_anew_goes_on_after_a_restart(void **state)
+{
+    (void)state;
+    rig_open_gate(&rig, "go");
+    subject("gate:go+save:finalize+fail:9");
+    post(false);
+    rig_close_gate(&rig, "go");
+    rig_answer_free(&answer);
+    answer = (struct rig_answer){ 0 };
+    rig_submit(&rig, csr, 24 * HOUR_MS, true, false, &answer);
+    rig_until_true(&rig, rig_at_step(&rig, "gate:go") == 1);
+    assert_int_equal(rig_count(&rig, "job WHERE state = 'open' AND step = ''"), 1);
+    rig_down(&rig);
+    rig_up(&rig, "");
+    rig_open_gate(&rig, "go");
+    rig_until_true(&rig, rig_count(&rig, "job WHERE state = 'failed'") == 2);
+    rig_rest(&rig);
+    assert_calls("srss");
+    assert_int_equal(rig_count(&rig, "counted_order"), 4);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -171,6 +265,11 @@ int main(void)
         TEST(an_order_that_the_ca_refused_is_not_asked_for_again),
         TEST(an_order_of_another_ca_is_not_taken_up),
         TEST(a_bad_chain_of_a_plugin_that_saves_nothing_has_the_same_wait),
+        TEST(what_is_only_downloaded_counts_as_no_order),
+        TEST(what_is_ordered_anew_counts),
+        TEST(over_the_limit_nothing_is_ordered_anew),
+        TEST(what_is_ordered_anew_and_the_ca_never_had_is_given_back),
+        TEST(an_order_that_was_begun_anew_goes_on_after_a_restart),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -230,6 +230,36 @@ static void another_who_asks_for_the_same_may_have_it(void **state)
     assert_int_equal(answers[3].code, CS_ELIMIT);
 }
 
+/* Its chain was not what was asked for; the same order is asked for again. */
+static void one_that_only_asks_for_an_order_that_there_is_counts_when_it_orders_anew(void **state)
+{
+    char *wish = rig_csr("d.x.example");
+
+    (void)state;
+    rig_subject(&rig, "CN=d.x.example", "x.example", ".x.example", "save:finalize+gate:go+fail:9"); /* CS_EUPSTREAM */
+    rig_open_gate(&rig, "go");
+    rig_post(&rig, wish, &answers[0]);
+    rig_until(&rig, &answers[0].came);
+    rig_rest(&rig);
+    rig_close_gate(&rig, "go");
+    one.most = 0;
+    rig_post(&rig, wish, &answers[1]);
+    rig_until_true(&rig, rig_at_step(&rig, "gate:go") == 1);
+    assert_int_equal(one.orders, 0);
+    rig_open_gate(&rig, "go");
+    rig_hurry(&rig, 5, &answers[1].came);
+    assert_string_equal(answers[1].reason, "too-many-open-orders");
+    rig_rest(&rig);
+    rig_assert_calls(&rig, 2);
+    one.most = 1;
+    rig_post(&rig, wish, &answers[2]);
+    rig_hurry(&rig, 5, &answers[2].came);
+    assert_int_equal(answers[2].code, CS_EUPSTREAM);
+    rig_rest(&rig);
+    rig_assert_calls(&rig, 4);
+    free(wish);
+}
+
 static void without_room_to_count_it_the_order_is_made(void **state)
 {
     (void)state;
@@ -328,6 +358,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(it_counts_on_when_nobody_waits_any_more, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_that_fails_has_ended_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(another_who_asks_for_the_same_may_have_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_that_only_asks_for_an_order_that_there_is_counts_when_it_orders_anew, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(without_room_to_count_it_the_order_is_made, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_order_of_an_earlier_run_has_no_source, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_orders_of_one_source_do_not_keep_another_waiting, set_up, tear_down),
