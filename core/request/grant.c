@@ -15,6 +15,15 @@ int grant_subject(const struct asker *asker, const struct subject_row *row, stru
     return 0;
 }
 
+int grant_holds(const struct subject_row *row, const char *zone, struct cs_error *err)
+{
+    if (!row || strcmp(row->zone, zone) != 0)
+        return cs_fail_as(err, CS_EDENIED, "not-granted", "its subject was taken out of the table");
+    if (!row->enabled || !row->zone_enabled)
+        return cs_fail_as(err, CS_EDENIED, "not-granted", "its subject or zone was disabled");
+    return 0;
+}
+
 void asker_clear(struct asker *asker)
 {
     standing_clear(&asker->standing);

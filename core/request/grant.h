@@ -1,6 +1,6 @@
 /*
  * The one place that maps (front, client, subject, names) to what may happen. Called by request.c for every front, and by
- * job.c for a job of an earlier run.
+ * resume.c for a job of an earlier run.
  */
 #ifndef REQUEST_GRANT_H
 #define REQUEST_GRANT_H
@@ -21,6 +21,10 @@ struct grant {
     const char *profile; /* of the row; valid as long as it */
     const char *client;  /* of the asker; valid as long as it */
 };
+
+/* Of what was granted earlier, in `zone`, to the subject that has this row now (NULL: none any more): does that still hold?
+ * CS_EDENIED "not-granted". What a row lets its subject ask for may have changed meanwhile; that is not looked at. */
+int grant_holds(const struct subject_row *row, const char *zone, struct cs_error *err);
 
 /* Before the CSR is looked at in full: may this subject ask at all? CS_EINPUT "unknown-subject" for no row, a disabled one,
  * and one whose zone is disabled: who is refused learns no more. */

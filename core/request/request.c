@@ -300,7 +300,10 @@ struct look {
     enum cs_job_state state;
     int64_t updated_ms;
     char *chain, *problem;
+    char *subject, *zone; /* of the chain */
     uint8_t spki_sha256[32];
+    bool no_memory, may_have; /* the chain; otherwise why not */
+    struct cs_error why_not;
 };
 
 static void free_look(struct look *look)
@@ -309,6 +312,8 @@ static void free_look(struct look *look)
         return;
     free(look->chain);
     free(look->problem);
+    free(look->subject);
+    free(look->zone);
     free(look);
 }
 
@@ -328,8 +333,23 @@ static int keep_chain(void *arg, const struct cs_certificate *row)
     struct look *look = arg;
 
     look->chain = text_copy_n(row->pem, row->pem_len);
+    look->subject = text_copy(row->subject);
+    look->zone = text_copy(row->zone);
+    look->no_memory = !look->chain || !look->subject || !look->zone;
     memcpy(look->spki_sha256, row->spki_sha256, sizeof look->spki_sha256);
     return 1;
+}
+
+/* Its subject may have lost its permission meanwhile: the ID is told to who had it then. */
+static int read_permission(const struct store_conn *c, struct look *look, struct cs_error *err)
+{
+    struct subject_row *row;
+
+    if (subject_row_read(c, look->subject, &row, err) < 0)
+        return -1;
+    look->may_have = grant_holds(row, look->zone, &look->why_not) == 0;
+    subject_row_release(row);
+    return 0;
 }
 
 static int read_job(const struct store_conn *c, void *arg, struct cs_error *err)
@@ -338,9 +358,13 @@ static int read_job(const struct store_conn *c, void *arg, struct cs_error *err)
 
     if (c->ops->job_find(c->conn, look->job, keep_job, look, err) < 0)
         return -1;
-    if (look->found && look->state == CS_JOB_DONE)
-        return c->ops->certificate_find(c->conn, look->job, keep_chain, look, err);
-    return 0;
+    if (!look->found || look->state != CS_JOB_DONE)
+        return 0;
+    if (c->ops->certificate_find(c->conn, look->job, keep_chain, look, err) < 0)
+        return -1;
+    if (look->no_memory)
+        return cs_fail(err, CS_EBUSY, "out of memory");
+    return look->chain ? read_permission(c, look, err) : 0;
 }
 
 static void answer_failed(struct request *r)
@@ -362,6 +386,14 @@ static void answer_revoked(struct request *r)
     answer(r, &(struct answer){ .err = &err, .job = r->look->job, .step = "" });
 }
 
+static void answer_not_granted(struct request *r)
+{
+    struct cs_error err = r->look->why_not;
+
+    cs_fail_in(&err, "the certificate is not handed out");
+    answer(r, &(struct answer){ .err = &err, .job = r->look->job, .step = "" });
+}
+
 static void on_job_read(void *arg, const struct cs_error *err)
 {
     struct request *r = arg;
@@ -378,6 +410,8 @@ static void on_job_read(void *arg, const struct cs_error *err)
         answer_failed(r);
     else if (look->chain && revoked_keys_have(r->heart->revoked_keys, look->spki_sha256))
         answer_revoked(r);
+    else if (look->chain && !look->may_have)
+        answer_not_granted(r);
     else if (look->chain)
         answer(r, &(struct answer){ .chain = look->chain, .chain_len = strlen(look->chain), .job = look->job, .step = "" });
     else

@@ -232,15 +232,6 @@ static void close_job(struct heart *heart, const struct old_job *job, const stru
 
 /* ---- On the loop ---- */
 
-static int may_go_on(const struct old_job *job, struct cs_error *err)
-{
-    if (!job->row || strcmp(job->row->zone, job->stored.zone) != 0)
-        return cs_fail_as(err, CS_EDENIED, "not-granted", "its subject was taken out of the table");
-    if (!job->row->enabled || !job->row->zone_enabled)
-        return cs_fail_as(err, CS_EDENIED, "not-granted", "its subject or zone was disabled");
-    return 0;
-}
-
 /* Of an order whose finalize was sent the CA may have a certificate: it goes on to that, so that there is a record by which it
  * can be revoked. */
 static int go_on_all_the_same(struct old_job *job, struct cs_error *err)
@@ -263,7 +254,7 @@ static int go_on_all_the_same(struct old_job *job, struct cs_error *err)
 /* A trouble of our own, such as no memory, ends no order: the next start tries again. */
 static int revive(struct resume *r, struct old_job *job, struct cs_error *err)
 {
-    job->revived = (may_go_on(job, err) == 0 || go_on_all_the_same(job, err) == 0) &&
+    job->revived = (grant_holds(job->row, job->stored.zone, err) == 0 || go_on_all_the_same(job, err) == 0) &&
                    job_revive(r->heart, &job->stored, job->row, err) == 0;
     if (job->revived)
         return 0;

@@ -250,6 +250,86 @@ static void after_finalize_an_order_without_its_ca_keeps_what_its_plugin_saved(v
     rig_assert_calls(&rig, 1);
 }
 
+/* ---- May a chain still be fetched by its ID? ---- */
+
+struct change {
+    const char *sql, *back;
+    bool takes_permission;
+};
+
+static const struct change changes[] = {
+    { "UPDATE subject SET enabled = 0", "UPDATE subject SET enabled = 1", true },
+    { "UPDATE zone SET enabled = 0", "UPDATE zone SET enabled = 1", true },
+    { "UPDATE subject SET subject = 'CN=else'", "UPDATE subject SET subject = 'CN=a.x.example'", true },
+    { "UPDATE subject SET zone = 'y.example', names = '.y.example'",
+      "UPDATE subject SET zone = 'x.example', names = '.x.example'", true },
+    { "UPDATE subject SET names = 'b.x.example'", "UPDATE subject SET names = 'a.x.example'", false },
+    { "UPDATE subject SET access = 'token'", "UPDATE subject SET access = 'open'", false },
+};
+
+static void look(const char *job)
+{
+    rig_answer_free(&two);
+    two = (struct rig_answer){ 0 };
+    rig_look(&rig, job, &two);
+    rig_until(&rig, &two.came);
+}
+
+static void assert_told(const struct change *change)
+{
+    if (!change->takes_permission) {
+        assert_non_null(two.chain);
+        return;
+    }
+    assert_null(two.chain);
+    assert_int_equal(two.code, CS_EDENIED);
+    assert_string_equal(two.reason, "not-granted");
+    assert_memory_equal(two.text, "the certificate is not handed out: ", 35);
+}
+
+static void a_chain_is_told_while_its_subject_may_have_it(void **state)
+{
+    char *csr = rig_csr("a.x.example"), job[64];
+
+    (void)state;
+    rig_zone(&rig, "y.example", 1);
+    subject("ok");
+    rig_post(&rig, csr, &one);
+    rig_until(&rig, &one.came);
+    memcpy(job, one.job, sizeof job);
+    rig_rest(&rig);
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        rig_sql(&rig, changes[i].sql);
+        look(job);
+        assert_told(&changes[i]);
+        rig_sql(&rig, changes[i].back);
+        look(job);
+        assert_non_null(two.chain);
+    }
+    free(csr);
+}
+
+/* Its finalize was sent, so there is a certificate: it was finished without a permission. */
+static void a_chain_that_came_after_the_permission_was_taken_is_not_told(void **state)
+{
+    char job[64];
+
+    (void)state;
+    rig_zone(&rig, "y.example", 1);
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        rig_answer_free(&one);
+        one = (struct rig_answer){ 0 };
+        leave_after_finalize(changes[i].sql);
+        memcpy(job, one.job, sizeof job);
+        assert_int_equal(rig_count(&rig, "job WHERE state = 'done'"), i + 1);
+        look(job);
+        assert_told(&changes[i]);
+        rig_sql(&rig, changes[i].back);
+        look(job);
+        assert_non_null(two.chain);
+    }
+}
+
 static void a_stored_retry_after_ages(void **state)
 {
     char *csr = rig_csr("a.x.example"), job[64];
@@ -289,6 +369,8 @@ int main(void)
         TEST(after_finalize_the_certificate_of_a_subject_that_is_gone_is_recorded),
         TEST(after_finalize_the_certificate_of_a_zone_that_is_disabled_is_recorded),
         TEST(after_finalize_an_order_without_its_ca_keeps_what_its_plugin_saved),
+        TEST(a_chain_is_told_while_its_subject_may_have_it),
+        TEST(a_chain_that_came_after_the_permission_was_taken_is_not_told),
         TEST(a_stored_retry_after_ages),
     };
 
