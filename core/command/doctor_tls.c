@@ -84,9 +84,9 @@ static void judge_dates(struct doctor *d, const char *about, const char *path, b
 
 static const char *advice(const char *problem)
 {
-    if (strstr(problem, "cannot be read"))
+    if (strstr(problem, "cannot read"))
         return "let the server's user read it: chgrp to the user's group and chmod 640, and a+x on the folders above";
-    if (strstr(problem, "does not fit"))
+    if (strstr(problem, "does not belong"))
         return "put certificate and key of the same pair there";
     return "put a PEM file there: the certificate first, then its issuers; the key without a passphrase";
 }

@@ -1,6 +1,6 @@
 /*
  * The TLS side of a listener: certificate and key from files, read after privileges were dropped. Called by
- * command/serve_listeners.c.
+ * command/serve_listeners.c and, for those who only want to know whether they are good, by command/check_tls.c.
  */
 #ifndef HTTP_TLS_H
 #define HTTP_TLS_H

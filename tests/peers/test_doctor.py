@@ -153,7 +153,7 @@ def test_certificates_and_keys(lab, server):
     assert "is for countersign.example until" in seen.one("certificate", "ok", about["good"])[0]
     assert "is for countersign.example until" in seen.one("certificate", "ok", about["short"])[0]  # a third of its life is left
     saw, todo = seen.one("certificate", "fail", about["mixed"])
-    assert " does not fit the certificate (" in saw and todo == "put certificate and key of the same pair there"
+    assert " does not belong to the certificate in " in saw and todo == "put certificate and key of the same pair there"
     saw, todo = seen.one("certificate", "fail", about["over"])
     assert saw.endswith(" ended on 2020-02-01 00:00 UTC") and todo == "renew it, then reload or restart the server"
     saw, todo = seen.one("certificate", "fail", about["later"])
@@ -162,7 +162,7 @@ def test_certificates_and_keys(lab, server):
     assert saw.endswith(", in 5 days") and todo == "renew it, then reload or restart the server"
     if os.geteuid() == 0:
         assert seen.one("certificate", "fail", about["secret"]) == (
-            f"{secret[1]} cannot be read by the server's user: Permission denied",
+            f"cannot read the key {secret[1]}: Permission denied; the user that the server runs as must be able to",
             "let the server's user read it: chgrp to the user's group and chmod 640, and a+x on the folders above")
 
 

@@ -129,15 +129,19 @@ static void the_sample_configuration_would_start(void **state)
 
 /* ---- TLS files ---- */
 
-static EVP_PKEY *write_key(const char *name, const EVP_CIPHER *cipher)
+static EVP_PKEY *write_this_key(const char *name, EVP_PKEY *key, const EVP_CIPHER *cipher)
 {
-    EVP_PKEY *key = EVP_EC_gen("P-256");
     FILE *f = fopen(in_folder(name), "w");
 
     assert_non_null(key);
     assert_int_equal(PEM_write_PrivateKey(f, key, cipher, (const unsigned char *)"x", cipher ? 1 : 0, NULL, NULL), 1);
     assert_int_equal(fclose(f), 0);
     return key;
+}
+
+static EVP_PKEY *write_key(const char *name, const EVP_CIPHER *cipher)
+{
+    return write_this_key(name, EVP_EC_gen("P-256"), cipher);
 }
 
 static void write_certificate(const char *name, EVP_PKEY *key)
@@ -178,7 +182,11 @@ static void certificate_and_key_must_fit(void **state)
     EVP_PKEY_free(write_key("other.pem", NULL));
     assert_int_equal(check_tls_files("certificate.pem", "other.pem"), 1);
     assert_has(said.err, "/test.conf:2: ");
-    assert_has(said.err, "/other.pem does not fit the certificate");
+    assert_has(said.err, "/other.pem does not belong to the certificate in ");
+    /* of another kind: OpenSSL takes that for a second pair */
+    EVP_PKEY_free(write_this_key("other.pem", EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"), NULL));
+    assert_int_equal(check_tls_files("certificate.pem", "other.pem"), 1);
+    assert_has(said.err, "/other.pem does not belong to the certificate in ");
 }
 
 static void tls_files_must_be_there_and_what_they_say(void **state)
@@ -190,13 +198,13 @@ static void tls_files_must_be_there_and_what_they_say(void **state)
     EVP_PKEY_free(key);
     EVP_PKEY_free(write_key("locked.pem", EVP_aes_128_cbc()));
     assert_int_equal(check_tls_files("certificate.pem", "absent.pem"), 1);
-    assert_has(said.err, "/absent.pem cannot be read by the server's user: No such file");
+    assert_has(said.err, "/absent.pem: No such file");
     assert_int_equal(check_tls_files("key.pem", "key.pem"), 1);
-    assert_has(said.err, "/key.pem holds no certificate chain in PEM");
+    assert_has(said.err, "/key.pem is not a PEM certificate with its chain");
     assert_int_equal(check_tls_files("certificate.pem", "certificate.pem"), 1);
-    assert_has(said.err, "/certificate.pem holds no private key in PEM, without a passphrase");
+    assert_has(said.err, "/certificate.pem is not a PEM private key without a pass phrase");
     assert_int_equal(check_tls_files("certificate.pem", "locked.pem"), 1);
-    assert_has(said.err, "/locked.pem holds no private key in PEM, without a passphrase");
+    assert_has(said.err, "/locked.pem is not a PEM private key without a pass phrase");
 }
 
 /* ---- Users ---- */
@@ -217,7 +225,7 @@ static void files_are_looked_at_as_the_servers_user(void **state)
     assert_int_equal(check("user = \"nobody\"; ca = { c = { plugin = \"recorder\"; trace = \"x\"; }; };\n"
                            "store = { s = { plugin = \"store-sqlite\"; }; };\n"
                            "listen = { address = \"::1\"; certificate = \"/etc/shadow\"; key = \"/etc/shadow\"; };\n"), 1);
-    assert_has(said.err, "/etc/shadow cannot be read by the server's user: Permission denied");
+    assert_has(said.err, "cannot read the certificate /etc/shadow: Permission denied");
     assert_int_equal(chmod(test_folder, 0700), 0);
 }
 
