@@ -50,9 +50,13 @@ void op_run(struct cs_op *op, struct workers *workers, void (*call)(struct cs_op
  * plugin's cancel function. Harmless when finished or cancelled already. */
 void op_cancel(struct cs_op *op, enum cs_cancel why);
 
-/* There is no memory for an answer that the plugin waits for: it will not come. As op_cancel(CS_DEADLINE), but `done` hears
+/* There is no memory for what the plugin relies on: it will not come. As op_cancel(CS_DEADLINE), but `done` of the op hears
  * CS_EBUSY. */
 void op_starve(struct cs_op *op);
+
+/* There is no memory for what `done` waits for: it hears CS_EBUSY, later and on the loop, unless the op is finished before. An
+ * op has room for one such answer; when that is taken, or `done` is NULL, it is starved. Loop only. */
+void op_tell_no_memory(struct cs_op *op, cs_done_fn *done, void *arg);
 
 void *op_owner(const struct cs_op *op);
 struct loop *op_loop(const struct cs_op *op);

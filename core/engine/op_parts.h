@@ -11,7 +11,22 @@
 #include "engine/op.h"
 #include "engine/timer.h"
 
-struct op_after;
+/* One cs_op_after() that is pending. */
+struct op_after {
+    struct timer timer;
+    struct cs_op *op; /* NULL: none */
+    struct op_after *next, *before;
+    cs_timer_fn *fn;
+    void *arg;
+};
+
+/* One answer that there was no memory for. */
+struct op_bad_news {
+    struct timer timer;
+    struct cs_op *op;
+    cs_done_fn *done;
+    void *arg;
+};
 
 struct cs_op {
     struct op_setup setup;
@@ -39,6 +54,8 @@ struct cs_op {
     void (*on_cancel)(void *arg, enum cs_cancel why);
     void *on_cancel_arg;
     struct op_after *afters;
+    struct op_after first_after; /* most calls have one timer at a time, which then needs no memory */
+    struct op_bad_news bad_news;
     struct op_ticket *tickets;
 };
 

@@ -14,14 +14,6 @@
 
 #define PROBLEM_MAX_BYTES 16384
 
-struct op_after {
-    struct timer timer;
-    struct cs_op *op;
-    struct op_after *next, *before;
-    cs_timer_fn *fn;
-    void *arg;
-};
-
 struct op_ticket {
     struct cs_op *op; /* NULL: delivered */
     struct op_ticket *next, *before;
@@ -44,6 +36,19 @@ static void loop_only(const struct cs_op *op, const char *service)
 
 /* ---- cs_op_after ------------------------------------------------------------------------------------------------- */
 
+static struct op_after *make_after(struct cs_op *op)
+{
+    return op->first_after.op ? calloc(1, sizeof(struct op_after)) : &op->first_after;
+}
+
+static void free_after(struct cs_op *op, struct op_after *after)
+{
+    if (after == &op->first_after)
+        after->op = NULL;
+    else
+        free(after);
+}
+
 static void unlink_after(struct op_after *after)
 {
     if (after->before)
@@ -62,7 +67,7 @@ static void on_after(void *arg)
     void *fn_arg = after->arg;
 
     unlink_after(after);
-    free(after);
+    free_after(op, after);
     loop_blame(op->who);
     if (!op_is_finished(op))
         fn(fn_arg);
@@ -75,10 +80,10 @@ void cs_op_after(struct cs_op *op, int64_t ms, cs_timer_fn *fn, void *arg)
     loop_only(op, "cs_op_after");
     if (op_is_finished(op))
         return;
-    after = calloc(1, sizeof *after);
+    after = make_after(op);
     if (!after) { /* without its timer the plugin would never go on */
         log_line(CS_LOG_ERROR, op->who, op->about, "no memory for a timer, the call is cancelled");
-        op_cancel(op, CS_DEADLINE);
+        op_starve(op);
         return;
     }
     *after = (struct op_after){ .op = op, .fn = fn, .arg = arg, .next = op->afters };
@@ -182,6 +187,35 @@ int64_t cs_op_deadline_ms(const struct cs_op *op)
     return op->setup.deadline_ms;
 }
 
+/* ---- no memory --------------------------------------------------------------------------------------------------- */
+
+static void on_bad_news(void *arg)
+{
+    const struct cs_error err = { .code = CS_EBUSY, .text = "out of memory" };
+    struct op_bad_news *news = arg;
+
+    loop_blame(news->op->who);
+    if (!op_is_finished(news->op))
+        news->done(news->arg, &err);
+}
+
+void op_tell_no_memory(struct cs_op *op, cs_done_fn *done, void *arg)
+{
+    struct op_bad_news *news = &op->bad_news;
+
+    assert(on_loop_thread());
+    if (op_is_finished(op))
+        return;
+    if (!done || timer_is_set(&news->timer)) {
+        op_starve(op);
+        return;
+    }
+    news->op = op;
+    news->done = done;
+    news->arg = arg;
+    timer_set_in(op->setup.loop, &news->timer, 0, on_bad_news, news);
+}
+
 /* ---- tickets ----------------------------------------------------------------------------------------------------- */
 
 struct op_ticket *op_ticket_new(struct cs_op *op)
@@ -223,8 +257,9 @@ void op_services_end(struct cs_op *op)
 
         op->afters = after->next;
         timer_clear(&after->timer);
-        free(after);
+        free_after(op, after);
     }
+    timer_clear(&op->bad_news.timer);
     for (struct op_ticket *ticket = op->tickets; ticket; ticket = ticket->next)
         ticket->op = NULL;
     op->tickets = NULL;

@@ -20,6 +20,7 @@ struct step_save {
     void *arg;
     struct op_ticket *ticket; /* with `done` */
     bool is_before_issuing;   /* the CA could not have issued yet */
+    bool inside;              /* the plugin's call */
     struct timer later;
     struct cs_error refused;
 };
@@ -112,15 +113,17 @@ void cs_op_save(struct cs_op *op, const char *step, const void *data, size_t len
     if (!may || take_step(job, step, data, len) == 0)
         save = make_save(job, op, done, arg);
     if (!save) {
-        if (done)
-            done(arg, &(struct cs_error){ .code = CS_EBUSY, .text = "out of memory" });
+        op_tell_no_memory(op, done, arg);
         return;
     }
     save->is_before_issuing = is_before_issuing;
-    if (may)
-        job_write_submit(&save->write);
-    else
+    if (!may) {
         refuse_later(save, &refused);
+        return;
+    }
+    save->inside = true;
+    job_write_submit(&save->write);
+    save->inside = false;
 }
 
 /* ---- The store has it, or cannot take it now ---- */
@@ -164,6 +167,8 @@ static void on_written(struct job_write *write, const struct cs_error *err)
 
     if (err && is_worth_waiting(write->job, err))
         postpone(save, err);
+    else if (save->inside)
+        refuse_later(save, err); /* the store has no memory even to take it */
     else
         tell_plugin(save, err);
 }

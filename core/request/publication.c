@@ -92,7 +92,7 @@ void cs_challenge_put(struct cs_op *op, const struct cs_challenge *challenge, cs
     if (p)
         find_place(p, challenge);
     else
-        op_starve(op);
+        op_tell_no_memory(op, done, arg);
 }
 
 /* ---- Its place ---- */

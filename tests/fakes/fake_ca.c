@@ -117,8 +117,18 @@ static void go_through(void *arg)
         cs_op_after(o->op, LOOK_AGAIN_MS, go_through, o);
 }
 
+/* Who hears of it within the call aborts: that would be a fault of the core. */
+static void save(struct order *o, const char *step, cs_done_fn *done)
+{
+    o->inside = true;
+    cs_op_save(o->op, step, "data", 4, done, o);
+    o->inside = false;
+}
+
 static void on_late_saved(void *arg, const struct cs_error *err)
 {
+    if (((struct order *)arg)->inside)
+        abort();
     write_log(((struct order *)arg)->conf, err ? "late save refused" : "late save taken", "", "");
     finish(arg, CS_ETIMEDOUT);
 }
@@ -135,7 +145,7 @@ static void on_cancel(void *arg, enum cs_cancel why)
     else if (o->later)
         go_through(o);
     else if (o->late_save)
-        cs_op_save(o->op, "too-late", "data", 4, on_late_saved, o);
+        save(o, "too-late", on_late_saved);
     else if (o->late_chain)
         finish_chain(o, false);
     else
@@ -194,6 +204,13 @@ static void put(struct order *o, cs_done_fn *done)
     o->inside = false;
 }
 
+static void on_saved(void *arg, const struct cs_error *err)
+{
+    if (((struct order *)arg)->inside)
+        abort();
+    on_done(arg, err);
+}
+
 static bool next(struct order *o, char word[64])
 {
     size_t len = strcspn(o->rest, "+");
@@ -215,7 +232,7 @@ static void go_on(struct order *o)
     }
     cs_op_step(o->op, word);
     if (strncmp(word, "save:", 5) == 0)
-        cs_op_save(o->op, word + 5, "data", 4, on_done, o);
+        save(o, word + 5, on_saved);
     else if (strncmp(word, "note:", 5) == 0) {
         cs_op_save(o->op, word + 5, "data", 4, NULL, NULL);
         go_on(o);

@@ -181,7 +181,8 @@ CS_EXPORT void cs_op_err(struct cs_op *op, const struct cs_error *err);
 typedef void cs_timer_fn(void *arg);
 typedef void cs_done_fn(void *arg, const struct cs_error *err); /* err NULL: it worked */
 
-/* Call `fn` on the loop in `ms` milliseconds, unless the op is finished before. Several may be pending. */
+/* Call `fn` on the loop in `ms` milliseconds, unless the op is finished before. Several may be pending. One at a time needs no
+ * memory; without memory for a further one the op is cancelled. */
 CS_EXPORT void cs_op_after(struct cs_op *op, int64_t ms, cs_timer_fn *fn, void *arg);
 
 enum cs_cancel { CS_DEADLINE = 1, CS_SHUTDOWN };
@@ -196,7 +197,8 @@ CS_EXPORT int64_t cs_op_deadline_ms(const struct cs_op *op);
 /* Say where the work is, for the client that waits and for the log. `name` is copied; at most 31 bytes. Any thread. */
 CS_EXPORT void cs_op_step(struct cs_op *op, const char *name);
 
-/* Make a step durable: `done` runs when step and data are committed. Needs an op of `sign` or `resume`. Copies. An irreversible
+/* Make a step durable: `done` runs on the loop when step and data are committed, or with the reason why not; never within this
+ * call. Without memory even for that the op is cancelled instead. Needs an op of `sign` or `resume`. Copies. An irreversible
  * step waits for it. At most 31 bytes of name and 64 KiB of data. A later save replaces an earlier one.
  * `done` NULL: nobody waits. It costs no commit of its own but is committed together with the next thing that is waited for (a
  * save with a `done`, a challenge put), or within half a second. What comes next never becomes durable without it while the

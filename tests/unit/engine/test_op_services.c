@@ -38,6 +38,109 @@ static void several_timers_may_be_pending(void **state)
     loop_run_once(*state, 0);
 }
 
+/* Stands in for want of memory. */
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+static bool no_memory;
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+    return no_memory ? NULL : __real_calloc(n, size);
+}
+
+static void one_timer_at_a_time_needs_no_memory(void **state)
+{
+    int fired = 0;
+    struct pending p;
+
+    pending_new(&p, *state, 60000);
+    no_memory = true;
+    for (int i = 1; i <= 3; i++) {
+        cs_op_after(p.op, 1000, count, &fired);
+        clock_move(*state, 1000);
+        loop_run_once(*state, 0);
+        assert_int_equal(fired, i);
+    }
+    no_memory = false;
+    assert_int_equal(p.told, 0);
+    cs_op_ok(p.op);
+    pending_wait(&p, 1);
+}
+
+static void without_memory_for_a_second_one_the_call_is_cancelled(void **state)
+{
+    int fired = 0;
+    struct pending p;
+
+    pending_new(&p, *state, 60000);
+    cs_op_after(p.op, 1000, count, &fired);
+    no_memory = true;
+    cs_op_after(p.op, 1000, count, &fired);
+    no_memory = false;
+    assert_int_equal(p.told, 0);
+    pending_wait(&p, 1);
+    assert_true(p.outcome[0].cancelled);
+    assert_int_equal(p.outcome[0].code, CS_EBUSY);
+    cs_op_ok(p.op);
+    pending_wait(&p, 2);
+    assert_int_equal(fired, 0);
+}
+
+struct heard {
+    int times;
+    enum cs_code code;
+};
+
+static void hear(void *arg, const struct cs_error *err)
+{
+    struct heard *heard = arg;
+
+    heard->times++;
+    heard->code = err ? err->code : CS_OK;
+}
+
+static void who_waits_for_what_there_is_no_memory_for_hears_it_later(void **state)
+{
+    struct heard first = { 0 }, second = { 0 };
+    struct pending p;
+
+    pending_new(&p, *state, 60000);
+    for (int i = 1; i <= 2; i++) {
+        op_tell_no_memory(p.op, hear, &first);
+        assert_int_equal(first.times, i - 1);
+        loop_run_once(*state, 0);
+        assert_int_equal(first.times, i);
+        assert_int_equal(first.code, CS_EBUSY);
+    }
+    op_tell_no_memory(p.op, hear, &first);
+    op_tell_no_memory(p.op, hear, &second); /* one too many: the call ends */
+    pending_wait(&p, 1);
+    assert_int_equal(p.outcome[0].code, CS_EBUSY);
+    assert_true(p.outcome[0].cancelled);
+    op_tell_no_memory(p.op, hear, &second); /* also after that: the plugin may wait for nothing else */
+    loop_run_once(*state, 0);
+    assert_int_equal(second.times, 1);
+    op_tell_no_memory(p.op, hear, &second);
+    cs_op_ok(p.op);
+    op_tell_no_memory(p.op, hear, &second);
+    pending_wait(&p, 2);
+    loop_run_once(*state, 0);
+    assert_int_equal(second.times, 1);
+}
+
+static void where_nobody_waits_the_call_is_cancelled(void **state)
+{
+    struct pending p;
+
+    pending_new(&p, *state, 60000);
+    op_tell_no_memory(p.op, NULL, NULL);
+    pending_wait(&p, 1);
+    assert_int_equal(p.outcome[0].code, CS_EBUSY);
+    assert_true(p.outcome[0].cancelled);
+    cs_op_ok(p.op);
+    pending_wait(&p, 2);
+}
+
 static void a_finished_call_has_no_timers(void **state)
 {
     int fired = 0;
@@ -302,6 +405,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(several_timers_may_be_pending, loop_begin, loop_end),
+        cmocka_unit_test_setup_teardown(one_timer_at_a_time_needs_no_memory, loop_begin, loop_end),
+        cmocka_unit_test_setup_teardown(without_memory_for_a_second_one_the_call_is_cancelled, loop_begin, loop_end),
+        cmocka_unit_test_setup_teardown(who_waits_for_what_there_is_no_memory_for_hears_it_later, loop_begin, loop_end),
+        cmocka_unit_test_setup_teardown(where_nobody_waits_the_call_is_cancelled, loop_begin, loop_end),
         cmocka_unit_test_setup_teardown(a_finished_call_has_no_timers, loop_begin, loop_end),
         cmocka_unit_test_setup_teardown(the_plugin_hears_of_the_deadline_after_the_core, loop_begin, loop_end),
         cmocka_unit_test_setup_teardown(the_plugin_hears_of_a_shutdown, loop_begin, loop_end),
