@@ -1,6 +1,7 @@
 """What the tests of renewing share: both clients, in a folder of their own, and a look at what is in it. See docs/renew.md."""
 import json
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -11,13 +12,26 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from signer import NAME
 
 SCRIPT = "share/countersign/countersign-renew.sh"
-SHELLS = {"dash": ["dash"], "busybox": ["busybox", "sh"]}
-KINDS = ["countersign", *SHELLS]
+KINDS = ["countersign", "dash", "busybox"]
+
+
+def only_busybox(folder):
+    """A folder for PATH on a machine that has busybox, openssl and curl, and nothing else."""
+    if not folder.exists():
+        folder.mkdir()
+        subprocess.run(["busybox", "--install", "-s", folder], check=True)
+        for name in ("openssl", "curl"):
+            (folder / name).unlink(missing_ok=True)
+            (folder / name).symlink_to(shutil.which(name))
+    return folder
 
 
 def start_of(installed, kind):
     """The words that a command begins with."""
-    return [installed.program, "sign"] if kind == "countersign" else [*SHELLS[kind], installed.prefix / SCRIPT]
+    if kind == "countersign":
+        return [installed.program, "sign"]
+    shell = ["env", f"PATH={only_busybox(installed.prefix / 'busybox')}", "sh"] if kind == "busybox" else [kind]
+    return [*shell, installed.prefix / SCRIPT]
 
 
 def rows(names, table, script=None):

@@ -369,9 +369,10 @@ def test_the_program_renews_at_ca_local_with_a_moved_clock(local, tmp_path, new_
     assert (client.key.read_bytes() != key) == bool(new_key)
 
 
-def test_the_shell_client_renews_at_ca_local_with_a_moved_clock(installed, local, tmp_path):
+@pytest.mark.parametrize("shell", ["dash", "busybox"])
+def test_the_shell_client_renews_at_ca_local_with_a_moved_clock(installed, local, tmp_path, shell):
     local.clock.move(-61 * DAY)
-    client = Renewer(start_of(installed, "dash"), tmp_path / "client", local.url(""))
+    client = Renewer(start_of(installed, shell), tmp_path / "client", local.url(""))
     assert client(name=LAB_NAME).returncode == OK  # 29 of its 90 days are left
     first = client.leaf()
     local.clock.move(61 * DAY)
