@@ -1,7 +1,8 @@
 /*
  * The clocks of `countersign-moved`, the program as it ships but for this file: the real clocks plus what is written in the
- * file that COUNTERSIGN_CLOCK names, two numbers of 64 bits in the machine's own order. The first moves both clocks, the second
- * the wall clock alone, in milliseconds. Several processes, and the test, share that file (tools/lab/moved.py). Without the
+ * file that COUNTERSIGN_CLOCK names, numbers of 64 bits in the machine's own order, milliseconds. The first moves both clocks,
+ * the second the wall clock alone. While the third is not 0, both stand: the monotonic clock at the third, the wall clock at
+ * the fourth, besides what moves them. Several processes, and the test, share that file (tools/lab/moved.py). Without the
  * variable the clocks are the real ones. Never installed.
  *
  * A sleeping loop would not notice that its timers are due: an alarm that it sets (engine/timer.c) is shortened to a few
@@ -21,7 +22,7 @@
 #define LONGEST_NAP_MS 5
 
 struct moved {
-    _Atomic int64_t both_ms, wall_ms;
+    _Atomic int64_t both_ms, wall_ms, stands_ms, wall_stands_ms;
 };
 
 int __wrap_timerfd_settime(int fd, int flags, const struct itimerspec *when, struct itimerspec *old);
@@ -48,8 +49,11 @@ __attribute__((constructor)) static void open_file(void)
 
 static int64_t read_ms(clockid_t clock)
 {
+    const int64_t stands_ms = moved->stands_ms;
     struct timespec now;
 
+    if (stands_ms)
+        return clock == CLOCK_MONOTONIC ? stands_ms : moved->wall_stands_ms;
     clock_gettime(clock, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }

@@ -65,7 +65,7 @@ class ScriptedDns:
                 kept.append(client)
                 continue
             with client:
-                client.settimeout(2)
+                client.settimeout(10)
                 length = int.from_bytes(client.recv(2), "big")
                 answer = self.answer(client.recv(length))
                 if answer:

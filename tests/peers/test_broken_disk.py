@@ -7,7 +7,7 @@ import pytest
 
 from chain import check_chain
 from child import run
-from disks import HEALED_S, Books, end_of_start
+from disks import PATIENCE_S, Books, end_of_start
 
 FAKES = pathlib.Path(__file__).resolve().parent.parent / "fakes"
 
@@ -61,7 +61,7 @@ def test_whatever_the_log_fails_of_is_refused_said_once_and_healed(breaking, say
         breaking.fail(*lines)
         for _ in range(3):
             scene.refused()
-        assert not scene.ready()[0], what
+        scene.until(lambda: not scene.ready()[0], PATIENCE_S, what)
         cpu = server.cpu_ms()
         time.sleep(0.25)
         assert server.cpu_ms() - cpu < 100, f"{what}: a hot loop"
@@ -83,7 +83,7 @@ def test_an_order_never_gets_to_finalize_while_nothing_can_be_written(breaking):
     assert scene.look(path).status == 202
     assert not scene.chaos.log("finalize")
     breaking.heal()
-    scene.until(lambda: scene.look(path).status == 200, HEALED_S, "the chain")
+    scene.until(lambda: scene.look(path).status == 200, PATIENCE_S, "the chain")
     assert scene.check_records() == 1
 
 
@@ -107,7 +107,7 @@ def test_a_chain_that_cannot_be_stored_is_kept_and_not_handed_out_before_its_rec
     assert not scene.server.sql("SELECT serial FROM certificate")
     assert scene.server.log().count("the store takes nothing of this order") == 1
     breaking.heal()
-    scene.until(lambda: scene.look(path).status == 200, HEALED_S, "the chain")
+    scene.until(lambda: scene.look(path).status == 200, PATIENCE_S, "the chain")
     assert scene.check_records() == 1
 
 
@@ -134,7 +134,7 @@ def test_what_the_database_fails_of_loses_nothing(breaking):
                "INSERT INTO zone (zone, dns) SELECT 'zone-' || i || '-with-a-long-name.example', 'builtin' FROM n")
     scene.until(lambda: scene.post().status == 503, 10, "a refusal")
     scene.refused()
-    assert "check the disk" in scene.ready()[1]
+    scene.unready("check the disk")
     breaking.heal()
     scene.healed()
     scene.check_records()

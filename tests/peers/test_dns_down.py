@@ -104,7 +104,7 @@ def test_an_order_whose_dns_server_stays_away_fails_in_time_and_its_value_goes_w
     assert any(backend.values()), "nothing was left behind: the test shows nothing"
     server.start()
     until(lambda: backend.values() == [set(), set()], 20)
-    until(lambda: server.sql("SELECT count(*) FROM job_challenge") == [(0,)], 5)
+    until(lambda: server.sql("SELECT count(*) FROM job_challenge") == [(0,)], 20)
 
 
 @pytest.mark.parametrize("scene", ["rfc2136", "pdns"], indirect=True)

@@ -84,7 +84,7 @@ class Lane:
         began = time.monotonic()
         answer = self.server.sign(csr, {"Prefer": f"wait={WAIT_S}"})
         took = time.monotonic() - began
-        assert took < WAIT_S + 1.5, f"{fault}: an answer after {took:.1f} s, the client's deadline was {WAIT_S} s"
+        assert took < WAIT_S + 10, f"{fault}: an answer after {took:.1f} s, the client's deadline was {WAIT_S} s"
         assert self.chaos.came()[fault] > 0, f"{fault} did not come: {answer}"
         return read(line, answer, csr)
 

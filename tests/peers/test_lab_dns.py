@@ -109,7 +109,7 @@ def test_more_lines_reach_the_configuration(lab):
     assert lab.name_server(Knot, extra=f"  - domain: added.example\n    file: {ZONE}.zone").ask("added.example.", "NS").answer
     server = lab.name_server(PowerDns, extra="version-string=changed")
     question = dns.message.make_query("version.bind.", "TXT", "CH")
-    assert "changed" in str(dns.query.udp(question, "127.0.0.1", port=server.port, timeout=5))
+    assert "changed" in str(dns.query.udp(question, "127.0.0.1", port=server.port, timeout=20))
 
 
 def test_the_api_of_powerdns_replaces_a_whole_rrset_and_wants_its_key(lab):

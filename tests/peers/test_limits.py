@@ -10,6 +10,7 @@ import pytest
 
 import pki
 from chain import check_chain
+from moved import MovedClock
 from ports import free_port
 from scene import NAME, ZONE
 
@@ -52,8 +53,22 @@ def server(lab):
     return start
 
 
-def test_who_waits_as_long_as_retry_after_says_gets_through(server):
-    running = server(posts="1/s burst 3")
+@pytest.fixture
+def standing(lab, build):
+    """A server whose clock stands, but for the moves of the test."""
+    def start(**limits):
+        server = limited(lab.server(), **limits)
+        server.clock = MovedClock(server.folder, build).run(server)
+        server.start()
+        server.add_zone(ZONE)
+        server.add_subject(f"CN={NAME}", ZONE)
+        server.clock.freeze()
+        return server
+    return start
+
+
+def test_who_waits_as_long_as_retry_after_says_gets_through(standing):
+    running = standing(posts="1/s burst 3")
     connection, other = connect(running, SOURCE), connect(running, OTHER)
     sock = None
     for _ in range(3):
@@ -62,25 +77,27 @@ def test_who_waits_as_long_as_retry_after_says_gets_through(server):
     refused = post(connection)
     assert (refused.status, word(refused), refused.getheader("Retry-After")) == (429, "too-many-posts", "1")
     assert post(other).status == 400
-    time.sleep(1)
+    running.clock.move(0.999)
+    assert post(connection).status == 429
+    running.clock.move(0.001)
     assert post(connection).status == 400
     assert connection.sock is sock, "the connection was kept"
     assert post(connection).status == 429
     text = running.ask("GET", "/metrics", port=running.admin_port).body.decode()
-    assert 'countersign_limits_refused_total{limit="posts"} 2\n' in text
+    assert 'countersign_limits_refused_total{limit="posts"} 3\n' in text
     for place in (text, running.log(), str(running.sql("SELECT * FROM counted_order"))):
         assert SOURCE not in place and OTHER not in place
 
 
-def test_bad_requests_bar_a_source_and_nobody_else(server, lab):
-    running = server(failed_posts="1/s burst 5")
+def test_bad_requests_bar_a_source_and_nobody_else(standing, lab):
+    running = standing(failed_posts="1/s burst 5")
     good, connection = csr_of(lab), connect(running, SOURCE)
     for _ in range(5):
         assert post(connection).status == 400
     refused = post(connection, good)
     assert (refused.status, word(refused)) == (429, "too-many-failed-posts")
     assert post(connect(running, OTHER), good).status == 200
-    time.sleep(int(refused.getheader("Retry-After")))
+    running.clock.move(int(refused.getheader("Retry-After")))
     assert post(connection, good).status == 200
     assert running.metric("countersign_visits_lost_total") == 0
 
@@ -145,6 +162,24 @@ def test_connections_beyond_the_limit_are_closed_before_tls(server, lab):
     for one in held:
         one.close()
     assert running.metric("countersign_limits_refused_total") == 20
+
+
+def test_when_the_server_is_full_the_longest_idle_connection_makes_room(lab):
+    running = lab.server()
+    running.config["max_connections"] = 3
+    running.config["ca"]["local"] = {"plugin": "ca-local"}
+    running.start()
+
+    def asks(connection):
+        connection.request("OPTIONS", "*")
+        reply = connection.getresponse()
+        return (reply.read(), reply.status)[1]
+
+    kept = [connect(running, SOURCE) for _ in range(3)]
+    assert [asks(kept[number]) for number in (0, 1, 2, 0)] == [204] * 4
+    assert asks(connect(running, OTHER)) == 204
+    assert kept[1].sock.recv(1) == b"", "the first one has asked since"
+    assert [asks(kept[number]) for number in (2, 0)] == [204] * 2
 
 
 def test_a_hundred_at_once_do_not_pass_a_limit_of_ten(server, lab):

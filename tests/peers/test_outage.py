@@ -172,7 +172,7 @@ def test_who_waits_is_told_the_truth(lab, build, slow):
     for _ in range(4):
         probes, began = scene.said("the CA is still out"), time.monotonic()
         seconds = told_to_wait(scene, asked)
-        assert time.monotonic() - began < 2 * slow  # at once, not at the end of its wait
+        assert time.monotonic() - began < 8  # at once, not at the end of its wait
         assert scene.clock.now() + seconds >= scene.next_probe()
         scene.clock.move(seconds)
         scene.until(lambda: scene.said("the CA is still out") > probes, "the probe that Retry-After spoke of")

@@ -31,5 +31,5 @@ def test_orders_of_two_zones_at_one_owner_name_both_get_their_chain(lab):
         answers = list(pool.map(lambda csr: server.sign(csr, {"Prefer": "wait=20"}), csrs))
     for answer, csr in zip(answers, csrs):
         check_chain(answer, csr)
-    until(lambda: not there.txt(f"_acme-challenge.{INNER}."), 10)
-    until(lambda: server.sql("SELECT count(*) FROM job_challenge") == [(0,)], 5)
+    until(lambda: not there.txt(f"_acme-challenge.{INNER}."), 20)
+    until(lambda: server.sql("SELECT count(*) FROM job_challenge") == [(0,)], 20)

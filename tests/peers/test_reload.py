@@ -219,7 +219,7 @@ def test_a_file_that_is_never_read_to_its_end_stops_neither_the_server_nor_its_s
     server.child.wait_for_log("the configuration is still being read after 5 s: does one of its files lie on")
     server.child.wait_for_log("not everything came to rest calls=0 busy=0 reload=reading")
     server.stop()
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 60
 
 
 def ready_plain(server):
@@ -321,7 +321,7 @@ def test_challenge_values_are_served_on_by_the_new_instance(held_world):
 def txt(server):
     """TXT of the challenge's name, asked over UDP; sorted texts."""
     query = dns.message.make_query(f"_acme-challenge.{NAME}", "TXT")
-    reply = dns.query.udp(query, "127.0.0.1", port=server.dns_port, timeout=5)
+    reply = dns.query.udp(query, "127.0.0.1", port=server.dns_port, timeout=20)
     return sorted(str(item) for rrset in reply.answer for item in rrset)
 
 
@@ -397,7 +397,7 @@ def test_every_complaint_of_a_broken_file_is_logged(lab):
     server = ready(local(lab))
     server.config.update(wait="x", visible="y", nonsense=1)
     said = refused(server)
-    server.child.wait_until(lambda: count(server, REFUSED) == 3, 5, "three complaints")
+    server.child.wait_until(lambda: count(server, REFUSED) == 3, 20, "three complaints")
     assert len(re.findall(r"countersign\.conf:\d+:", server.log())) == 3, said
 
 
@@ -442,7 +442,7 @@ def test_a_hangup_that_is_remembered_into_a_stop_is_not_done(held_world):
         os.mkfifo(keys)
         for number in (1, 2):
             server.child.signal(signal.SIGHUP)
-            server.child.wait_until(lambda n=number: count(server, "SIGHUP: ") == n, 5, "it was heard")
+            server.child.wait_until(lambda n=number: count(server, "SIGHUP: ") == n, 20, "it was heard")
         keys.write_text("")  # the first is read to its end
         while not count(server, DONE):
             pass
@@ -466,7 +466,7 @@ def test_hangups_during_a_reload_are_remembered(lab):
     ready(server)
     for number in range(1, 4):
         server.child.signal(signal.SIGHUP)
-        server.child.wait_until(lambda n=number: count(server, "SIGHUP: ") == n, 5, "it was heard")
+        server.child.wait_until(lambda n=number: count(server, "SIGHUP: ") == n, 20, "it was heard")
     assert count(server, DONE) == 0
     server.child.wait_until(lambda: count(server, DONE) == 2, 20, "it was read once more")
     reload(server)

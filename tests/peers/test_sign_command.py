@@ -1,6 +1,7 @@
 """`countersign sign` against a server that answers as each test wants: later, refused, elsewhere, the wrong chain."""
 import os
 import subprocess
+import threading
 import time
 
 import pytest
@@ -140,7 +141,7 @@ def test_retry_after_is_kept(client, server):
     server.answers = [running("publish", retry_after="3"), server.issue]
     start = time.monotonic()
     assert client().returncode == OK
-    assert 2.9 < time.monotonic() - start < 8
+    assert 2.9 < time.monotonic() - start < 20
 
 
 def test_a_refusal_is_final_and_told_whole(client, server):
@@ -194,15 +195,17 @@ def test_the_time_is_kept(client, server):
     server.answers = [running("publish")]
     start = time.monotonic()
     done = client("--timeout", "2")
-    assert done.returncode == LATER and time.monotonic() - start < 6
+    assert done.returncode == LATER and time.monotonic() - start < 20
     assert "run the same command again" in done.stderr
 
 
 def test_a_server_that_says_nothing_is_left(client, server):
-    server.answers = [lambda _: (time.sleep(5), server.issue())[1]]
+    over = threading.Event()
+    server.answers = [lambda _: (over.wait(60), server.issue())[1]]
     start = time.monotonic()
     done = client("--timeout", "1")
-    assert done.returncode == LATER and time.monotonic() - start < 4
+    over.set()
+    assert done.returncode == LATER and time.monotonic() - start < 30
 
 
 def test_nobody_there(client):

@@ -14,10 +14,10 @@ class MovedClock:
     def __init__(self, folder, build):
         self.program = pathlib.Path(build) / "tests/moved/countersign-moved"
         path = pathlib.Path(folder) / "clock"
-        path.write_bytes(bytes(16))
+        path.write_bytes(bytes(32))
         path.chmod(0o644)
         with open(path, "r+b") as file:
-            self._map = mmap.mmap(file.fileno(), 16)
+            self._map = mmap.mmap(file.fileno(), 32)
         self.env = {"COUNTERSIGN_CLOCK": str(path)}
 
     def run(self, server):
@@ -38,10 +38,19 @@ class MovedClock:
         """Somebody sets the wall clock."""
         self._add(8, seconds)
 
+    def freeze(self):
+        """From here on time passes by move() only, however slow the machine is."""
+        struct.pack_into("=q", self._map, 24, time.time_ns() // 1000000)
+        struct.pack_into("=q", self._map, 16, time.monotonic_ns() // 1000000)
+
+    def thaw(self):
+        """Time passes by itself again; what passed meanwhile has passed."""
+        struct.pack_into("=q", self._map, 16, 0)
+
     def now(self):
         """Seconds since 1970, as the server has it."""
-        both, wall = struct.unpack_from("=qq", self._map)
-        return time.time() + (both + wall) / 1000
+        both, wall, stands, wall_stands = struct.unpack_from("=4q", self._map)
+        return (wall_stands / 1000 if stands else time.time()) + (both + wall) / 1000
 
     def day(self):
         return int(self.now() // DAY)
