@@ -20,7 +20,7 @@ struct line {
     char *key;
     int64_t parallel, running;
     size_t waiting, reserved;
-    uint64_t round;             /* of the last one that had its turn */
+    uint64_t round;              /* the last one that has begun; 0: none */
     struct chain queue, at_work; /* those that wait, by round; those that have their turn */
     struct mail mail;
     bool posted;
@@ -43,7 +43,6 @@ static struct line *find_or_add(struct turns *all, const char *key)
     if (!line)
         return NULL;
     line->all = all;
-    line->round = 1;
     line->key = text_copy(key);
     if (line->key)
         found = tsearch(line, &all->tree, compare);
@@ -72,12 +71,16 @@ static void take_off(struct chain *chain, struct turn_place *place)
     place->next = place->prev = NULL;
 }
 
-/* Behind all of its round. */
+static bool goes_before(const struct turn_place *place, const struct turn_place *other)
+{
+    return place->round < other->round || (place->round == other->round && place->first && !other->first);
+}
+
 static void put_in(struct chain *chain, struct turn_place *place)
 {
     struct turn_place *before = chain->last;
 
-    while (before && before->round > place->round)
+    while (before && goes_before(place, before))
         before = before->prev;
     place->prev = before;
     place->next = before ? before->next : chain->first;
@@ -85,11 +88,11 @@ static void put_in(struct chain *chain, struct turn_place *place)
     *(place->next ? &place->next->prev : &chain->last) = place;
 }
 
-/* The last round in which the source has a place, or none: then the one that came before the line's. */
+/* The last round in which the source has a place; 0: it has none. */
 static uint64_t last_round(const struct line *line, const void *source)
 {
     const struct turn_place *waiting = line->queue.last;
-    uint64_t last = line->round - 1;
+    uint64_t last = 0;
 
     while (waiting && waiting->source != source)
         waiting = waiting->prev;
@@ -99,6 +102,15 @@ static uint64_t last_round(const struct line *line, const void *source)
         if (p->source == source && p->round > last)
             last = p->round;
     return last;
+}
+
+/* Nobody enters a round that has begun, not even who is in none: those who come again and again would make it last for ever. */
+static void choose_round(const struct line *line, struct turn_place *place)
+{
+    const uint64_t last = place->source ? last_round(line, place->source) : 0;
+
+    place->first = last == 0;
+    place->round = (last > line->round ? last : line->round) + 1;
 }
 
 /* ---- Turns ---- */
@@ -154,7 +166,7 @@ int turn_join(struct turns *turns, const char *key, int64_t parallel, struct tur
     line->reserved -= place->reserved;
     place->reserved = false;
     place->line = line;
-    place->round = place->source ? last_round(line, place->source) + 1 : line->round;
+    choose_round(line, place);
     put_in(&line->queue, place);
     line->waiting++;
     line->parallel = parallel > 0 ? parallel : 1;

@@ -1,9 +1,9 @@
 /*
  * Jobs take turns: those of one zone go one at a time, or `parallel` at a time, and so do those for the same names in the same
- * account at a CA. Each kind has lines of its own, a line for each key; lines never wait for each other. In a line sources take
- * turns, too: the second order of one comes behind the first of each other, so that many orders of one source do not keep the
- * others waiting. Orders of one source, and those of none, keep their order. Called by job_line.c. A place is embedded in the
- * job.
+ * account at a CA. Each kind has lines of its own, a line for each key; lines never wait for each other. A line goes in rounds,
+ * in which each source has one turn, so that many orders of one do not keep the others waiting. Who comes while a round is
+ * running is in the next, where the first order of a source comes before others' further ones. Orders of one source, and those
+ * of none, keep their order. Called by job_line.c. A place is embedded in the job.
  */
 #ifndef REQUEST_TURN_H
 #define REQUEST_TURN_H
@@ -22,6 +22,7 @@ struct turn_place {
     struct line *line; /* NULL: not in any */
     struct turn_place *next, *prev;
     uint64_t round;
+    bool first; /* of its source, when it joined */
     bool running, reserved;
 };
 

@@ -24,7 +24,7 @@ static void turn(void *arg)
     rig.turns[n + 1] = '\0';
 }
 
-static const char one[] = "one", other[] = "other"; /* sources */
+static const char one[] = "one", other[] = "other", third[] = "third"; /* sources */
 
 static void join_as(const void *source, size_t n, const char *zone, int64_t parallel)
 {
@@ -168,18 +168,60 @@ static void who_comes_again_and_again_waits_like_the_others(void **state)
     join_as(other, 3, "x.example", 1);
     turn_leave(&rig.places[0]);
     run();
-    join_as(other, 4, "x.example", 1); /* while its first is at work */
+    join_as(other, 4, "x.example", 1); /* while its first is at work: behind the two that were there before */
     turn_leave(&rig.places[3]);
     run();
     join_as(other, 5, "x.example", 1);
     turn_leave(&rig.places[1]);
     run();
-    assert_string_equal(rig.turns, "adbe");
-    turn_leave(&rig.places[4]);
-    run();
+    assert_string_equal(rig.turns, "adbc");
     turn_leave(&rig.places[2]);
     run();
-    assert_string_equal(rig.turns, "adbecf");
+    turn_leave(&rig.places[4]);
+    run();
+    assert_string_equal(rig.turns, "adbcef");
+}
+
+/* Whoever has his turn leaves, and all that are named come again if they are in no line. */
+static void leave_and_come_again(const char *who)
+{
+    const char now = rig.turns[strlen(rig.turns) - 1];
+
+    turn_leave(&rig.places[now - 'a']);
+    run();
+    if (strchr(who, now))
+        join_as(now == 'c' ? other : third, (size_t)(now - 'a'), "x.example", 1);
+    run();
+}
+
+/* Each of the two has one order in the line at a time: while the other's is at work, the first comes again. */
+static void two_that_come_again_and_again_do_not_keep_a_second_order_out(void **state)
+{
+    (void)state;
+    join_as(other, 2, "x.example", 1);
+    run();
+    join_as(third, 3, "x.example", 1);
+    join_as(one, 0, "x.example", 1);
+    join_as(one, 1, "x.example", 1);
+    for (int i = 0; i < 6; i++)
+        leave_and_come_again("cd");
+    assert_string_equal(rig.turns, "cdacdbc"); /* in rounds: c, da, cdb, c */
+}
+
+/* Nor do ever new ones: the round that is running has an end. */
+static void newcomers_without_end_do_not_keep_a_second_order_out(void **state)
+{
+    static const char sources[4];
+
+    (void)state;
+    join_as(one, 0, "x.example", 1);
+    join_as(one, 1, "x.example", 1);
+    run();
+    for (size_t i = 0; i < 4; i++) {
+        join_as(&sources[i], 2 + i, "x.example", 1); /* one waits, and before its turn is over the next has come */
+        leave_and_come_again("");
+    }
+    assert_string_equal(rig.turns, "acbde");
 }
 
 static void a_line_has_room_for_so_many(void **state)
@@ -213,6 +255,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_row_that_now_allows_more_counts_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(sources_take_turns, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_comes_again_and_again_waits_like_the_others, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(two_that_come_again_and_again_do_not_keep_a_second_order_out, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(newcomers_without_end_do_not_keep_a_second_order_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_line_has_room_for_so_many, set_up, tear_down),
     };
 
