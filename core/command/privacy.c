@@ -241,23 +241,39 @@ static int export(const struct command_line *line, int argc, char **argv)
 
 /* ---- report ---------------------------------------------------------------------------------------------------------- */
 
+/* What lies aside is told above all when the visits cannot be read: that may be why. */
 static int make_report(struct setup *setup, json_t **report, struct cs_error *err)
 {
-    json_t *status = NULL, *days = NULL;
+    json_t *status = NULL, *days = NULL, *aside = NULL;
+    struct cs_error unlisted = { 0 };
+    int rc;
 
     setup_process();
     if (setup_drop_privileges(setup, err) < 0)
         return -1;
     if (control_ask(setup->settings.runtime, "/v1/privacy/status", NULL, &status, err) < 0 && err->code != CS_ENOTFOUND)
         return -1;
-    if (privacy_days(setup, &days, err) == 0) {
-        *report = privacy_report_make(&setup->settings, status, days);
-        if (!*report)
-            cs_fail(err, CS_EINTERNAL, "no memory");
+    rc = privacy_days(setup, &days, err);
+    if (setup->store && privacy_aside(setup, &aside, &unlisted) < 0 && rc == 0) {
+        *err = unlisted;
+        rc = -1;
     }
+    if (setup->store)
+        *report = privacy_report_make(&setup->settings, status, days, aside);
+    if (rc == 0 && !*report)
+        rc = cs_fail(err, CS_EINTERNAL, "no memory");
     json_decref(status);
     json_decref(days);
-    return *report ? 0 : -1;
+    json_decref(aside);
+    return rc;
+}
+
+static void show_report(const json_t *report, bool as_json)
+{
+    if (report && as_json)
+        print_json(report);
+    else if (report)
+        privacy_report_print(report, stdout);
 }
 
 static int report(const struct command_line *line, int argc, char **argv)
@@ -272,13 +288,8 @@ static int report(const struct command_line *line, int argc, char **argv)
         return code;
     if (setup_read(&setup, line->config_path) < 0)
         return 1;
-    code = 0;
-    if (make_report(&setup, &made, &err) < 0)
-        code = fail(line, &err);
-    else if (o.json)
-        print_json(made);
-    else
-        privacy_report_print(made, stdout);
+    code = make_report(&setup, &made, &err) < 0 ? fail(line, &err) : 0;
+    show_report(made, o.json);
     json_decref(made);
     setup_free(&setup);
     return code;

@@ -33,11 +33,11 @@ static json_t *retention_of(const struct settings *settings)
                      (json_int_t)v->label_days, "totals_months", (json_int_t)v->total_months, "k", (json_int_t)v->k);
 }
 
-json_t *privacy_report_make(const struct settings *settings, const json_t *status, const json_t *days)
+json_t *privacy_report_make(const struct settings *settings, const json_t *status, const json_t *days, const json_t *aside)
 {
-    return json_pack("{s:o, s:o, s:O?, s:O?, s:o, s:s}", "at", privacy_moment(cs_wall_ms()), "retention",
-                     retention_of(settings), "server", status, "days", days, "sinks", sinks_of(settings), "runtime",
-                     settings->runtime);
+    return json_pack("{s:o, s:o, s:O?, s:O?, s:O?, s:o, s:s}", "at", privacy_moment(cs_wall_ms()), "retention",
+                     retention_of(settings), "server", status, "days", days, "aside", aside, "sinks", sinks_of(settings),
+                     "runtime", settings->runtime);
 }
 
 /* ---- For people ------------------------------------------------------------------------------------------------------ */
@@ -137,6 +137,21 @@ static void print_sinks(const json_t *sinks, FILE *to)
     }
 }
 
+/* Damaged, replaced or copied databases, beside those in use. */
+static void print_aside(const json_t *files, FILE *to)
+{
+    const json_t *file;
+    size_t i;
+
+    json_array_foreach(files, i, file) {
+        head(to, i == 0 ? "put aside" : "");
+        fprintf(to, "%s: %" PRId64 " bytes, written %s (%" PRId64 " d ago); has %s, outside of purge and erasure: %s\n",
+                words(file, "file"), number(file, "bytes"), words(file, "written"), number(file, "age_days"),
+                json_is_true(at(file, "visits")) ? "requests with their pseudonyms" : "orders and certificates",
+                json_is_true(at(file, "visits")) ? "remove it" : "remove it when all is well");
+    }
+}
+
 static json_t *row_of(const json_t *day)
 {
     struct text flags = TEXT_MAX(200);
@@ -180,5 +195,6 @@ void privacy_report_print(const json_t *report, FILE *to)
     print_retention(at(report, "retention"), to);
     print_server(at(report, "server"), runtime, to);
     print_sinks(at(report, "sinks"), to);
+    print_aside(at(report, "aside"), to);
     print_days(at(report, "days"), to);
 }

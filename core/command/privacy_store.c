@@ -173,3 +173,27 @@ int privacy_days(struct setup *setup, json_t **days, struct cs_error *err)
     *days = NULL;
     return -1;
 }
+
+/* ---- aside ----------------------------------------------------------------------------------------------------------- */
+
+static int on_aside(void *arg, const struct cs_aside *file)
+{
+    const int64_t age_ms = cs_wall_ms() - file->written_ms;
+    json_t *row = json_pack("{s:s, s:b, s:I, s:o, s:I}", "file", file->path, "visits", file->has_visits, "bytes",
+                            (json_int_t)file->bytes, "written", privacy_moment(file->written_ms), "age_days",
+                            (json_int_t)(age_ms > 0 ? age_ms / DAY_MS : 0));
+
+    return row && json_array_append_new(arg, row) == 0 ? 0 : 1;
+}
+
+int privacy_aside(const struct setup *setup, json_t **files, struct cs_error *err)
+{
+    const struct instance *store = setup->store;
+
+    *files = json_array();
+    if (!store->plugin.store.list_aside || store->plugin.store.list_aside(store->self, on_aside, *files, err) == 0)
+        return 0;
+    json_decref(*files);
+    *files = NULL;
+    return -1;
+}

@@ -18,4 +18,8 @@ int privacy_erase_spki(struct setup *setup, const uint8_t spki[SPKI_HASH_LEN], j
  * "key_destroyed"}. A server may run. */
 int privacy_days(struct setup *setup, json_t **days, struct cs_error *err);
 
+/* Files with records that purging and erasing do not reach (cs_store_ops.list_aside): an array of {"file", "visits", "bytes",
+ * "written", "age_days"}; empty when the store's plugin cannot tell. The store is open; its visits need not be readable. */
+int privacy_aside(const struct setup *setup, json_t **files, struct cs_error *err);
+
 #endif

@@ -1,7 +1,8 @@
 /*
  * What the files of the visits share. visit.c has one visit's life, visit_day.c the days and their keys, visit_batch.c the way
- * to the store, visit_upkeep.c what is forgotten and published, visit_kept.c what the next start must know, visit_erase.c and
- * visit_export.c what is erased and told on demand, visits.c the start and the stop of it all.
+ * to the store, visit_upkeep.c what is forgotten and published, visit_aside.c what cannot be forgotten, visit_kept.c what the
+ * next start must know, visit_erase.c and visit_export.c what is erased and told on demand, visits.c the start and the stop of
+ * it all.
  */
 #ifndef RECORDS_VISIT_PARTS_H
 #define RECORDS_VISIT_PARTS_H
@@ -139,5 +140,8 @@ void visit_upkeep_scrub(struct visits *visits, struct visit_task *task);
 void visit_upkeep_written(struct visits *visits);
 void visit_upkeep_publish(struct visits *visits, struct visit_task *task);
 void visit_upkeep_stop(struct visits *visits);
+
+/* ---- visit_aside.c ---- */
+void visit_aside_look(struct visits *visits); /* a purge was done */
 
 #endif

@@ -226,6 +226,7 @@ static void on_purged(void *arg, const struct cs_error *err)
     } else {
         visits->unscrubbed_ms = cs_wall_ms();
         log_line(CS_LOG_INFO, LOG_WHO, "", "purged days=%" PRId64, p->n);
+        visit_aside_look(visits);
     }
     visit_upkeep_scrub(visits, NULL); /* after a failure, too: an earlier run may have left something */
     free(p);

@@ -213,6 +213,10 @@ int quarantine_log(const struct file *file, cs_finding_fn *fn, void *arg, struct
 /* Another one has its place: what was put aside, in an earlier run, too, says nothing about this one any more. */
 int quarantine_replaced(const struct file *file, cs_finding_fn *fn, void *arg, struct cs_error *err);
 
+/* ---- aside.c */
+
+int db_list_aside(void *self, cs_aside_fn *fn, void *arg, struct cs_error *err);
+
 /* ---- inspect.c */
 
 int db_inspect(void *self, cs_finding_fn *fn, void *arg, struct cs_error *err);

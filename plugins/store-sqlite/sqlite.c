@@ -147,6 +147,7 @@ static const struct cs_store_ops store = {
     .spki_erase = db_spki_erase,
     .room = db_room,
     .inspect = db_inspect,
+    .list_aside = db_list_aside,
     .client_put = db_client_put,
     .client_remove = db_client_remove,
     .client_list = db_client_list,

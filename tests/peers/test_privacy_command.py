@@ -67,6 +67,22 @@ def test_report_tells_people_and_programs_what_is_stored_with_a_server_and_witho
     assert scene.report()["server"] is None
     for said in (text, json.dumps(report)):
         assert ADDRESS not in said and "campaign" not in said
+    assert report["aside"] == [] and "put aside" not in text
+    tell_what_lies_aside(scene)
+
+
+def tell_what_lies_aside(scene):
+    """Also when the visits cannot be read, because they were damaged."""
+    copy = scene.visits_db.with_name("visits.db.bak")
+    copy.write_bytes(bytes(10))
+    scene.visits_db.write_bytes(b"damaged" * 1000)
+    done = privacy(scene.server, "report", check=False)
+    assert done.returncode == 1 and "damaged" in done.stderr
+    said = r": \d+ bytes, written \S+Z \(0 d ago\); has requests with their pseudonyms, outside of purge and erasure: remove it$"
+    for name in (re.escape(copy.name), r"visits\.db\.damaged-\w+Z"):
+        assert re.search(f"^(put aside)? +{scene.visits_db.parent}/{name}{said}", done.stdout, re.M), done.stdout
+    report = json.loads(privacy(scene.server, "report", "--format", "json", check=False).stdout)
+    assert report["days"] is None and [pathlib.Path(file["file"]).name for file in report["aside"]][0] == copy.name
 
 
 def test_export_counts_the_requests_of_a_source_and_says_that_it_may_be_shared(scene):

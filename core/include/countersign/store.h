@@ -161,6 +161,15 @@ struct cs_counted_order {
     int64_t at_ms;                     /* wall clock */
 };
 
+/* A file that lies beside the records, put there by the store or by hand. */
+struct cs_aside {
+    uint32_t size;
+    const char *path;
+    bool has_visits; /* it may hold pseudonyms; otherwise certificates and orders */
+    int64_t bytes;
+    int64_t written_ms; /* when it was written last, wall clock */
+};
+
 struct cs_report_value {
     const char *name, *text; /* text NULL: null */
 };
@@ -180,6 +189,7 @@ typedef int cs_revocation_fn(void *arg, const struct cs_revocation *row);
 typedef int cs_blob_fn(void *arg, const void *data, size_t len);
 typedef int cs_event_fn(void *arg, const struct cs_event *row);
 typedef void cs_finding_fn(void *arg, const char *text);
+typedef int cs_aside_fn(void *arg, const struct cs_aside *file);
 typedef int cs_release_fn(void *arg, const char *zone, const char *week);
 typedef int cs_report_fn(void *arg, const struct cs_report_value *values, size_t n);
 
@@ -373,6 +383,10 @@ struct cs_store_ops {
 
     /* Optional: `most` certificates, those that end last first. Without it RSA keys are compared with this run's only. */
     int (*certificate_list)(void *conn, int64_t most, cs_certificate_fn *fn, void *arg, struct cs_error *err);
+
+    /* Optional, in any thread: files that hold records and that neither purging nor erasing reaches, as they lie aside: damaged
+     * ones, those that a restore replaced, copies under such names. By their paths. */
+    int (*list_aside)(void *self, cs_aside_fn *fn, void *arg, struct cs_error *err);
 };
 
 #ifdef __cplusplus

@@ -45,9 +45,9 @@ static json_t *two_days(void)
 }
 
 /* What is printed; the caller frees it. Takes the references. */
-static char *print(const struct settings *settings, json_t *status, json_t *days)
+static char *print_with(const struct settings *settings, json_t *status, json_t *days, json_t *aside)
 {
-    json_t *report = privacy_report_make(settings, status, days);
+    json_t *report = privacy_report_make(settings, status, days, aside);
     char *text = NULL;
     size_t len;
     FILE *to = open_memstream(&text, &len);
@@ -58,7 +58,13 @@ static char *print(const struct settings *settings, json_t *status, json_t *days
     json_decref(report);
     json_decref(status);
     json_decref(days);
+    json_decref(aside);
     return text;
+}
+
+static char *print(const struct settings *settings, json_t *status, json_t *days)
+{
+    return print_with(settings, status, days, json_array());
 }
 
 static void check(char *text, const char *wanted)
@@ -93,6 +99,43 @@ static void sinks_are_named_as_copies_outside(void **state)
     check(text, "                  audit.log (audit-jsonl) gets the issuance ledger: outside of purge and erasure\n");
     assert_null(strstr(text, "ca-acme"));
     free(text);
+}
+
+static json_t *two_files(void)
+{
+    return json_loads("[{\"file\":\"/s/state.db.replaced-1\",\"visits\":false,\"bytes\":8192,"
+                      "\"written\":\"2026-11-20T10:00:00Z\",\"age_days\":1},"
+                      "{\"file\":\"/s/visits.db.damaged-1\",\"visits\":true,\"bytes\":40960,"
+                      "\"written\":\"2026-11-11T10:00:00Z\",\"age_days\":10}]", 0, NULL);
+}
+
+static void files_that_lie_aside_are_told_with_what_to_do(void **state)
+{
+    char *text = print_with(&usual, server("{}"), two_days(), two_files());
+
+    (void)state;
+    check(text, "put aside         /s/state.db.replaced-1: 8192 bytes, written 2026-11-20T10:00:00Z (1 d ago); has orders and "
+                "certificates, outside of purge and erasure: remove it when all is well\n"
+                "                  /s/visits.db.damaged-1: 40960 bytes, written 2026-11-11T10:00:00Z (10 d ago); has "
+                "requests with their pseudonyms, outside of purge and erasure: remove it\n");
+    free(text);
+    text = print(&usual, server("{}"), two_days());
+    assert_null(strstr(text, "put aside"));
+    free(text);
+}
+
+static void they_are_told_also_when_the_days_cannot_be_read(void **state)
+{
+    json_t *files = two_files(), *report = privacy_report_make(&usual, NULL, NULL, files);
+    char *text = print_with(&usual, NULL, NULL, two_files());
+
+    (void)state;
+    check(text, "/s/visits.db.damaged-1: 40960 bytes");
+    assert_true(json_is_null(json_object_get(report, "days")));
+    assert_true(json_equal(json_object_get(report, "aside"), files));
+    free(text);
+    json_decref(report);
+    json_decref(files);
 }
 
 static void days_are_listed_with_what_is_missing_and_their_flags(void **state)
@@ -144,7 +187,8 @@ static void without_a_server_the_store_alone_tells(void **state)
 
 static void programs_get_all_of_it_as_json(void **state)
 {
-    json_t *status = server("{}"), *days = two_days(), *report = privacy_report_make(&usual, status, days);
+    json_t *status = server("{}"), *days = two_days(), *aside = two_files(),
+           *report = privacy_report_make(&usual, status, days, aside);
 
     (void)state;
     assert_int_equal(json_integer_value(json_object_get(json_object_get(report, "retention"), "visits_days")), 7);
@@ -154,11 +198,12 @@ static void programs_get_all_of_it_as_json(void **state)
     assert_string_equal(json_string_value(json_object_get(json_array_get(json_object_get(report, "sinks"), 0), "ledger")),
                         "visits");
     json_decref(report);
-    report = privacy_report_make(&usual, NULL, days);
+    report = privacy_report_make(&usual, NULL, days, aside);
     assert_true(json_is_null(json_object_get(report, "server")));
     json_decref(report);
     json_decref(status);
     json_decref(days);
+    json_decref(aside);
 }
 
 int main(void)
@@ -166,6 +211,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(people_read_what_is_kept_for_how_long),
         cmocka_unit_test(sinks_are_named_as_copies_outside),
+        cmocka_unit_test(files_that_lie_aside_are_told_with_what_to_do),
+        cmocka_unit_test(they_are_told_also_when_the_days_cannot_be_read),
         cmocka_unit_test(days_are_listed_with_what_is_missing_and_their_flags),
         cmocka_unit_test(what_wants_attention_is_said),
         cmocka_unit_test(without_a_server_the_store_alone_tells),
