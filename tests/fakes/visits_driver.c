@@ -15,6 +15,7 @@
  *     recount   FOLDER/recount.tsv: all totals of the days so far, counted without the store
  */
 #include <inttypes.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +64,13 @@ static void *setting(const struct driver *d, const char *name)
     while (strcmp(o->name, name) != 0)
         o++;
     return d->settings + o->offset;
+}
+
+/* The numbers of words and labels, which the store draws, and with them the places of rows: the same for the same seed. */
+static void seed_sqlite(size_t seed)
+{
+    if (sqlite3_test_control(SQLITE_TESTCTRL_PRNG_SEED, (int)seed, (sqlite3 *)NULL) != SQLITE_OK)
+        abort();
 }
 
 static void open_store(struct driver *d)
@@ -402,6 +410,7 @@ int main(int argc, char **argv)
     d.first = (int64_t)number(argv[2]);
     d.batch = number(argv[6]);
     months_open(&d.months, number(argv[3]), number(argv[4]), number(argv[5]));
+    seed_sqlite(number(argv[5]));
     open_store(&d);
     begin_day(&d);
     while (fgets(line, sizeof line, stdin)) {
