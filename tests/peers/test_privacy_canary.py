@@ -3,14 +3,17 @@
 The server runs as an operator's would, with every log line on, both ledgers, a proxy in front, and time passes until everything
 has been purged that will be. Every file is searched at each station, so that what a later one takes away is seen as well.
 """
+import datetime
 import json
 import pathlib
+import re
 import secrets
 import shutil
 import socket
 import struct
 import subprocess
 import tempfile
+import threading
 
 import pytest
 
@@ -18,8 +21,11 @@ import canary
 from moved import DAY, MovedClock
 from ports import free_port
 from scene import NAME, ZONE
+from waiting import until
 
 N_IPV4, N_IPV6, N_WORDS = 700, 300, 200
+TABLES = ("requests", "sources", "funnel", "failures", "weeks", "label_sets", "set_sources", "hours", "latencies", "days")
+FORMATS = ("table", "csv", "json", "html")
 PROXY_V2 = b"\r\n\r\n\0\r\nQUIT\n"
 
 
@@ -69,6 +75,37 @@ def read_answers(connection, n):
     return data
 
 
+class LogServer:
+    """Takes what one sink of audit-syslog sends over TCP, and keeps it in a file."""
+
+    def __init__(self, path):
+        self.path = path
+        self.path.touch()
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.sink = {"plugin": "audit-syslog", "server": f"tcp:127.0.0.1:{self.socket.getsockname()[1]}"}
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        with self.path.open("ab", buffering=0) as file:
+            while True:
+                try:
+                    connection, _ = self.socket.accept()
+                except OSError:
+                    return
+                with connection:
+                    while data := connection.recv(1 << 16):
+                        file.write(data)
+
+    def has(self, pattern):
+        return re.findall(pattern, self.path.read_bytes())
+
+    def visits(self):
+        return sum(int(n) for n in self.has(rb' visit \[[^\]]* n="(\d+)"'))
+
+    def stop(self):
+        self.socket.close()
+
+
 class Scene:
     """A server with everything on that writes anything."""
 
@@ -79,11 +116,15 @@ class Scene:
         self.clock = MovedClock(lab.folder, build).run(self.server)
         self.told = lab.folder / "told"  # what commands and /metrics say
         self.told.mkdir()
+        self.logs = {ledger: LogServer(self.told / f"syslog-{ledger}") for ledger in ("issuance", "visits")}
+        lab.running[:0] = self.logs.values()  # stopped after the server
         self.proxied = free_port()
         config = self.server.config
         config["ca"]["local"] = {"plugin": "ca-local", "days": 1}
         config["audit"]["visitors"] = {"plugin": "audit-jsonl", "file": self.server.folder / "state/visits.jsonl",
                                        "ledger": "visits"}
+        for ledger, log in self.logs.items():
+            config["audit"][f"log-{ledger}"] = {**log.sink, "ledger": ledger}
         config["listen"].append({"address": "127.0.0.1", "port": self.proxied, "proxy_protocol": True})
         config.update(log_level="debug", runtime=runtime, proxies=["127.0.0.1"])
 
@@ -120,14 +161,32 @@ class Scene:
     def status(self):
         return json.loads(self.server.command("privacy", "report", "--format", "json").stdout)
 
-    def tell(self, station):
-        """Everything that tells something is asked, and kept to be searched."""
-        for words in (["privacy", "report"], ["privacy", "report", "--format", "json"], ["report"],
-                      *(["report", "requests", "--format", name] for name in ("json", "html", "csv"))):
-            done = self.server.command(*words)
-            (self.told / f"{station}-{'-'.join(words)}").write_text(done.stdout + done.stderr)
+    def tell(self, station, csv=("requests",)):
+        """Everything that tells something is asked, and kept to be searched. A csv has one table, the others have all."""
+        since = ("--since", "60d")
+        for words in (["privacy", "report"], ["privacy", "report", "--format", "json"], ["report", *TABLES, *since],
+                      ["report", "--format", "json", *since], ["report", "--format", "html", *since],
+                      *(["report", table, "--format", "csv", *since] for table in csv)):
+            self.keep(station, words, self.server.command(*words))
         metrics = self.server.ask("GET", "/metrics", port=self.server.admin_port).body
         (self.told / f"{station}-metrics").write_bytes(metrics)
+
+    def keep(self, station, words, done):
+        (self.told / f"{station}-{'-'.join(words)}").write_text(done.stdout + done.stderr)
+
+    def tell_everybody(self, station, week):
+        """The release of that week, once the server has published it, in every format; its numbers."""
+        words = ["report", "--public", "--zone", ZONE, "--week", week, "--format"]
+        self.wait_until(lambda: self.server.command(*words, "json", check=False).returncode == 0, f"{week} was published")
+        told = {name: self.server.command(*words, name) for name in FORMATS}
+        for name, done in told.items():
+            self.keep(station, [*words, name], done)
+        self.keep(station, ["report", "--public", "--list"], self.server.command("report", "--public", "--list"))
+        return json.loads(told["json"].stdout)
+
+    def logs_have_everything(self):
+        until(lambda: self.logs["issuance"].has(rb" stopped \[") and self.logs["visits"].visits() >= N_IPV4 + N_IPV6)
+        assert self.logs["issuance"].has(rb" issued \[") and self.logs["issuance"].has(rb" key-destroyed \[")
 
     def files(self):
         folders = (self.server.folder, self.runtime, self.told)
@@ -170,6 +229,7 @@ def send_everything(scene):
 def test_moved_clock_what_a_thousand_evaluators_bring_along_is_in_no_file(lab, build, runtime, say):
     scene = Scene(lab, build, runtime).start()
     server, clock = scene.server, scene.clock
+    week = "{}-W{:02}".format(*datetime.datetime.fromtimestamp(clock.now(), datetime.timezone.utc).isocalendar())
     send_everything(scene)
     search = canary.Search(build / "tests/privacy/find_bytes", lab.folder, scene.evaluators.canaries(), control())
     searched = 0
@@ -188,15 +248,17 @@ def test_moved_clock_what_a_thousand_evaluators_bring_along_is_in_no_file(lab, b
     assert "campaign" not in server.log()
     clock.move(DAY)
     scene.wait_until(lambda: scene.status()["days"][0]["key_destroyed"], "the key was destroyed")
-    scene.tell("tomorrow")
+    scene.tell("tomorrow", csv=TABLES)
     look("tomorrow")
     clock.move(40 * DAY)
     scene.wait_until(lambda: scene.status()["server"]["must_confirm"], "the purge waits to be confirmed")
     server.command("privacy", "confirm")
     scene.wait_until(lambda: not server.sql("SELECT 1 FROM certificate UNION SELECT 1 FROM job"), "certificates were purged")
     scene.tell("at the end")
+    assert scene.tell_everybody("at the end", week)["total"]["requests"] > 0
     look("at the end")
     server.stop()
+    scene.logs_have_everything()
     look("after the stop")
     say(f"canary: {len(scene.evaluators.canaries())} values, {len(search.meaning)} forms, {searched / 1e6:.1f} MB searched")
     prove_the_search(scene, search, lab.folder / "planted")
