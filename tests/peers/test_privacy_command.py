@@ -78,7 +78,8 @@ def tell_what_lies_aside(scene):
     scene.visits_db.write_bytes(b"damaged" * 1000)
     done = privacy(scene.server, "report", check=False)
     assert done.returncode == 1 and "damaged" in done.stderr
-    said = r": \d+ bytes, written \S+Z \(0 d ago\); has requests with their pseudonyms, outside of purge and erasure: remove it$"
+    said = (r": \d+ bytes, written \S+Z \(0 d ago\); has requests with their pseudonyms, outside of purge and erasure: "
+            "remove it$")
     for name in (re.escape(copy.name), r"visits\.db\.damaged-\w+Z"):
         assert re.search(f"^(put aside)? +{scene.visits_db.parent}/{name}{said}", done.stdout, re.M), done.stdout
     report = json.loads(privacy(scene.server, "report", "--format", "json", check=False).stdout)
