@@ -17,6 +17,7 @@
 
 #include "base/text.h"
 #include "command/folder.h"
+#include "command/manifest.h"
 
 enum { PATH_MOST = 3000, SAME_SECOND_MOST = 1000 };
 
@@ -37,20 +38,51 @@ static char *name_in(const char *folder, const char *name, const char *more)
     return text_take(&path);
 }
 
+static bool is_partial(const char *name)
+{
+    const size_t len = strlen(PARTIAL);
+
+    return strncmp(name, PARTIAL, len) == 0 && name[len] && !name[len + strspn(name + len, "0123456789")];
+}
+
+static bool is_of_a_backup(const char *name)
+{
+    static const char manifest[] = "manifest.json"; /* and what becomes it */
+
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, BACKUP_STORE) == 0 ||
+           strcmp(name, BACKUP_STATE) == 0 || strncmp(name, manifest, strlen(manifest)) == 0;
+}
+
+/* Somebody else may call a folder of his so, and keep in it what a backup never has. */
+static bool has_nothing_else(const char *path)
+{
+    const int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *entry;
+    bool has = dir != NULL;
+
+    while (dir && (entry = readdir(dir)))
+        has &= is_of_a_backup(entry->d_name);
+    if (dir)
+        closedir(dir);
+    else if (fd >= 0)
+        close(fd);
+    return has;
+}
+
 /* Nobody else is at work here. */
 static void remove_leftovers(const char *folder)
 {
     DIR *dir = opendir(folder);
     const struct dirent *entry;
 
-    while (dir && (entry = readdir(dir)))
-        if (strncmp(entry->d_name, PARTIAL, strlen(PARTIAL)) == 0) {
-            char *path = name_in(folder, entry->d_name, "");
+    while (dir && (entry = readdir(dir))) {
+        char *path = is_partial(entry->d_name) ? name_in(folder, entry->d_name, "") : NULL;
 
-            if (path)
-                folder_remove(path);
-            free(path);
-        }
+        if (path && has_nothing_else(path))
+            folder_remove(path);
+        free(path);
+    }
     if (dir)
         closedir(dir);
 }

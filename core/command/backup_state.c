@@ -41,6 +41,7 @@ struct copying {
     json_t *manifest;
     const char *folder; /* of the backup */
     const char *part;   /* "state/ca.le" */
+    const char *from;   /* where it lies now */
 };
 
 static int on_copied(void *arg, const char *path, struct cs_error *err)
@@ -56,6 +57,27 @@ static int on_copied(void *arg, const char *path, struct cs_error *err)
     return rc;
 }
 
+/* "left_out" of the manifest, which is made when first something is. */
+static json_t *left_out(json_t *manifest)
+{
+    json_t *out = json_object_get(manifest, "left_out");
+
+    if (!out) {
+        out = json_array();
+        json_object_set_new(manifest, "left_out", out);
+    }
+    return out;
+}
+
+static int on_passed_over(void *arg, const char *path, struct cs_error *err)
+{
+    const struct copying *c = arg;
+
+    return json_array_append_new(left_out(c->manifest), json_sprintf("%s/%s", c->from, path)) == 0
+               ? 0
+               : cs_fail(err, CS_EINPUT, "%s/%s has a name that is not UTF-8", c->from, path);
+}
+
 static int copy_part(const struct setup *setup, const char *folder, const char *name, json_t *manifest, struct cs_error *err)
 {
     struct text from = TEXT_MAX(4000), to = TEXT_MAX(4000), part = TEXT_MAX(300);
@@ -67,9 +89,10 @@ static int copy_part(const struct setup *setup, const char *folder, const char *
     if (text_failed(&from) || text_failed(&to) || text_failed(&part)) {
         rc = cs_fail(err, CS_ECONFIG, "the path %.100s… is too long", folder);
     } else {
-        struct copying c = { .manifest = manifest, .folder = folder, .part = text_of(&part) };
+        struct copying c = { .manifest = manifest, .folder = folder, .part = text_of(&part), .from = text_of(&from) };
+        const struct folder_copying tell = { .copied = on_copied, .passed_over = on_passed_over, .arg = &c };
 
-        rc = folder_copy(text_of(&from), text_of(&to), on_copied, &c, err);
+        rc = folder_copy(text_of(&from), text_of(&to), &tell, err);
     }
     text_free(&from);
     text_free(&to);
@@ -77,7 +100,8 @@ static int copy_part(const struct setup *setup, const char *folder, const char *
     return rc;
 }
 
-/* An audit sink may have its file, audit.jsonl, where the folders are. */
+/* An audit sink may have its file, audit.jsonl, where the folders are. A link that leads nowhere is taken for a folder, so that
+ * copying it says so. */
 static bool is_folder(const struct setup *setup, const char *name)
 {
     struct text path = TEXT_MAX(4000);
@@ -85,7 +109,8 @@ static bool is_folder(const struct setup *setup, const char *name)
     bool is;
 
     text_addf(&path, "%s/%s", setup->settings.state, name);
-    is = !text_failed(&path) && lstat(text_of(&path), &st) == 0 && S_ISDIR(st.st_mode);
+    is = !text_failed(&path) && (stat(text_of(&path), &st) == 0 || lstat(text_of(&path), &st) == 0) &&
+         (S_ISDIR(st.st_mode) || S_ISLNK(st.st_mode));
     text_free(&path);
     return is;
 }
@@ -162,7 +187,7 @@ static bool is_foreign(const struct setup *setup, const char *name)
 int backup_state_left_out(const struct setup *setup, const char *config_path, json_t *manifest, struct cs_error *err)
 {
     const struct settings *settings = &setup->settings;
-    json_t *out = json_array();
+    json_t *out = left_out(manifest);
     struct dirent **entries;
     char *path = realpath(config_path, NULL);
     int n = scandir(settings->state, &entries, NULL, alphasort);
@@ -177,5 +202,5 @@ int backup_state_left_out(const struct setup *setup, const char *config_path, js
     }
     if (n >= 0)
         free(entries);
-    return json_object_set_new(manifest, "left_out", out) == 0 ? 0 : cs_fail(err, CS_EINTERNAL, "out of memory");
+    return out ? 0 : cs_fail(err, CS_EINTERNAL, "out of memory");
 }

@@ -12,10 +12,12 @@
 /* "ca.le", "dns.hook", "self"; not the store's, nor what a restore has renamed. */
 bool backup_state_is_part(const char *name);
 
-/* Copies them to FOLDER/state, and adds each file to the manifest. */
+/* Copies them to FOLDER/state, and adds each file to the manifest; what has no content, such as a socket, to its
+ * "left_out". */
 int backup_state_copy(const struct setup *setup, const char *folder, json_t *manifest, struct cs_error *err);
 
-/* "left_out" of the manifest: other files and folders of the state folder, the configuration, and files that it names. */
+/* More of "left_out" of the manifest: other files and folders of the state folder, the configuration, and files that it
+ * names. */
 int backup_state_left_out(const struct setup *setup, const char *config_path, json_t *manifest, struct cs_error *err);
 
 #endif

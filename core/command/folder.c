@@ -36,9 +36,10 @@ static int copy_bytes(int from, int to)
     return n < 0 ? -1 : fsync(to);
 }
 
-int folder_copy_file(const char *from, const char *to, struct cs_error *err)
+/* `links`: O_NOFOLLOW, or 0 where `from` was seen to be a link to a file. */
+static int copy_file(const char *from, const char *to, int links, struct cs_error *err)
 {
-    const int in = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    const int in = open(from, O_RDONLY | O_CLOEXEC | O_NONBLOCK | links);
     int out, rc;
 
     if (in < 0)
@@ -55,8 +56,7 @@ int folder_copy_file(const char *from, const char *to, struct cs_error *err)
 
 struct copying {
     const char *from, *to;
-    folder_fn *fn;
-    void *arg;
+    const struct folder_copying *tell;
 };
 
 static int copy_level(const struct copying *c, const char *below, int depth, struct cs_error *err);
@@ -68,28 +68,49 @@ static bool is_finished(const char *name)
     return len < 4 || strcmp(name + len - 4, ".new") != 0;
 }
 
+/* 1: there is something, and `st` says what; of a link, what it leads to. 0: it went away. A key whose link leads nowhere, such
+ * as to a volume that is not mounted, would be lost without a word. */
+static int look_at(const char *path, struct stat *st, bool *is_link, struct cs_error *err)
+{
+    if (lstat(path, st) < 0)
+        return errno == ENOENT ? 0 : fail(err, path, "cannot be looked at");
+    *is_link = S_ISLNK(st->st_mode);
+    if (*is_link && stat(path, st) < 0)
+        return cs_fail(err, CS_ECONFIG, "%s is a symbolic link, and what it leads to cannot be read: %s; mend or remove it",
+                       path, strerror(errno));
+    return 1;
+}
+
+static int copy_one(const struct copying *c, const char *from, const char *to, const char *path, int links,
+                    struct cs_error *err)
+{
+    if (copy_file(from, to, links, err) < 0)
+        return err->code == CS_ENOTFOUND ? 0 : -1;
+    return c->tell->copied ? c->tell->copied(c->tell->arg, path, err) : 0;
+}
+
 static int copy_entry(const struct copying *c, const char *below, const char *name, int depth, struct cs_error *err)
 {
     struct text from = TEXT_MAX(PATH_MOST), to = TEXT_MAX(PATH_MOST), path = TEXT_MAX(PATH_MOST);
+    bool is_link = false;
     struct stat st;
-    int rc = 0;
+    int rc;
 
     text_addf(&path, "%s%s%s", below, *below ? "/" : "", name);
     text_addf(&from, "%s/%s", c->from, text_of(&path));
     text_addf(&to, "%s/%s", c->to, text_of(&path));
-    if (text_failed(&from) || text_failed(&to)) {
+    if (text_failed(&from) || text_failed(&to))
         rc = cs_fail(err, CS_ECONFIG, "a path below %s is too long", c->from);
-    } else if (lstat(text_of(&from), &st) < 0) {
-        rc = errno == ENOENT ? 0 : fail(err, text_of(&from), "cannot be looked at");
-    } else if (S_ISDIR(st.st_mode)) {
+    else
+        rc = look_at(text_of(&from), &st, &is_link, err);
+    if (rc == 1 && S_ISDIR(st.st_mode))
         rc = copy_level(c, text_of(&path), depth + 1, err);
-    } else if (S_ISREG(st.st_mode) && is_finished(name)) {
-        rc = folder_copy_file(text_of(&from), text_of(&to), err);
-        if (rc == 0 && c->fn)
-            rc = c->fn(c->arg, text_of(&path), err);
-        else if (rc < 0 && err->code == CS_ENOTFOUND)
-            rc = 0;
-    }
+    else if (rc == 1 && S_ISREG(st.st_mode) && !is_finished(name))
+        rc = 0;
+    else if (rc == 1 && S_ISREG(st.st_mode))
+        rc = copy_one(c, text_of(&from), text_of(&to), text_of(&path), is_link ? 0 : O_NOFOLLOW, err);
+    else if (rc == 1)
+        rc = c->tell->passed_over ? c->tell->passed_over(c->tell->arg, text_of(&path), err) : 0;
     text_free(&from);
     text_free(&to);
     text_free(&path);
@@ -132,9 +153,9 @@ static int copy_level(const struct copying *c, const char *below, int depth, str
     return rc;
 }
 
-int folder_copy(const char *from, const char *to, folder_fn *fn, void *arg, struct cs_error *err)
+int folder_copy(const char *from, const char *to, const struct folder_copying *tell, struct cs_error *err)
 {
-    const struct copying c = { .from = from, .to = to, .fn = fn, .arg = arg };
+    const struct copying c = { .from = from, .to = to, .tell = tell };
 
     return copy_level(&c, "", 0, err);
 }

@@ -7,16 +7,17 @@
 
 #include <countersign/plugin.h>
 
-/* A file that was copied, with its path below `to`; what is no file or folder, or not finished (its name ends in ".new"), is
- * passed over. -1 stops. */
-typedef int folder_fn(void *arg, const char *path, struct cs_error *err);
+/* What is told of each path below `from`; either may be NULL. -1 stops. */
+struct folder_copying {
+    int (*copied)(void *arg, const char *path, struct cs_error *err);      /* a file */
+    int (*passed_over)(void *arg, const char *path, struct cs_error *err); /* what has no content: a socket, a pipe, a device */
+    void *arg;
+};
 
-/* Makes `to`, 0700, which is not there, and copies every file of `from` into it, 0600, synced. `fn` may
- * be NULL. A file that goes away meanwhile was not there. */
-int folder_copy(const char *from, const char *to, folder_fn *fn, void *arg, struct cs_error *err);
-
-/* One file, 0600, synced; `to` is not there. CS_ENOTFOUND: `from` is gone. */
-int folder_copy_file(const char *from, const char *to, struct cs_error *err);
+/* Makes `to`, 0700, which is not there, and copies every file of `from` into it, 0600, synced. A symbolic link is followed, and
+ * the copy is a file or folder; CS_ECONFIG names one that leads nowhere. A file that goes away meanwhile was not there, and one
+ * that is not finished (its name ends in ".new") neither. */
+int folder_copy(const char *from, const char *to, const struct folder_copying *tell, struct cs_error *err);
 
 /* Its names survive a power cut. */
 int folder_sync(const char *path, struct cs_error *err);

@@ -55,14 +55,14 @@ static int digest(int fd, EVP_MD_CTX *md, int to, struct sum *sum)
     return 0;
 }
 
+/* Of a backup, which has no links. */
 static int open_to_read(const char *path)
 {
     return open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 }
 
-static int sum_of(const char *path, struct sum *sum, struct cs_error *err)
+static int sum_of_open(const char *path, int fd, struct sum *sum, struct cs_error *err)
 {
-    const int fd = open_to_read(path);
     EVP_MD_CTX *md = EVP_MD_CTX_new();
     int rc;
 
@@ -75,6 +75,11 @@ static int sum_of(const char *path, struct sum *sum, struct cs_error *err)
     if (fd >= 0)
         close(fd);
     return rc;
+}
+
+static int sum_of(const char *path, struct sum *sum, struct cs_error *err)
+{
+    return sum_of_open(path, open_to_read(path), sum, err);
 }
 
 /* FOLDER/NAME; the caller frees it. */
@@ -228,7 +233,7 @@ bool manifest_is_same(const json_t *entry, const char *path)
     struct cs_error none;
     struct sum sum;
 
-    return sum_of(path, &sum, &none) == 0 && is_sum(entry, &sum);
+    return sum_of_open(path, open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), &sum, &none) == 0 && is_sum(entry, &sum);
 }
 
 static int fail_changed(const json_t *entry, const char *path, const struct sum *sum, struct cs_error *err)

@@ -25,7 +25,8 @@ json_t *manifest_read(const char *folder, struct cs_error *err);
 /* Is each of its files there, as it was written, and nothing else? The first that is not, or that is too much, is named. */
 int manifest_verify(const json_t *manifest, const char *folder, struct cs_error *err);
 
-/* Is the file `path` of that entry ("files" of the manifest)? False also when it is not there. */
+/* Is the file `path`, or what a link of that name leads to, of that entry ("files" of the manifest)? False also when it is not
+ * there. */
 bool manifest_is_same(const json_t *entry, const char *path);
 
 /* NULL: it has no such file. */

@@ -104,11 +104,14 @@ static bool is_there_already(const struct restore_state *r, const char *part)
     return same;
 }
 
+/* No folder can be renamed to the place of a link. */
 static bool is_empty(const char *path)
 {
-    DIR *dir = opendir(path);
+    struct stat st;
+    const bool is_link = lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+    DIR *dir = is_link ? NULL : opendir(path);
     const struct dirent *entry;
-    bool is = dir || errno == ENOENT;
+    bool is = dir || (!is_link && errno == ENOENT);
 
     while (dir && (entry = readdir(dir)))
         is &= strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;

@@ -4,6 +4,7 @@ import concurrent.futures
 import datetime
 import json
 import os
+import pathlib
 import pwd
 import re
 import shutil
@@ -232,12 +233,17 @@ def test_a_log_without_its_database_is_not_read_into_the_restored_one(lab, world
 def test_when_only_the_database_is_lost_the_keys_that_are_there_stay(lab, worlds):
     csr = lab.csr()
     chain = worlds.old.sign(csr).body
+    key, vault = worlds.old.folder / "state/ca.chaos/account.pem", worlds.old.folder / "vault.pem"
+    key.rename(vault)
+    key.symlink_to(vault)
     backup = worlds.backup()["backup"]
+    copy = pathlib.Path(backup, "state/ca.chaos/account.pem")
+    assert not copy.is_symlink() and copy.read_bytes() == vault.read_bytes()
     worlds.old.stop()
     for path in worlds.old.database.parent.glob("state.db*"):
         path.unlink()
     worlds.old.command("restore", backup)
-    assert not list(worlds.old.folder.glob("state/*replaced*"))
+    assert key.is_symlink() and not list(worlds.old.folder.glob("state/*replaced*"))
     worlds.old.start()
     assert worlds.old.sign(csr).body == chain
 
