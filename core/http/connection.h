@@ -32,7 +32,7 @@ void connection_new(struct service *service, int fd, const struct connection_ent
 const struct peer *connection_peer(const struct connection *c);
 
 /* The certificate that it has shown in the TLS handshake, good at this moment: *out gets a reference. One that has become bad
- * since sets *bad; nothing is set when there is none. -1: CS_EBUSY. */
+ * since sets *bad; nothing is set when there is none, or when the listener asks for none any more. -1: CS_EBUSY. */
 int connection_certificate(struct connection *c, struct client_certificate **out, bool *bad, struct cs_error *err);
 /* Who verifies what a listed proxy hands on here; NULL: its listener believes no proxy's Client-Cert. */
 struct client_ca *connection_client_cert_ca(const struct connection *c);

@@ -24,7 +24,7 @@ int connection_certificate(struct connection *c, struct client_certificate **out
     SSL *ssl = c->tls ? bufferevent_openssl_get_ssl(c->bev) : NULL;
     X509 *x509 = ssl ? SSL_get0_peer_certificate(ssl) : NULL;
 
-    if (!x509)
+    if (!x509 || (!ca && !trust_has_ended(c->trust)))
         return 0;
     if (look(c, x509, err) < 0)
         return -1;

@@ -26,8 +26,8 @@ int listener_fd(const struct listener *listener); /* the listener's own */
 void listener_set_tls(struct listener *listener, SSL_CTX *tls);
 
 /* Clients are verified by it (client_ca_join() has told the context), those that are there with their next request; with
- * `believes_client_cert` what listed proxies hand on, too, which otherwise counts for nothing. NULL: nobody is. Holds a
- * reference. */
+ * `believes_client_cert` what listed proxies hand on, too, which otherwise counts for nothing. NULL: nobody is, and who has
+ * shown a certificate is like one who has shown none. Holds a reference. */
 void listener_set_client_ca(struct listener *listener, struct client_ca *ca, bool believes_client_cert);
 
 /* A connection of the service has ended. */

@@ -16,15 +16,15 @@ struct trust *trust_new(void);
 struct trust *trust_keep(struct trust *trust);
 void trust_release(struct trust *trust); /* gives back a reference; NULL is allowed */
 
-/* From now on. Holds a reference to `ca`; NULL: no certificate is good, and no Client-Cert counts. */
+/* From now on. Holds a reference to `ca`; NULL: certificates say nothing, as if none were shown, and no Client-Cert counts. */
 void trust_set(struct trust *trust, struct client_ca *ca, bool believes_client_cert);
 
-/* The listener is gone: nobody is believed any more, for nobody reads CRLs for it. Its connections end with their next
- * answer. */
+/* The listener is gone: nobody is believed any more, for nobody reads CRLs for it, and a certificate that was shown is a bad
+ * one. Its connections end with their next answer. */
 void trust_end(struct trust *trust);
 bool trust_has_ended(const struct trust *trust);
 
-/* Who verifies certificates that clients show; NULL: none is good. Valid until the next trust_set(). */
+/* Who verifies certificates that clients show; NULL: nobody, and none counts. Valid until the next trust_set(). */
 struct client_ca *trust_client_ca(const struct trust *trust);
 /* Who verifies what a listed proxy hands on; NULL: Client-Cert counts for nothing. */
 struct client_ca *trust_client_cert_ca(const struct trust *trust);

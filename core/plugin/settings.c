@@ -159,6 +159,11 @@ static void read_clients(struct config *config, const struct config_node *at, st
                         says ? "client_certificate" : "client_crl");
     if (says && !out->certificate && !out->believes_client_cert)
         config_complain(config, said, "`client_certificate` needs TLS (`certificate` and `key`), unless it is \"proxy\"");
+    /* The address of a PROXY header is the client's, and what comes behind one is what the client sent. */
+    if (out->believes_client_cert && out->proxy_protocol)
+        config_complain(config, said, "`client_certificate` = \"proxy\" and `proxy_protocol` cannot stand together: behind a "
+                        "PROXY header nobody can tell the proxy's Client-Cert from one that the client wrote; give each a "
+                        "listener of its own");
 }
 
 static void read_listen_block(struct config *config, const struct config_node *at, const char *what, bool is_admin,

@@ -76,7 +76,7 @@ const struct setting settings_table[] = {
       .help = "A PEM file with a CRL of each of them, root included: what they have revoked is refused." },
     { "listen", "client_certificate", SETTING_STRING, "optional",
       .help = "\"required\": who shows no certificate of client_ca is not served; \"proxy\": what listed proxies say in "
-              "Client-Cert is believed, if client_ca verifies it." },
+              "Client-Cert is believed, if client_ca verifies it; not with proxy_protocol." },
     { "listen", "proxy_protocol", SETTING_BOOL, "false",
       .help = "Every connection begins with a PROXY header, version 2: whoever reaches this listener is believed." },
 

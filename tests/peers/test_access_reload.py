@@ -26,8 +26,16 @@ def settings(door, listener):
     return next(listen for listen in door.server.config["listen"] if listen["port"] == door.ports[listener])
 
 
-def test_a_new_crl_counts_on_connections_that_are_there(door):
-    connection = door.connect("tls", "robot")
+def test_other_cas_and_a_new_crl_count_on_connections_that_are_there(door):
+    """Without CAs who has shown a certificate is as one without."""
+    connection, listener = door.connect("tls", "robot"), settings(door, "tls")
+    assert door.post(connection, "certificate") == "chain"
+    cas = {name: listener.pop(name) for name in ("client_ca", "client_crl")}
+    door.reload()
+    assert [door.post(connection, access) for access in ("open", "certificate")] == ["chain", "certificate-needed"]
+    assert connection.sock, "it goes on"
+    listener.update(cas)
+    door.reload()
     assert door.post(connection, "certificate") == "chain"
     revoke(door, "robot")
     assert door.post(connection, "certificate") == "chain"

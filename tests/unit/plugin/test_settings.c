@@ -157,6 +157,15 @@ static void a_proxy_s_client_cert_is_believed_where_that_is_said(void **state)
     assert_has(config_complaints(config), ":4: `client_certificate` needs TLS");
     assert_int_equal(config_complaint_count(config), 2);
     forget();
+    read_settings("listen = { address = \"::\"; client_ca = \"c\"; proxy_protocol = true;\n"
+                  "client_certificate = \"proxy\"; };");
+    assert_has(config_complaints(config), ":2: `client_certificate` = \"proxy\" and `proxy_protocol` cannot stand together");
+    assert_int_equal(config_complaint_count(config), 1);
+    forget();
+    read_settings("listen = { address = \"::\"; client_ca = \"c\"; proxy_protocol = true; certificate = \"c\";"
+                  "key = \"k\"; };");
+    assert_string_equal(config_complaints(config), "");
+    forget();
 }
 
 static void proxies_are_networks(void **state)
