@@ -58,6 +58,7 @@ static void release(struct value *value)
         value->unwanted = true;
     } else if (value->state == VALUE_WANTED) {
         value->state = VALUE_GONE;
+        value->tries = 0;
         owner_push(value->owner);
     }
 }

@@ -15,7 +15,7 @@
 
 #define FIRST_WAIT   1000
 #define LONGEST_WAIT (5 * 60 * 1000)
-#define TRIES        5 /* to set a value that somebody waits for; to take one away we try until that works */
+#define TRIES        5 /* to set a value; to take one away we try until that works, or its back end has left */
 
 /* ---- The call ---- */
 
@@ -84,14 +84,21 @@ static void sort_values(struct owner *owner, struct cs_txt_change *change, const
 }
 
 /* Values that changed their mind while the call was out are left to the next one. */
+static bool was_sent_as(const struct value *value, enum value_state state)
+{
+    return value->sent_as == state && value->state == state;
+}
+
+/* Of a failure only those hear that are not tried again. */
 static void tell_sent(struct owner *owner, enum value_state state, const struct cs_error *err)
 {
     struct value *next;
 
     for (struct value *value = owner->values; value; value = next) {
         next = value->next;
-        if (value->sent_as == state && value->state == state) {
+        if (was_sent_as(value, state) && (!err || value->tries >= TRIES)) {
             value->sent_as = VALUE_RECORDING;
+            value->tries = err ? TRIES : 0;
             owner->set->all->told(owner->set->all->arg, value, err);
         }
     }
@@ -127,32 +134,78 @@ static void leave_expired(struct owner *owner, const struct cs_error *err)
     }
 }
 
+/* Nobody asks that back end any more once the last of its values is forgotten. The row stays, for a file that has it again. */
+static void leave_to_operator(struct owner *owner, const struct cs_error *err)
+{
+    struct value *next;
+
+    for (struct value *value = owner->values; value; value = next) {
+        next = value->next;
+        if (value->state != VALUE_GONE || value->tries < TRIES)
+            continue;
+        log_line(CS_LOG_WARN, "challenge", value->job,
+                 "a TXT value at %s was set by dns.%s, which the configuration does not have any more; remove it by hand: %s",
+                 owner->set->name, owner_dns(owner), err->text);
+        owners_forget_value(value);
+    }
+}
+
+/* Of the values that the call had. */
+static void count_tries(struct owner *owner, bool final)
+{
+    for (struct value *value = owner->values; value; value = value->next)
+        if (was_sent_as(value, VALUE_WANTED) || was_sent_as(value, VALUE_GONE))
+            value->tries = final ? TRIES : value->tries + 1;
+}
+
+static bool is_waited_for(const struct owner *owner)
+{
+    for (const struct value *value = owner->values; value; value = value->next)
+        if (value->state == VALUE_WANTED && value->tries < TRIES)
+            return true;
+    return false;
+}
+
+static void wait_longer(int64_t *wait_ms, const struct cs_error *err)
+{
+    *wait_ms = *wait_ms ? *wait_ms * 2 : FIRST_WAIT;
+    if (*wait_ms > LONGEST_WAIT)
+        *wait_ms = LONGEST_WAIT;
+    if (err->retry_after_ms > *wait_ms)
+        *wait_ms = err->retry_after_ms;
+}
+
+static void try_again(struct owner *owner)
+{
+    const int64_t gone_wait_ms = owner->gone_wait_ms ? owner->gone_wait_ms : FIRST_WAIT;
+
+    if (is_waited_for(owner))
+        timer_set_in(owner->set->all->heart->loop, &owner->retry, owner->wait_ms, owner_push_again, owner);
+    else if (owner_has(owner, VALUE_GONE))
+        timer_set_in(owner->set->all->heart->loop, &owner->retry, gone_wait_ms, owner_push_again, owner);
+}
+
 static void on_failure(struct owner *owner, const struct cs_error *err)
 {
     const bool stopping = owner->set->all->heart->stopping;
-    const bool give_up = !error_kind(err->code)->retry || ++owner->tries >= TRIES;
 
+    wait_longer(is_waited_for(owner) ? &owner->wait_ms : &owner->gone_wait_ms, err);
+    count_tries(owner, !error_kind(err->code)->retry);
     log_line(CS_LOG_WARN, "challenge", "", "dns.%s cannot change %s%s: %s", owner->set->dns->in.name, owner->set->name,
-             give_up || stopping ? "" : ", trying again", err->text);
-    if (give_up) {
-        owner->tries = 0;
-        tell_sent(owner, VALUE_WANTED, err);
-    }
+             stopping || !(is_waited_for(owner) || owner_has(owner, VALUE_GONE)) ? "" : ", trying again", err->text);
+    tell_sent(owner, VALUE_WANTED, err);
     if (owner->set->dns->plugin.dns.forgets)
         leave_expired(owner, err);
-    owner->wait_ms = owner->wait_ms ? owner->wait_ms * 2 : FIRST_WAIT;
-    if (owner->wait_ms > LONGEST_WAIT)
-        owner->wait_ms = LONGEST_WAIT;
-    if (err->retry_after_ms > owner->wait_ms)
-        owner->wait_ms = err->retry_after_ms;
-    if (!stopping && (owner_has(owner, VALUE_GONE) || !give_up))
-        timer_set_in(owner->set->all->heart->loop, &owner->retry, owner->wait_ms, owner_push_again, owner);
+    if (owners_back_end_has_left(owner->set))
+        leave_to_operator(owner, err);
+    if (!stopping)
+        try_again(owner);
 }
 
 static bool was_sent(const struct owner *owner, enum value_state state)
 {
     for (const struct value *value = owner->values; value; value = value->next)
-        if (value->sent_as == state && value->state == state)
+        if (was_sent_as(value, state))
             return true;
     return false;
 }
@@ -163,8 +216,7 @@ static void on_success(struct owner *owner)
         step_reached(STEP_SET, "");
     if (was_sent(owner, VALUE_GONE))
         step_reached(STEP_WITHDRAWN, "");
-    owner->tries = 0;
-    owner->wait_ms = 0;
+    owner->wait_ms = owner->gone_wait_ms = 0;
     tell_sent(owner, VALUE_WANTED, NULL);
     tell_sent(owner, VALUE_GONE, NULL);
 }
@@ -273,6 +325,12 @@ static bool has_released(const struct owner *owner)
         if (value->state == VALUE_GONE && value->sent_as == VALUE_RECORDING && !is_wanted(owner->set, value->text))
             return true;
     return false;
+}
+
+void owner_await(struct value *value)
+{
+    value->tries = 0;
+    value->owner->wait_ms = 0;
 }
 
 void owner_push_soon(struct owner *owner)

@@ -35,6 +35,7 @@ struct value {
     int64_t expires_ms; /* wall clock; moved on with each call that wants it */
     enum value_state state;
     enum value_state sent_as;    /* in the call that is out; VALUE_RECORDING: not in it */
+    int tries;                   /* in a row that failed, to serve it or, once its back end has left, to take it away */
     bool recording;              /* its row is on its way */
     bool unwanted;               /* its job let go of it while it was being recorded */
     struct publication *waiting; /* who wants to know, or NULL */
@@ -52,11 +53,15 @@ size_t owners_busy(const struct owners *owners);
  * NULL: no memory. */
 struct value *owners_value(struct owners *owners, struct instance *dns, const char *zone, const char *owner, const char *job,
                            const char *name, const char *text, int64_t expires_ms);
-/* A new file: each owner goes to the heir of its instance, which is told all its values. */
+/* A new file: each owner goes to the heir of its instance, which is told all its values. Where there is none, what is to be
+ * taken away is tried some more times, and then left to the operator. */
 void owners_move(struct owners *owners, const struct instances *instances);
 bool owners_use(const struct owners *owners, const struct instance *dns);
 /* Was that heir told everything, whatever it said to it? */
 bool owners_were_told(const struct owners *owners, const struct instance *dns);
+/* Somebody begins to wait for the value: the pace of the tries is that of a back end of which nothing bad is known yet,
+ * whatever was left behind at its name. Withdrawals keep their own pace. */
+void owner_await(struct value *value);
 /* A change was made to a value's state: tell the back end soon. */
 void owner_push(struct owner *owner);
 void owner_push_soon(struct owner *owner); /* the same, and nobody hears of it before the caller has returned to the loop */

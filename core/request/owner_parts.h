@@ -28,8 +28,9 @@ struct owner {
     bool again;    /* something changed: it is to be called for as soon as no call is out */
     bool moved;    /* to another instance, which was told nothing yet */
     bool was_told; /* the call that is out went to that one */
-    int tries;
-    int64_t wait_ms, asked_ms;
+    int64_t wait_ms;      /* between two tries while somebody waits for a value */
+    int64_t gone_wait_ms; /* while nobody does, and values are to be taken away */
+    int64_t asked_ms;
     struct timer retry;
 };
 
@@ -48,6 +49,7 @@ struct owners {
 };
 
 bool owner_has(const struct owner *owner, enum value_state state);
+bool owners_back_end_has_left(const struct txt_set *set); /* the configuration, and without an heir */
 void owner_push_again(void *arg); /* a timer's; the owner */
 /* Owners without a value or a call go, and with the last of them the set. */
 void owners_forget_empty(struct txt_set *set);

@@ -333,6 +333,18 @@ bool owners_were_told(const struct owners *owners, const struct instance *dns)
     return !look.found;
 }
 
+bool owners_back_end_has_left(const struct txt_set *set)
+{
+    return !instances_heir(set->all->heart->instances, set->dns);
+}
+
+static void begin_pace_anew(struct owner *owner)
+{
+    owner->wait_ms = owner->gone_wait_ms = 0;
+    for (struct value *value = owner->values; value; value = value->next)
+        value->tries = 0;
+}
+
 /* The name of the instance is the same, and so is the place in the tree. */
 static void move(const void *node, VISIT visit, void *arg)
 {
@@ -348,15 +360,19 @@ static void move(const void *node, VISIT visit, void *arg)
     for (struct owner *owner = set->owners; owner; owner = owner->next) {
         owner->moved = true;
         owner->was_told = false;
-        owner->tries = 0;
-        owner->wait_ms = 0;
+        begin_pace_anew(owner);
     }
 }
 
-/* A push may free its owner, and so change the tree: each is pushed by a timer. */
+/* What a back end that has left would not take away is tried at once, for the last times. A push may free its owner, and so
+ * change the tree: each is pushed by a timer. */
 static void push_moved(struct owner *owner, void *arg)
 {
-    if (owner->moved)
+    const bool last_times = owners_back_end_has_left(owner->set) && owner_has(owner, VALUE_GONE);
+
+    if (last_times)
+        begin_pace_anew(owner);
+    if (owner->moved || last_times)
         timer_set_in(owner->set->all->heart->loop, &owner->retry, 0, owner_push_again, owner);
     (void)arg;
 }

@@ -214,6 +214,7 @@ static void publish(struct publication *p, struct value *value)
     p->value = value;
     value->waiting = p;
     value->unwanted = false;
+    owner_await(value);
     if (value->state == VALUE_GONE)
         value->state = VALUE_WANTED;
     if (value->state == VALUE_WANTED)

@@ -78,6 +78,31 @@ static void a_dns_that_stays_down_fails_the_order(void **state)
     free(csr);
 }
 
+/* Its value stays on the books, and is tried to be taken away about once a minute by now. */
+static void an_order_after_one_that_the_dns_failed_is_tried_at_the_usual_pace(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    rig_down(&rig);
+    rig_up(&rig, "failures = 13;");
+    subject("put+ok");
+    rig_post(&rig, csr, &one);
+    rig_hurry_until(&rig, STEP_MS, one.came && rig_dns_calls(&rig) == 12);
+    assert_int_equal(one.code, CS_EUPSTREAM);
+    rig_settle(&rig);
+    rig_post(&rig, csr, &two);
+    rig_until_true(&rig, rig_dns_calls(&rig) == 13);
+    rig_settle(&rig);
+    clock_move(rig.loop, 1000);
+    rig_until(&rig, &two.came);
+    assert_non_null(two.chain);
+    rig_rest(&rig);
+    assert_null(rig_served(&rig, OWNER));
+    assert_int_equal(rig_challenges(&rig), 0);
+    free(csr);
+}
+
 static void a_stop_suspends_and_a_start_goes_on(void **state)
 {
     char *csr = rig_csr("a.x.example"), job[64];
@@ -334,6 +359,7 @@ int main(void)
         TEST(a_challenge_is_set_and_taken_away),
         TEST(a_dns_failure_is_tried_again),
         TEST(a_dns_that_stays_down_fails_the_order),
+        TEST(an_order_after_one_that_the_dns_failed_is_tried_at_the_usual_pace),
         TEST(a_stop_suspends_and_a_start_goes_on),
         TEST(a_step_the_plugin_does_not_know_starts_anew),
         TEST(a_step_after_finalize_never_starts_anew),

@@ -1,4 +1,4 @@
-/* request/owner.c: one call at a time for each owner name, what piled up merged, failures tried again. */
+/* request/owner.c: one call at a time for each owner name, what piled up merged. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,102 +6,8 @@
 
 #include <cmocka.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "engine/clock.h"
-#include "fakes/rig.h"
-#include "request/owner.h"
-
-
-#define OWNER "_acme-challenge.a.x.example."
-
-static struct rig rig;
-struct told {
-    int served, failed, gone;
-    char last_error[512];
-};
-
-static struct owners *owners;
-static struct told told;
-
-static void on_told(void *arg, struct value *value, const struct cs_error *err)
-{
-    (void)arg;
-    if (value->state == VALUE_GONE) {
-        told.gone++;
-        owners_forget_value(value);
-    } else if (err) {
-        told.failed++;
-        memcpy(told.last_error, err->text, sizeof told.last_error);
-    } else {
-        told.served++;
-    }
-}
-
-static void begin(const char *dns_words)
-{
-    rig_up(&rig, dns_words);
-    told = (struct told){ 0 };
-    owners = owners_new(rig.heart, on_told, NULL);
-    assert_non_null(owners);
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    begin("");
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    rig_hurry_until(&rig, 20 * 1000, owners_busy(owners) == 0);
-    owners_free(owners);
-    rig_down(&rig);
-    rig_remove(&rig);
-    return 0;
-}
-
-static void anew(const char *dns_words)
-{
-    owners_free(owners);
-    rig_down(&rig);
-    begin(dns_words);
-}
-
-static struct value *want_as(const char *dns, const char *job, const char *text, int64_t lives_ms)
-{
-    struct value *value = owners_value(owners, instances_find(rig.instances, ROLE_DNS, dns), "x.example.", OWNER, job,
-                                       "a.x.example", text, cs_wall_ms() + lives_ms);
-
-    value->state = VALUE_WANTED;
-    owner_push(value->owner);
-    return value;
-}
-
-static struct value *want(const char *job, const char *text)
-{
-    return want_as("fake", job, text, 3600 * 1000);
-}
-
-static void drop(struct value *value)
-{
-    value->state = VALUE_GONE;
-    owner_push(value->owner);
-}
-
-static void assert_served(const char *lines)
-{
-    char *served = rig_served(&rig, OWNER);
-
-    if (lines)
-        assert_string_equal(served, lines);
-    else
-        assert_null(served);
-    free(served);
-}
+#include "owner_scene.h"
 
 static void values_of_several_jobs_are_one_set(void **state)
 {
@@ -210,16 +116,6 @@ static void instances_do_not_mix(void **state)
     free(served);
     drop(here);
     drop(there);
-}
-
-/* Stands in for the instance of a new file. */
-struct instance *__wrap_instances_heir(const struct instances *all, struct instance *before);
-static struct instance *heir;
-
-struct instance *__wrap_instances_heir(const struct instances *all, struct instance *before)
-{
-    (void)all, (void)before;
-    return heir;
 }
 
 static void the_heir_of_an_instance_is_told_all_values(void **state)
@@ -358,20 +254,6 @@ static void a_value_is_held_while_others_of_its_zone_go(void **state)
     rig_until_true(&rig, told.gone == 3);
 }
 
-static void a_set_that_keeps_failing_is_told(void **state)
-{
-    struct value *value;
-
-    (void)state;
-    anew("failures = 5;");
-    value = want("job", "v1");
-    rig_hurry_until(&rig, 20 * 1000, told.failed);
-    assert_int_equal(rig_dns_calls(&rig), 5);
-    assert_int_equal(told.failed, 1);
-    assert_non_null(strstr(told.last_error, "fake DNS failure 5"));
-    drop(value);
-}
-
 /* In seconds, for those of the last call. */
 static long long last_life(void)
 {
@@ -402,45 +284,6 @@ static void what_is_wanted_is_never_sent_as_expired(void **state)
     drop(value);
 }
 
-static void a_value_goes_however_long_its_back_end_was_away(void **state)
-{
-    struct value *value;
-
-    (void)state;
-    anew("failures = 60;");
-    value = want_as("fake", "job", "v1", 60 * 60 * 1000);
-    drop(value);
-    for (int i = 0; i < 40; i++) {
-        clock_move(rig.loop, 5 * 60 * 1000);
-        rig_settle(&rig);
-    }
-    assert_true(rig_dns_calls(&rig) > 20);
-    assert_int_equal(told.gone, 0);
-    rig_hurry_until(&rig, 5 * 60 * 1000, told.gone);
-    assert_int_equal(rig_dns_calls(&rig), 61);
-}
-
-static void a_value_that_cannot_be_taken_away_is_left_to_a_back_end_that_forgets_it(void **state)
-{
-    struct value *value;
-
-    (void)state;
-    anew("failures = 1000;");
-    instances_find(rig.instances, ROLE_DNS, "fake")->plugin.dns.forgets = true;
-    value = want_as("fake", "job", "v1", 60 * 60 * 1000);
-    drop(value);
-    for (int i = 0; i < 30; i++) {
-        clock_move(rig.loop, 60 * 1000);
-        rig_settle(&rig);
-    }
-    assert_true(rig_dns_calls(&rig) > 5);
-    assert_int_equal(told.gone, 0);
-    rig_hurry_until(&rig, 60 * 1000, told.gone);
-    assert_int_equal(told.gone, 1);
-}
-
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -456,10 +299,7 @@ int main(void)
         TEST(a_zone_takes_nothing_away_that_another_one_wants),
         TEST(a_value_is_held_while_others_of_its_zone_go),
         TEST(a_job_finds_its_own_values_and_no_others),
-        TEST(a_set_that_keeps_failing_is_told),
         TEST(what_is_wanted_is_never_sent_as_expired),
-        TEST(a_value_goes_however_long_its_back_end_was_away),
-        TEST(a_value_that_cannot_be_taken_away_is_left_to_a_back_end_that_forgets_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
