@@ -43,6 +43,8 @@ static void check_ports(const struct setup *setup)
 
         if (port->state == PORT_TAKEN || port->state == PORT_IMPOSSIBLE)
             config_complain(setup->config, port->at, "%s: %s; %s", port->name, port->saw, port->todo);
+        else if (port->state == PORT_OTHERWISE)
+            fprintf(stderr, "note: %s: %s; %s\n", port->name, port->saw, port->todo);
     }
     ports_free(&ports);
 }

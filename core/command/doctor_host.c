@@ -112,12 +112,14 @@ void doctor_ports(struct doctor *d)
         case PORT_OURS:
             doctor_ok(d, port->name, "%s", port->saw);
             break;
+        case PORT_OTHERWISE:
         case PORT_TAKEN:
         case PORT_IMPOSSIBLE:
             doctor_fail(d, port->name, "%s\n%s", port->saw, port->todo);
             break;
+        case PORT_UNIT:
         case PORT_UNKNOWN:
-            doctor_warn(d, port->name, "%s\nmount /proc", port->saw);
+            doctor_warn(d, port->name, "%s\n%s", port->saw, port->todo);
             break;
         }
     }

@@ -3,7 +3,6 @@
  */
 #include "command/ports.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -13,7 +12,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/address.h"
+#include "command/listen_address.h"
+#include "command/port_holder.h"
 
 enum { TCP_LISTEN = 0x0a, UDP_UNCONNECTED = 0x07 };
 
@@ -99,33 +99,11 @@ bool port_line_read(struct port_line *out, const char *line, int family)
     return true;
 }
 
-static uint16_t port_of(const struct sockaddr_storage *at)
-{
-    return ntohs(at->ss_family == AF_INET ? ((const struct sockaddr_in *)at)->sin_port
-                                          : ((const struct sockaddr_in6 *)at)->sin6_port);
-}
-
-static bool is_any(const struct sockaddr_storage *at)
-{
-    if (at->ss_family == AF_INET)
-        return ((const struct sockaddr_in *)at)->sin_addr.s_addr == htonl(INADDR_ANY);
-    return IN6_IS_ADDR_UNSPECIFIED(&((const struct sockaddr_in6 *)at)->sin6_addr);
-}
-
-static bool same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
-{
-    if (a->ss_family == AF_INET)
-        return ((const struct sockaddr_in *)a)->sin_addr.s_addr == ((const struct sockaddr_in *)b)->sin_addr.s_addr;
-    return IN6_ARE_ADDR_EQUAL(&((const struct sockaddr_in6 *)a)->sin6_addr, &((const struct sockaddr_in6 *)b)->sin6_addr);
-}
-
 static bool excludes(const struct port_line *line, const struct wanted *wanted)
 {
     const unsigned state = wanted->type == SOCK_STREAM ? TCP_LISTEN : UDP_UNCONNECTED;
 
-    if (line->state != state || port_of(&line->at) != port_of(&wanted->at))
-        return false;
-    return is_any(&line->at) || is_any(&wanted->at) || same_host(&line->at, &wanted->at);
+    return line->state == state && listen_address_excludes(&line->at, &wanted->at);
 }
 
 /* 1: found; 0: nobody; -1: the kernel's list cannot be read. */
@@ -160,8 +138,8 @@ static int find_dual_user(const struct wanted *wanted, struct port_line *found)
 
     if (wanted->at.ss_family != AF_INET)
         return 0;
-    ((struct sockaddr_in6 *)&any.at)->sin6_port = htons(port_of(&wanted->at));
-    if (find_user(&any, found) != 1 || !is_any(&found->at))
+    ((struct sockaddr_in6 *)&any.at)->sin6_port = htons(listen_address_port(&wanted->at));
+    if (find_user(&any, found) != 1 || !listen_address_is_any(&found->at))
         return 0;
     fd = socket(AF_INET, wanted->type | SOCK_CLOEXEC, 0);
     taken = fd >= 0 && bind(fd, (const struct sockaddr *)&wanted->at, wanted->len) < 0 && errno == EADDRINUSE;
@@ -172,73 +150,67 @@ static int find_dual_user(const struct wanted *wanted, struct port_line *found)
 
 /* ---- Whose socket it is --------------------------------------------------------------------------------------------- */
 
-/* 1: it has that socket; 0: no; -1: we may not look. */
-static int process_has(const char *pid, unsigned long inode)
+/* As the kernel lists it. */
+struct held {
+    unsigned long inode;
+    unsigned uid;
+    char as[160]; /* its address; "": the one that is wanted */
+};
+
+static void judge_ours(struct port *port, const struct held *held, const char *holder)
 {
-    char path[64], wanted[64], link[64];
-    struct dirent *entry;
-    DIR *fds;
-    int has = 0;
-
-    snprintf(wanted, sizeof wanted, "socket:[%lu]", inode);
-    snprintf(path, sizeof path, "/proc/%.20s/fd", pid);
-    fds = opendir(path);
-    while (fds && !has && (entry = readdir(fds))) {
-        const ssize_t n = readlinkat(dirfd(fds), entry->d_name, link, sizeof link - 1);
-
-        link[n > 0 ? n : 0] = '\0';
-        has = strcmp(link, wanted) == 0;
+    port->state = held->as[0] ? PORT_OTHERWISE : PORT_OURS;
+    if (held->as[0]) {
+        snprintf(port->saw, sizeof port->saw, "our running server has %.120s (process %.20s)", held->as, holder);
+        snprintf(port->todo, sizeof port->todo, "restart it: a reload cannot change that, and would be refused");
+    } else {
+        snprintf(port->saw, sizeof port->saw, "our running server has it (process %.20s)", holder);
     }
-    if (!fds)
-        return -1;
-    closedir(fds);
-    return has;
 }
 
-static bool find_process(unsigned long inode, char out[80])
+/* A socket unit's belongs to root, and only root can see that systemd has it. */
+static void judge_unseen(struct port *port, const struct held *held)
 {
-    DIR *proc = opendir("/proc");
-    struct dirent *entry;
-    bool found = false;
+    const bool may_be_systemds = geteuid() != 0 && held->uid == 0;
 
-    while (proc && !found && (entry = readdir(proc))) {
-        char path[64], name[32] = "";
-        FILE *file;
-
-        if (strspn(entry->d_name, "0123456789") != strlen(entry->d_name) || process_has(entry->d_name, inode) != 1)
-            continue;
-        snprintf(path, sizeof path, "/proc/%.20s/comm", entry->d_name);
-        file = fopen(path, "re");
-        if (file && fgets(name, sizeof name, file))
-            name[strcspn(name, "\n")] = '\0';
-        if (file)
-            fclose(file);
-        snprintf(out, 80, "process %.20s (%.31s)", entry->d_name, name);
-        found = true;
-    }
-    if (proc)
-        closedir(proc);
-    return found;
+    port->state = may_be_systemds ? PORT_UNKNOWN : PORT_TAKEN;
+    snprintf(port->saw, sizeof port->saw, "a process of uid %u has it%s", held->uid,
+             may_be_systemds ? ", and only root can see which" : ", which is not our server");
+    if (may_be_systemds)
+        snprintf(port->todo, sizeof port->todo, "run this as root");
+    else
+        snprintf(port->todo, sizeof port->todo, "stop that one, or give %.79s another address or port", port->what);
 }
 
-static void judge_user(struct port *port, const struct port_line *line, const char *holder)
+static void judge_others(struct port *port, const struct held *held)
 {
-    const int ours = *holder ? process_has(holder, line->inode) : 0;
-    char who[80];
+    struct port_holder who;
+
+    if (!port_holder_find(&who, held->inode)) {
+        judge_unseen(port, held);
+    } else if (who.is_systemd) {
+        port->state = PORT_UNIT;
+        snprintf(port->saw, sizeof port->saw, "systemd holds it, for a socket unit");
+        snprintf(port->todo, sizeof port->todo, "see that the unit is countersign's: systemctl list-sockets");
+    } else {
+        port->state = PORT_TAKEN;
+        snprintf(port->saw, sizeof port->saw, "%.79s has it, which is not our server", who.name);
+        snprintf(port->todo, sizeof port->todo, "stop that one, or give %.79s another address or port", port->what);
+    }
+}
+
+static void judge_held(struct port *port, const struct held *held, const char *holder)
+{
+    const int ours = *holder ? port_holder_is(holder, held->inode) : 0;
 
     if (ours == 1) {
-        port->state = PORT_OURS;
-        snprintf(port->saw, sizeof port->saw, "our running server has it (process %.20s)", holder);
+        judge_ours(port, held, holder);
     } else if (ours < 0) {
         port->state = PORT_OURS;
         snprintf(port->saw, sizeof port->saw,
                  "in use, presumably by our running server (process %.20s): only root can see whose it is", holder);
     } else {
-        if (!find_process(line->inode, who))
-            snprintf(who, sizeof who, "a process of uid %u", line->uid);
-        port->state = PORT_TAKEN;
-        snprintf(port->saw, sizeof port->saw, "%.79s has it, which is not our server", who);
-        snprintf(port->todo, sizeof port->todo, "stop that one, or give %.79s another address or port", port->what);
+        judge_others(port, held);
     }
 }
 
@@ -284,7 +256,7 @@ static void judge_free(struct port *port, const struct wanted *wanted)
         port->state = PORT_IMPOSSIBLE;
         snprintf(port->saw, sizeof port->saw, "it is not an address of this machine");
         snprintf(port->todo, sizeof port->todo, "change `listen`, or give the machine that address");
-    } else if (geteuid() != 0 && port_of(&wanted->at) < first_free_port()) {
+    } else if (geteuid() != 0 && listen_address_port(&wanted->at) < first_free_port()) {
         snprintf(port->saw, sizeof port->saw, "free; it takes root, CAP_NET_BIND_SERVICE or a socket of systemd to have it");
     } else {
         snprintf(port->saw, sizeof port->saw, "free");
@@ -293,27 +265,48 @@ static void judge_free(struct port *port, const struct wanted *wanted)
 
 /* ---- Unix sockets --------------------------------------------------------------------------------------------------- */
 
-static void judge_unix(struct port *port, const struct wanted *wanted, const char *holder)
+/* A line of /proc/net/unix: number, references, protocol, flags, type, state, inode, path. */
+static bool is_listening_at(const char *line, const char *path, unsigned long *inode)
 {
-    const char *path = ((const struct sockaddr_un *)(const void *)&wanted->at)->sun_path;
-    struct stat st;
-    int fd, rc;
+    enum { FLAGS = 3, INODE = 6, PATH = 7, ACCEPTS = 0x10000 };
+    char copy[512], *rest = copy, *word, *words[PATH + 1] = { NULL };
+    unsigned long flags;
+    size_t n = 0;
 
-    port->state = PORT_FREE;
-    snprintf(port->saw, sizeof port->saw, "free");
-    if (lstat(path, &st) < 0)
-        return;
-    if (!S_ISSOCK(st.st_mode)) {
-        port->state = PORT_TAKEN;
-        snprintf(port->saw, sizeof port->saw, "there is a file of that name, which is not a socket");
-        snprintf(port->todo, sizeof port->todo, "remove it, or change the address of %.79s", port->what);
-        return;
-    }
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    rc = fd < 0 ? -1 : connect(fd, (const struct sockaddr *)&wanted->at, wanted->len);
+    snprintf(copy, sizeof copy, "%s", line);
+    while (n < PATH && (word = strsep(&rest, " \n")))
+        if (*word)
+            words[n++] = word;
+    if (n < PATH || !rest || !read_number(words[FLAGS], strlen(words[FLAGS]), 16, &flags) || !(flags & ACCEPTS))
+        return false;
+    rest[strcspn(rest, "\n")] = '\0';
+    return strcmp(rest, path) == 0 && read_number(words[INODE], strlen(words[INODE]), 10, inode);
+}
+
+static bool find_listener(const char *path, struct held *held)
+{
+    FILE *file = fopen("/proc/net/unix", "re");
+    bool found = false;
+    char line[512];
+
+    *held = (struct held){ 0 };
+    while (file && !found && fgets(line, sizeof line, file))
+        found = is_listening_at(line, path, &held->inode);
+    if (file)
+        fclose(file);
+    return found;
+}
+
+/* Of whom the list does not have, since it is in another network namespace. */
+static void judge_unlisted(struct port *port, const struct wanted *wanted, const char *holder)
+{
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    const int rc = fd < 0 ? -1 : connect(fd, (const struct sockaddr *)&wanted->at, wanted->len);
+    const int error = errno;
+
     if (fd >= 0)
         close(fd);
-    if (rc < 0 && errno == ECONNREFUSED)
+    if (rc < 0 && error == ECONNREFUSED)
         return; /* left over: the start replaces it */
     port->state = *holder ? PORT_OURS : PORT_TAKEN;
     if (*holder) {
@@ -324,85 +317,84 @@ static void judge_unix(struct port *port, const struct wanted *wanted, const cha
     }
 }
 
+/* Not connected to where that can be helped: a connection would start what a socket unit is for. */
+static void judge_unix(struct port *port, const struct wanted *wanted, const char *holder)
+{
+    const char *path = ((const struct sockaddr_un *)(const void *)&wanted->at)->sun_path;
+    struct held held;
+    struct stat st;
+
+    port->state = PORT_FREE;
+    snprintf(port->saw, sizeof port->saw, "free");
+    if (lstat(path, &st) < 0)
+        return;
+    if (!S_ISSOCK(st.st_mode)) {
+        port->state = PORT_TAKEN;
+        snprintf(port->saw, sizeof port->saw, "there is a file of that name, which is not a socket");
+        snprintf(port->todo, sizeof port->todo, "remove it, or change the address of %.79s", port->what);
+    } else if (find_listener(path, &held)) {
+        judge_held(port, &held, holder);
+    } else {
+        judge_unlisted(port, wanted, holder);
+    }
+}
+
 /* ---- All of them ---------------------------------------------------------------------------------------------------- */
 
-static int look_at(struct ports *ports, const struct config_node *at, const char *what, const struct wanted *wanted,
-                   const char *holder)
+static void judge_ip(struct port *port, const struct wanted *wanted, const char *holder)
 {
-    struct port *more = realloc(ports->v, (ports->n + 1) * sizeof *more), *port;
     struct port_line line;
-    char text[128];
-    int found;
+    int found = find_user(wanted, &line);
 
-    if (!more)
-        return -1;
-    ports->v = more;
-    port = &ports->v[ports->n++];
-    *port = (struct port){ .at = at };
-    snprintf(port->what, sizeof port->what, "%s", what);
-    address_text(text, (const struct sockaddr *)&wanted->at, wanted->len);
-    snprintf(port->name, sizeof port->name, "%s%s",
-             wanted->at.ss_family == AF_UNIX ? "" : wanted->type == SOCK_STREAM ? "TCP " : "UDP ", text);
-    if (wanted->at.ss_family == AF_UNIX) {
-        judge_unix(port, wanted, holder);
-        return 0;
-    }
-    found = find_user(wanted, &line);
     if (found == 0)
         found = find_dual_user(wanted, &line);
     if (found == 1) {
-        judge_user(port, &line, holder);
+        struct held held = { .inode = line.inode, .uid = line.uid };
+
+        if (!listen_address_is_same(&line.at, &wanted->at))
+            listen_address_name(held.as, &line.at, sizeof line.at, wanted->type);
+        judge_held(port, &held, holder);
     } else if (found == 0) {
         judge_free(port, wanted);
     } else {
         port->state = PORT_UNKNOWN;
         snprintf(port->saw, sizeof port->saw, "whether it is free cannot be seen: /proc/net cannot be read");
+        snprintf(port->todo, sizeof port->todo, "mount /proc");
     }
-    return 0;
 }
 
-static int look_text(struct ports *ports, const struct config_node *at, const char *what, const char *text, uint16_t port,
-                     bool udp, const char *holder)
-{
-    struct wanted wanted = { .type = SOCK_STREAM };
+struct looking {
+    struct ports *ports;
+    const char *holder;
+};
 
-    if (!text || address_parse(text, port, &wanted.at, &wanted.len, NULL) < 0)
-        return 0; /* the configuration's own checks complain of that */
-    if (look_at(ports, at, what, &wanted, holder) < 0)
+static int look_at(void *arg, const struct listen_address *address)
+{
+    const struct looking *looking = arg;
+    const struct wanted wanted = { .at = address->at, .len = address->len, .type = address->type };
+    struct ports *ports = looking->ports;
+    struct port *more = realloc(ports->v, (ports->n + 1) * sizeof *more), *port;
+
+    if (!more)
         return -1;
-    wanted.type = SOCK_DGRAM;
-    return udp && wanted.at.ss_family != AF_UNIX ? look_at(ports, at, what, &wanted, holder) : 0;
-}
-
-static int look_listener(struct ports *ports, const struct listen_settings *listen, const char *what, const char *holder)
-{
-    return look_text(ports, listen->at, what, listen->address, (uint16_t)listen->port, false, holder);
-}
-
-static int look_block(struct ports *ports, const struct block_settings *block, const char *holder)
-{
-    const bool dns = block->role == ROLE_DNS;
-    char what[80];
-
-    snprintf(what, sizeof what, "%s.%.60s", role_name(block->role), block->name);
-    for (size_t i = 0; i < block->n_listen; i++)
-        if (look_text(ports, block->at, what, block->listen[i], dns ? 53 : 0, dns, holder) < 0)
-            return -1;
+    ports->v = more;
+    port = &ports->v[ports->n++];
+    *port = (struct port){ .at = address->node };
+    snprintf(port->what, sizeof port->what, "%s", address->setting);
+    listen_address_name(port->name, &wanted.at, wanted.len, wanted.type);
+    if (wanted.at.ss_family == AF_UNIX)
+        judge_unix(port, &wanted, looking->holder);
+    else
+        judge_ip(port, &wanted, looking->holder);
     return 0;
 }
 
 int ports_look(struct ports *ports, const struct settings *settings, const char *holder)
 {
+    struct looking looking = { .ports = ports, .holder = holder };
+
     *ports = (struct ports){ 0 };
-    for (size_t i = 0; i < settings->n_listen; i++)
-        if (look_listener(ports, &settings->listen[i], "`listen`", holder) < 0)
-            return -1;
-    if (look_listener(ports, &settings->admin, "`admin`", holder) < 0)
-        return -1;
-    for (size_t i = 0; i < settings->n_blocks; i++)
-        if (look_block(ports, &settings->blocks[i], holder) < 0)
-            return -1;
-    return 0;
+    return listen_address_each(settings, look_at, &looking);
 }
 
 void ports_free(struct ports *ports)

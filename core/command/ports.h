@@ -12,6 +12,8 @@
 enum port_state {
     PORT_FREE = 1,
     PORT_OURS,       /* the server that runs on this state has it, or so it seems */
+    PORT_OTHERWISE,  /* it has the port, but another address of it: only a restart changes that */
+    PORT_UNIT,       /* systemd has it, for a socket unit: ours, it may be hoped */
     PORT_TAKEN,      /* somebody else has it */
     PORT_IMPOSSIBLE, /* no such address here, or a privileged port without privileges */
     PORT_UNKNOWN     /* it could not be found out */

@@ -19,7 +19,6 @@
 #include "command/serve_control.h"
 #include "command/serve_reload.h"
 #include "command/serve_stop.h"
-#include "engine/inherited.h"
 #include "engine/log.h"
 #include "engine/wait.h"
 #include "http/server.h"
@@ -35,7 +34,7 @@ static int bind_or_say_who_runs(struct server *s, struct cs_error *err)
     char holder[32];
 
     if (serve_listeners_bind(s->listeners, &why) == 0 && instances_bind(s->instances, &why) == 0 &&
-        inherited_check_none_left(&why) == 0)
+        inherited_check_none_left(&why) == 0 && inherited_list(&s->inherited, &why) == 0)
         return 0;
     *err = why;
     setup_state_holder(&s->setup, holder);
@@ -284,6 +283,7 @@ static void close_all(struct server *s)
         loop_free(s->loop);
     serve_listeners_free(s->listeners);
     sandbox_free(&s->sandbox);
+    free(s->inherited.v);
     setup_free(&s->setup);
 }
 

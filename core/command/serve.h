@@ -12,6 +12,7 @@
 #include "command/serve_self.h"
 #include "command/setup.h"
 #include "engine/http_client.h"
+#include "engine/inherited.h"
 #include "engine/notify.h"
 #include "engine/timer.h"
 #include "request/heart.h"
@@ -36,6 +37,7 @@ struct server {
     const char *config_path;
     struct serve_reload *reload;
     struct notify notify; /* the service manager */
+    struct inherited_list inherited; /* its sockets */
     struct sandbox sandbox;
     struct event *signals[3];
     struct timer look, limit;

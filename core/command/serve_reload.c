@@ -8,9 +8,12 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
+#include "command/serve_addresses.h"
 #include "engine/log.h"
 #include "engine/workers.h"
 
@@ -18,6 +21,7 @@
 #define LOOK_MS     20
 #define LOOK_MOST_MS 1000
 #define SLOW_MS     5000
+#define REFUSED_ROOM 600
 #define TOTAL       "countersign_reload_total"
 #define TOTAL_HELP  "Times that the configuration was read anew, by what became of it."
 
@@ -41,6 +45,7 @@ struct serve_reload {
     struct fresh *fresh;     /* being read, or prepared */
     struct timer look, slow;
     int64_t look_ms, began_ms;
+    char refused[REFUSED_ROOM]; /* why the last one was; "": it was taken */
     bool handing_over; /* DNS servers of the last one are not finished */
     bool wanted;       /* once more */
 };
@@ -122,7 +127,7 @@ static bool are_other(const char *a, const char *b)
     return strcmp(a ? a : "", b ? b : "") != 0;
 }
 
-static int check_fixed(const struct fresh *fresh, const struct settings *now)
+static int check_fixed(const struct fresh *fresh, const struct settings *now, const struct inherited_list *inherited)
 {
     const struct settings *settings = &fresh->setup.settings;
     struct config *config = fresh->setup.config;
@@ -140,6 +145,7 @@ static int check_fixed(const struct fresh *fresh, const struct settings *now)
     if (store && !store->is_kept)
         config_complain(config, store->block.at, "%s is another than the running server's: restart to change the store",
                         store->in.who);
+    serve_addresses_check(config, settings, now, inherited);
     return config_complaint_count(config) ? -1 : 0;
 }
 
@@ -171,7 +177,7 @@ static int prepare(struct fresh *fresh, struct server *s)
     struct cs_error *err = &fresh->err;
 
     instances_keep(fresh->instances, s->instances);
-    if (check_fixed(fresh, &s->setup.settings) < 0 || serve_share_descriptors(settings, err) < 0 ||
+    if (check_fixed(fresh, &s->setup.settings, &s->inherited) < 0 || serve_share_descriptors(settings, err) < 0 ||
         check_connections(fresh, s) < 0)
         return -1;
     if (proxies_read(&fresh->proxies, settings->proxies, settings->n_proxies, err) < 0)
@@ -252,21 +258,46 @@ static void tell_success_time(struct server *s)
                      "When the configuration that runs was taken, since 1970.", "", cs_wall_ms() * 1000);
 }
 
-static void refuse_line(const char *line, size_t len)
+/* As much as there is room for, of whole characters: a status that is no UTF-8 the manager would not show. */
+static void keep_reason(char out[REFUSED_ROOM], const char *line, size_t len)
 {
-    log_line(CS_LOG_ERROR, LOG_WHO, "", "cannot take the new configuration, the old one stays: %.*s", (int)len, line);
+    size_t n = 0, one;
+    uint32_t code;
+
+    while ((one = utf8_read(line + n, len - n, &code)) && n + one < REFUSED_ROOM)
+        n += one;
+    memcpy(out, line, n);
+    out[n] = '\0';
 }
 
-static void tell_refused(const struct serve_reload *reload, const struct fresh *fresh)
+static void refuse_line(struct serve_reload *reload, const char *line, size_t len)
+{
+    log_line(CS_LOG_ERROR, LOG_WHO, "", "cannot take the new configuration, the old one stays: %.*s", (int)len, line);
+    if (!reload->refused[0])
+        keep_reason(reload->refused, line, len);
+}
+
+/* Whoever asked for a reload hears no more than that it is over: the first complaint stands where he looks, until one is
+ * taken. */
+static void tell_ready(struct serve_reload *reload)
+{
+    char status[REFUSED_ROOM + 100];
+
+    snprintf(status, sizeof status, "serving%s%s", reload->refused[0] ? "; the last reload was refused: " : "",
+             reload->refused);
+    notify_ready(&reload->server->notify, reload->server->loop, status);
+}
+
+static void tell_refused(struct serve_reload *reload, const struct fresh *fresh)
 {
     const char *line = fresh->setup.config ? config_complaints(fresh->setup.config) : "";
 
     for (size_t len; *line; line += len + (line[len] == '\n')) {
         len = strcspn(line, "\n");
-        refuse_line(line, len);
+        refuse_line(reload, line, len);
     }
     if (fresh->err.text[0])
-        refuse_line(fresh->err.text, strlen(fresh->err.text));
+        refuse_line(reload, fresh->err.text, strlen(fresh->err.text));
     metrics_count(reload->server->metrics, TOTAL, TOTAL_HELP, "result=\"refused\"", 1);
 }
 
@@ -363,7 +394,7 @@ static void on_read(struct mail *mail)
         tell_refused(reload, fresh);
         drop(fresh, s);
     }
-    notify_ready(&s->notify, s->loop, "serving");
+    tell_ready(reload);
     reload->look_ms = LOOK_MS;
     look(reload);
 }
@@ -385,6 +416,7 @@ static void begin(struct serve_reload *reload)
 
     reload->wanted = false;
     reload->began_ms = cs_now_ms();
+    reload->refused[0] = '\0';
     notify_reloading(&s->notify, "reloading");
     outbox_reopen(s->records.outbox);
     ledger_reopen(s->records.ledger);
@@ -400,9 +432,9 @@ static void begin(struct serve_reload *reload)
     }
     free(reload->fresh);
     reload->fresh = NULL;
-    refuse_line(err.text, strlen(err.text));
+    refuse_line(reload, err.text, strlen(err.text));
     metrics_count(s->metrics, TOTAL, TOTAL_HELP, "result=\"refused\"", 1);
-    notify_ready(&s->notify, s->loop, "serving");
+    tell_ready(reload);
 }
 
 /* What is remembered is not done while another is, or before the server serves, or once it stops. */

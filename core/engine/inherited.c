@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -154,5 +155,30 @@ int inherited_check_none_left(struct cs_error *err)
     for (int fd = FIRST_INHERITED_FD; fd < FIRST_INHERITED_FD + n; fd++)
         if (is_free(fd))
             return complain(fd, err);
+    return 0;
+}
+
+static void describe(struct inherited *one, int fd)
+{
+    int name_len;
+    const char *name = name_of(fd - FIRST_INHERITED_FD, &name_len);
+
+    *one = (struct inherited){ .len = sizeof one->at, .type = option_of(fd, SOL_SOCKET, SO_TYPE) };
+    (void)getsockname(fd, (struct sockaddr *)&one->at, &one->len);
+    snprintf(one->unit, sizeof one->unit, "%.*s", name_len, name);
+}
+
+int inherited_list(struct inherited_list *list, struct cs_error *err)
+{
+    const int n = count();
+
+    *list = (struct inherited_list){ 0 };
+    if (!n)
+        return 0;
+    list->v = calloc((size_t)n, sizeof *list->v);
+    if (!list->v)
+        return cs_fail(err, CS_EINTERNAL, "out of memory");
+    for (; list->n < (size_t)n; list->n++)
+        describe(&list->v[list->n], FIRST_INHERITED_FD + (int)list->n);
     return 0;
 }

@@ -5,6 +5,7 @@
 #ifndef ENGINE_INHERITED_H
 #define ENGINE_INHERITED_H
 
+#include <stddef.h>
 #include <sys/socket.h>
 
 #include <countersign/plugin.h>
@@ -16,5 +17,21 @@ int inherited_take(const struct sockaddr *address, socklen_t len, int type, int 
 /* When every `listen` has its socket: is one left? Who connects there would wait for ever, since the manager keeps it open:
  * CS_ECONFIG names it, and what to do. Closes nothing. */
 int inherited_check_none_left(struct cs_error *err);
+
+struct inherited {
+    struct sockaddr_storage at;
+    socklen_t len;
+    int type;
+    char unit[80]; /* "countersign.socket" */
+};
+
+struct inherited_list {
+    struct inherited *v; /* free() it */
+    size_t n;
+};
+
+/* All that were handed out, so that a server which gets another configuration knows what the manager keeps open. Once each has
+ * its `listen`, and before any of them is closed. */
+int inherited_list(struct inherited_list *list, struct cs_error *err);
 
 #endif

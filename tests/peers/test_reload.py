@@ -366,6 +366,7 @@ def test_a_configuration_with_an_error_changes_nothing_and_says_where(lab):
                 ({"nonsense": 1}, r"countersign.conf:\d+: .*nonsense"),
                 ({"listen": [*good["listen"], extra, {"address": "127.0.0.1", "port": busy}]},
                  f"TCP 127.0.0.1:{busy} is in use"),
+                ({"admin": {**good["admin"], "address": "0.0.0.0"}}, r"\.conf:\d+: TCP 0.0.0.0:\d+ of `admin`: .*: restart to"),
                 ({"listen": [*good["listen"], {**extra, "certificate": tls["certificate"], "key": other["key"]}]},
                  r"countersign.conf:\d+: the key in .* does not belong"),
                 ({"dns": {"builtin": {**good["dns"]["builtin"], "zones": ["not a zone"]}}}, "dns.builtin: "),
@@ -386,7 +387,7 @@ def test_a_configuration_with_an_error_changes_nothing_and_says_where(lab):
     said = reload(server, write=False, wait=REFUSED)
     assert re.search(r"countersign.conf:\d+: syntax error", said), said
     assert quiet(server) == before
-    assert server.metric("countersign_reload_total") == 12
+    assert server.metric("countersign_reload_total") == 13
     server.config = good
     issued(lab, server)
     reload(server)

@@ -187,6 +187,16 @@ def test_systemd_binds_the_ports_and_the_server_can_do_nothing_else(lab, scene):
     assert answer.stdout == "405", answer.stderr
     held = {os.stat(fd).st_ino for fd in pathlib.Path(f"/proc/{server.child.pid}/fd").iterdir() if os.path.exists(fd)}
     assert inodes <= held
+    *server.config["listen"], taken_away = server.config["listen"]
+    server.write_config()
+    server.child.signal(signal.SIGHUP)
+    status = service.manager.wait("READY", 2)[-1]["STATUS"]
+    assert re.match(rf"serving; the last reload was refused: .*: TCP {address}:{port} is no `listen` any more, but the socket "
+                    "unit goes on taking connections there", status)
+    server.config["listen"].append(taken_away)
+    server.write_config()
+    server.child.signal(signal.SIGHUP)
+    assert service.manager.wait("READY", 3)[-1]["STATUS"] == "serving"
     server.stop()
 
 

@@ -7,7 +7,10 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "command/ports.h"
@@ -109,9 +112,83 @@ static void the_running_server_may_have_its_ports(void **state)
 
     (void)state;
     snprintf(holder, sizeof holder, "%d", (int)getpid());
-    assert_int_equal(look("127.0.0.1", port, holder)->state, PORT_OURS);
+    assert_int_equal(look("0.0.0.0", port, holder)->state, PORT_OURS);
     assert_non_null(strstr(ports.v[0].saw, "our running server has it"));
     close(fd);
+}
+
+static void another_address_of_its_port_takes_a_restart(void **state)
+{
+    uint16_t port;
+    const int fd = bound(AF_INET, "0.0.0.0", SOCK_STREAM, &port, false);
+    char holder[32], saw[100];
+
+    (void)state;
+    snprintf(holder, sizeof holder, "%d", (int)getpid());
+    snprintf(saw, sizeof saw, "our running server has TCP 0.0.0.0:%d (process %s)", port, holder);
+    assert_int_equal(look("127.0.0.1", port, holder)->state, PORT_OTHERWISE);
+    assert_string_equal(ports.v[0].saw, saw);
+    assert_string_equal(ports.v[0].todo, "restart it: a reload cannot change that, and would be refused");
+    close(fd);
+}
+
+/* ---- Unix sockets ---- */
+
+static char socket_text[] = "unix:/tmp/countersign-ports-XXXXXX";
+
+/* One that listens at a path of its own. */
+static int bound_unix(void)
+{
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    struct sockaddr_un at = { .sun_family = AF_UNIX };
+    char *path = socket_text + 5;
+
+    memcpy(path + strlen(path) - 6, "XXXXXX", 6);
+    close(mkstemp(path));
+    unlink(path);
+    memcpy(at.sun_path, path, strlen(path));
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    return fd;
+}
+
+static void a_unix_socket_is_looked_at_without_a_connection(void **state)
+{
+    const int fd = bound_unix();
+    char process[64], holder[32];
+
+    (void)state;
+    snprintf(holder, sizeof holder, "%d", (int)getpid());
+    snprintf(process, sizeof process, "process %s (", holder);
+    assert_int_equal(look(socket_text, 0, "")->state, PORT_TAKEN);
+    assert_non_null(strstr(ports.v[0].saw, process));
+    assert_int_equal(look(socket_text, 0, holder)->state, PORT_OURS);
+    assert_int_equal(accept(fd, NULL, NULL), -1);
+    close(fd);
+    assert_int_equal(look(socket_text, 0, "")->state, PORT_FREE);
+    unlink(socket_text + 5);
+    assert_int_equal(look(socket_text, 0, "")->state, PORT_FREE);
+}
+
+/* ---- Socket units ---- */
+
+static void what_systemd_has_is_nobody_elses(void **state)
+{
+    uint16_t port;
+    const int fd = bound(AF_INET, "127.0.0.1", SOCK_STREAM, &port, false), at_path = bound_unix();
+    char name[16];
+
+    (void)state;
+    prctl(PR_GET_NAME, name);
+    prctl(PR_SET_NAME, "systemd");
+    assert_int_equal(look("127.0.0.1", port, "")->state, PORT_UNIT);
+    assert_string_equal(ports.v[0].saw, "systemd holds it, for a socket unit");
+    assert_int_equal(look(socket_text, 0, "")->state, PORT_UNIT);
+    prctl(PR_SET_NAME, name);
+    assert_int_equal(look("127.0.0.1", port, "")->state, PORT_TAKEN);
+    close(fd);
+    close(at_path);
+    unlink(socket_text + 5);
 }
 
 static void a_socket_for_both_families_takes_a_port_of_one(void **state)
@@ -163,6 +240,9 @@ int main(void)
         cmocka_unit_test_teardown(a_port_that_nobody_has_is_free, forget),
         cmocka_unit_test_teardown(somebody_elses_port_is_named_with_the_process, forget),
         cmocka_unit_test_teardown(the_running_server_may_have_its_ports, forget),
+        cmocka_unit_test_teardown(another_address_of_its_port_takes_a_restart, forget),
+        cmocka_unit_test_teardown(a_unix_socket_is_looked_at_without_a_connection, forget),
+        cmocka_unit_test_teardown(what_systemd_has_is_nobody_elses, forget),
         cmocka_unit_test_teardown(a_socket_for_both_families_takes_a_port_of_one, forget),
         cmocka_unit_test_teardown(dns_wants_both_protocols, forget),
         cmocka_unit_test_teardown(an_address_of_another_machine_is_impossible, forget),
