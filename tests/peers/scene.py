@@ -33,7 +33,8 @@ class Lab:
         return server
 
     def pebble(self, server, start=True, env=None, **more):
-        """A CA whose resolver is the server's DNS. Nonces are rejected at Pebble's default of 5 %; no validation is reused."""
+        """A CA whose resolver is the server's DNS. Nonces are rejected at Pebble's default of 5 %, and a validation is
+        reused as seldom as it can: in 1 % of the orders for a name that was valid before. No test may rely on a second one."""
         pebble = Pebble(self.place("pebble"), server.dns_port, {"PEBBLE_AUTHZREUSE": "0", **(env or {})}, **more)
         self.running.insert(0, pebble)
         return pebble.start() if start else pebble

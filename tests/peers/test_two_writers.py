@@ -93,8 +93,8 @@ def write_theirs(server, owner, writer):
 
 
 @pytest.mark.parametrize("kind, instance, usual, workers", [
-    pytest.param(Bind, Bind.update_instance, 1000, 4, id="BIND"), pytest.param(Knot, Knot.update_instance, 1000, 16, id="Knot"),
-    pytest.param(PowerDns, PowerDns.update_instance, 1000, 4, id="PowerDNS"),
+    pytest.param(Bind, Bind.update_instance, 250, 4, id="BIND"), pytest.param(Knot, Knot.update_instance, 250, 16, id="Knot"),
+    pytest.param(PowerDns, PowerDns.update_instance, 250, 4, id="PowerDNS"),
     pytest.param(Bind, Bind.exec_instance, 50, 4, id="BIND-nsupdate")])
 def test_by_updates_no_value_of_either_writer_is_lost(lab, interleavings, kind, instance, usual, workers):
     server = lab.name_server(kind)
@@ -206,7 +206,7 @@ def test_through_the_api_none_of_ours_stays_lost_and_only_the_window_can_cost_a_
         with api.relay.writing:
             api.server.replace(owner, [])
 
-    tried = interleavings(1000)
+    tried = interleavings(250)
     in_parallel(lab, api.instance(), 4, range(tried), interleave)
     assert not api.relay.faults, api.relay.faults
     acted = sum((writer.acted for writer in api.writers.values()), collections.Counter())
