@@ -60,6 +60,11 @@ static bool go_without_visits(struct records *r, const struct settings *settings
     return true;
 }
 
+struct visits_trust records_trust(const struct settings *settings)
+{
+    return (struct visits_trust){ settings->proxies, settings->n_proxies, settings->listen, settings->n_listen };
+}
+
 static int open_visits(struct records *r, struct loop *loop, struct instance *plugin, struct metrics *metrics,
                        const struct settings *settings, struct cs_error *err)
 {
@@ -72,8 +77,7 @@ static int open_visits(struct records *r, struct loop *loop, struct instance *pl
                                 .ledger = r->ledger,
                                 .settings = &settings->visits,
                                 .runtime = settings->runtime,
-                                .proxies = settings->proxies,
-                                .n_proxies = settings->n_proxies };
+                                .trust = records_trust(settings) };
 
     if (lacks) {
         log_line(CS_LOG_INFO, "visits", "", "no visits are recorded by this store: it has no function %s", lacks);

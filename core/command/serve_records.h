@@ -22,6 +22,8 @@ struct records {
 int records_open(struct records *records, struct loop *loop, struct instances *instances, struct metrics *metrics,
                  const struct settings *settings, struct cs_error *err);
 
+struct visits_trust records_trust(const struct settings *settings);
+
 /* Visits first, as they feed the ledger and the outbox; the store last. Callbacks are heard before it returns, but for those of
  * who has written to the store: they come with the loop's next turn. The keep is freed with records_free(). */
 void records_close(struct records *records);

@@ -222,11 +222,12 @@ static void swap_settings(struct setup *a, struct setup *b)
 static void switch_records(struct fresh *fresh, struct server *s)
 {
     const struct settings *settings = &s->setup.settings;
+    const struct visits_trust trust = records_trust(settings);
 
     outbox_switch(s->records.outbox, fresh->outbox, settings->outbox_max);
     ledger_switch(s->records.ledger, fresh->ledger);
     if (s->records.visits)
-        visits_change(s->records.visits, settings->runtime, settings->proxies, settings->n_proxies);
+        visits_change(s->records.visits, settings->runtime, &trust);
     fresh->outbox = fresh->ledger = NULL;
 }
 

@@ -56,6 +56,18 @@ static int64_t age_ms(const struct day_key *key)
     return age < 0 ? 0 : age < DAY_MS ? age : DAY_MS;
 }
 
+/* A key under which nobody was counted makes no difference: the next one takes its place. */
+static void count_key(struct visit_day *day, bool is_new)
+{
+    if (!day->received)
+        day->keys = 1;
+    else
+        day->keys += is_new || !day->keys;
+    day->changed = true;
+    if (day->keys > 1)
+        visit_day_flag(day, CS_DAY_TWO_KEYS);
+}
+
 static void open_key(struct visits *visits, struct visit_day *day)
 {
     struct cs_error err;
@@ -67,15 +79,11 @@ static void open_key(struct visits *visits, struct visit_day *day)
     day->key = day_key_open(visits->with.runtime, visits->key_may_have_file, day->day, &is_new, &err);
     if (!day->key) {
         log_line(CS_LOG_ERROR, LOG_WHO, "", "sources are not counted until there is a key: %s", err.text);
-        visit_day_flag(day, CS_DAY_AT_LEAST);
         return;
     }
     day->key_since_ms = cs_now_ms() - age_ms(day->key);
     day->key_destroyed_ms = 0;
-    day->keys += is_new || !day->keys;
-    day->changed = true;
-    if (day->keys > 1)
-        visit_day_flag(day, CS_DAY_TWO_KEYS);
+    count_key(day, is_new);
 }
 
 static void tell_ledger(struct visits *visits, const char *text)
@@ -170,6 +178,18 @@ static void begin_day(struct visits *visits, int64_t number)
     visit_kept_note_time(visits);
 }
 
+/* The day never goes back, so it may last for long. */
+static void warn_of_clock(const struct visit_day *day)
+{
+    char text[DAY_TEXT];
+
+    day_text(text, day->day);
+    log_line(CS_LOG_WARN, LOG_WHO, "",
+             "the clock shows an earlier day than %s, for which visits are counted: so they are until it is over, and labels "
+             "and sources are told then",
+             text);
+}
+
 /* Two graces do not overlap: with the clock set forward by days, the one before ends at once. */
 static bool has_ended(const struct visits *visits, const struct visit_day *day, int64_t wall_ms)
 {
@@ -193,8 +213,10 @@ void visit_days_look(struct visits *visits)
 
     if (number > visits->days->day)
         begin_day(visits, number);
-    else if (number < visits->days->day)
+    else if (number < visits->days->day && !(visits->days->flags & CS_DAY_CLOCK)) {
+        warn_of_clock(visits->days);
         visit_day_flag(visits->days, CS_DAY_CLOCK);
+    }
     for (struct visit_day *day = visits->days->next; day; day = day->next)
         if (day->state == DAY_ENDS && has_ended(visits, day, wall_ms))
             close_day(visits, day);
@@ -298,8 +320,10 @@ int visit_days_start(struct visits *visits, struct cs_error *err)
         today = found.newest_closed + 1;
     if (!visit_day_find(visits, today) && !add_day(visits, today))
         return cs_fail(err, CS_EBUSY, "no memory for the day");
-    if (today > wall_day)
+    if (today > wall_day) {
+        warn_of_clock(visits->days);
         visit_day_flag(visits->days, CS_DAY_CLOCK);
+    }
     count_from(visits, visits->days);
     close_earlier(visits);
     open_key(visits, visits->days);

@@ -64,11 +64,11 @@ static void keep(struct visits *visits, const char *key, const char *value, cs_d
 
 /* ---- the clock --------------------------------------------------------------------------------------------------- */
 
-static void keep_time(struct visits *visits, cs_done_fn *done, void *arg)
+static void keep_time(struct visits *visits, int64_t ms, cs_done_fn *done, void *arg)
 {
     char text[32];
 
-    visits->recorded_ms = cs_wall_ms();
+    visits->recorded_ms = ms;
     snprintf(text, sizeof text, "%" PRId64, visits->recorded_ms);
     keep(visits, "clock", text, done, arg);
 }
@@ -92,13 +92,20 @@ static void doubt_clock(struct visits *visits)
         text);
 }
 
-/* Not while the clock is doubted: the next start must doubt it, too. */
-void visit_kept_note_time(struct visits *visits)
+bool visit_kept_doubts(struct visits *visits)
 {
     if (!visits->must_confirm && is_far_ahead(visits))
         doubt_clock(visits);
-    if (!visits->must_confirm)
-        keep_time(visits, NULL, NULL);
+    return visits->must_confirm;
+}
+
+/* Not an earlier time than is kept: once a clock that was behind is right again it would be doubted. */
+void visit_kept_note_time(struct visits *visits)
+{
+    const int64_t now_ms = cs_wall_ms();
+
+    if (!visit_kept_doubts(visits) && now_ms > visits->recorded_ms)
+        keep_time(visits, now_ms, NULL, NULL);
 }
 
 bool visits_may_purge(struct visits *visits)
@@ -114,21 +121,30 @@ void visits_confirm(struct visits *visits, cs_done_fn *done, void *arg)
     if (visits->must_confirm)
         log_line(CS_LOG_INFO, LOG_WHO, "", "the clock was confirmed: purging goes on");
     visits->must_confirm = false;
-    keep_time(visits, done, arg);
+    keep_time(visits, cs_wall_ms(), done, arg);
     visit_upkeep_purge(visits);
 }
 
 /* ---- the proxies ------------------------------------------------------------------------------------------------- */
 
-static int hash_proxies(const struct visits *visits, char out[HASH_HEX + 1])
+/* A listener counts only when its clients come through a proxy. */
+static void add_trusted(struct text *all, const struct visits_trust *trust)
+{
+    for (size_t i = 0; i < trust->n_proxies; i++)
+        text_addf(all, "%s\n", trust->proxies[i]);
+    for (size_t i = 0; i < trust->n_listen; i++)
+        if (trust->listen[i].proxy_protocol)
+            text_addf(all, "proxy_protocol %s %lld\n", trust->listen[i].address, (long long)trust->listen[i].port);
+}
+
+static int hash_trust(const struct visits_trust *trust, char out[HASH_HEX + 1])
 {
     static const char digits[] = "0123456789abcdef";
     struct text all = TEXT_MAX(1 << 20);
     unsigned char hash[HASH_HEX / 2] = { 0 };
     int ok;
 
-    for (size_t i = 0; i < visits->with.n_proxies; i++)
-        text_addf(&all, "%s\n", visits->with.proxies[i]);
+    add_trusted(&all, trust);
     ok = !text_failed(&all) && EVP_Digest(text_of(&all), all.len, hash, NULL, EVP_sha256(), NULL) == 1;
     text_free(&all);
     for (size_t i = 0; i < sizeof hash; i++) {
@@ -141,17 +157,19 @@ static int hash_proxies(const struct visits *visits, char out[HASH_HEX + 1])
 
 static void count_change(struct visit_day *day)
 {
+    if (!day->received)
+        return; /* nobody was counted behind the others */
     visit_day_flag(day, CS_DAY_PROXIES);
     day->proxy_changes++;
     day->changed = true;
 }
 
-/* Behind another list the same client may be another address. */
-static void look_at_proxies(struct visits *visits, const char *kept)
+/* Behind other proxies the same client may be another address. */
+static void look_at_trust(struct visits *visits, const char *kept)
 {
     char now[HASH_HEX + 1];
 
-    if (hash_proxies(visits, now) < 0 || strcmp(now, kept) == 0)
+    if (hash_trust(&visits->with.trust, now) < 0 || strcmp(now, kept) == 0)
         return;
     if (*kept)
         count_change(visits->days);
@@ -159,16 +177,15 @@ static void look_at_proxies(struct visits *visits, const char *kept)
     visit_batch_soon(visits);
 }
 
-void visits_change(struct visits *visits, const char *runtime, const char *const *proxies, size_t n_proxies)
+void visits_change(struct visits *visits, const char *runtime, const struct visits_trust *trust)
 {
     char before[HASH_HEX + 1];
-    const bool known = hash_proxies(visits, before) == 0;
+    const bool known = hash_trust(&visits->with.trust, before) == 0;
 
     visits->with.runtime = runtime;
-    visits->with.proxies = proxies;
-    visits->with.n_proxies = n_proxies;
+    visits->with.trust = *trust;
     if (known)
-        look_at_proxies(visits, before);
+        look_at_trust(visits, before);
 }
 
 /* ---- the start --------------------------------------------------------------------------------------------------- */
@@ -222,6 +239,6 @@ int visit_kept_start(struct visits *visits, struct cs_error *err)
         return -1;
     take_clock(visits, kept.clock);
     visit_kept_note_time(visits);
-    look_at_proxies(visits, kept.proxies);
+    look_at_trust(visits, kept.proxies);
     return 0;
 }

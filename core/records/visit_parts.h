@@ -128,6 +128,8 @@ void visit_batch_let_go(struct visits *visits);
 /* ---- visit_kept.c ---- */
 /* What the last run left; flags the day when it trusted other proxies. *err: it cannot be read. */
 int visit_kept_start(struct visits *visits, struct cs_error *err);
+/* Is the clock so far ahead that nothing may be purged? Says so when it has just become so. */
+bool visit_kept_doubts(struct visits *visits);
 /* The server runs now. Not while the clock is doubted: the next start must doubt it, too. */
 void visit_kept_note_time(struct visits *visits);
 

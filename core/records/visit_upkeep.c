@@ -234,15 +234,17 @@ static void on_purged(void *arg, const struct cs_error *err)
         visit_upkeep_purge(visits);
 }
 
-/* No day that is not closed is touched. */
+/* No day that is not closed is touched. Age is counted from the day that it is, which after a clock that stood ahead is earlier
+ * than the accounting day. */
 static struct cs_visits_retention retention(const struct visits *visits)
 {
     const struct visits_settings *settings = visits->with.settings;
-    const int64_t today = visits->days->day;
+    const int64_t wall_day = day_of_ms(cs_wall_ms());
+    const int64_t today = wall_day < visits->days->day ? wall_day : visits->days->day;
     int64_t open = today;
 
     for (const struct visit_day *day = visits->days; day; day = day->next)
-        open = day->day;
+        open = day->day < open ? day->day : open;
     return (struct cs_visits_retention){
         .size = sizeof(struct cs_visits_retention),
         .visits_before = today - settings->keep_days < open ? today - settings->keep_days : open,
@@ -256,7 +258,7 @@ void visit_upkeep_purge(struct visits *visits)
 {
     struct purge *p;
 
-    if (visits->must_confirm || visits->stopping)
+    if (visit_kept_doubts(visits) || visits->stopping)
         return;
     if (visits->purging) {
         visits->purge_again = true;
@@ -271,10 +273,12 @@ void visit_upkeep_purge(struct visits *visits)
     store_write(visits->store, purge, p, on_purged, p);
 }
 
-/* Is it long ago, or has it failed? */
+/* Is it long ago, has it failed, or did the clock stand ahead at that time? */
 static bool is_purge_due(const struct visits *visits)
 {
-    return cs_wall_ms() - visits->purged_ms > DAY_MS;
+    const int64_t now_ms = cs_wall_ms();
+
+    return now_ms - visits->purged_ms > DAY_MS || now_ms < visits->purged_ms;
 }
 
 static void on_upkeep_due(void *arg)

@@ -9,6 +9,14 @@
 #include "records/outbox.h"
 #include "records/visit.h"
 
+/* Who is believed when he says where a client is. What it points to is the settings'. */
+struct visits_trust {
+    const char *const *proxies;
+    size_t n_proxies;
+    const struct listen_settings *listen; /* whose clients begin with a PROXY header */
+    size_t n_listen;
+};
+
 struct visits_with {
     struct loop *loop;
     struct instance *plugin; /* the store's */
@@ -19,8 +27,7 @@ struct visits_with {
     struct ledger *ledger;          /* NULL: none */
     const struct visits_settings *settings;
     const char *runtime; /* folder of the day's key and of the count of arrivals */
-    const char *const *proxies;
-    size_t n_proxies;
+    struct visits_trust trust;
 };
 
 /* Can the store record visits? NULL: yes; otherwise the function that it lacks. */
@@ -35,7 +42,7 @@ struct visits *visits_open(const struct visits_with *with, struct cs_error *err)
 bool visits_may_purge(struct visits *visits);
 
 /* A new file: the settings that `with` points to hold its values now, these are the rest. What they were is still there. */
-void visits_change(struct visits *visits, const char *runtime, const char *const *proxies, size_t n_proxies);
+void visits_change(struct visits *visits, const char *runtime, const struct visits_trust *trust);
 
 /* Before /metrics is written: their store's figures, and how many visits were lost. */
 void visits_measure(const struct visits *visits);

@@ -31,7 +31,8 @@ def tree(tmp_path):
             (units / unit.stem).write_text(unit.read_text().replace("@BINDIR@", "/usr/bin").replace("@SYSCONFDIR@", "/etc"))
         elif unit.suffix in (".socket", ".timer"):
             shutil.copy(unit, units)
-    for target in ("sysinit", "basic", "shutdown", "sockets", "network-online", "nss-lookup", "multi-user", "timers"):
+    for target in ("sysinit", "basic", "shutdown", "sockets", "network-online", "nss-lookup", "time-sync", "multi-user",
+                   "timers"):
         (units / f"{target}.target").write_text("[Unit]\n")
     (units / "-.slice").write_text("[Unit]\nDefaultDependencies=no\n")
     (units / "system.slice").write_text("[Unit]\nDefaultDependencies=no\n")

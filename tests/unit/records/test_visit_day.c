@@ -202,6 +202,7 @@ static void a_day_that_lasts_gets_a_new_key_all_the_same(void **state)
     (void)state;
     start();
     needle_take(&needle, day_key_bytes(rig.visits->days->key));
+    visits_rig_whole(&rig, 1, "a.example");
     clock_step_wall(-30 * DAY_MS);
     visits_rig_pass(&rig, DAY_MS + GRACE_MS + 60000);
     visits_rig_pass(&rig, 1000);
@@ -250,9 +251,33 @@ static void a_restart_goes_on_with_the_day_and_makes_a_second_key(void **state)
                         "day day=20778 keys=2 received=8 flags=6 destroyed=0 proxies=3");
 }
 
-static void a_key_that_was_kept_is_the_same_after_the_restart(void **state)
+static void a_key_that_no_visit_had_is_not_counted(void **state)
 {
     const struct cs_day today = stored(RIG_DAY, 1, 0, 0);
+
+    (void)state;
+    visit_store_add_day(&today);
+    start();
+    visits_rig_whole(&rig, 1, "a.example");
+    visits_rig_pass(&rig, 1000);
+    assert_int_equal(rig.visits->days->keys, 1);
+    assert_int_equal(flags(), 0);
+}
+
+static void a_key_that_cannot_be_made_flags_the_day_with_its_first_visit(void **state)
+{
+    (void)state;
+    start();
+    day_key_destroy(rig.visits->days->key);
+    rig.visits->days->key = NULL;
+    assert_int_equal(flags(), 0);
+    visits_rig_whole(&rig, 1, "a.example");
+    assert_int_equal(flags(), CS_DAY_AT_LEAST);
+}
+
+static void a_key_that_was_kept_is_the_same_after_the_restart(void **state)
+{
+    const struct cs_day today = stored(RIG_DAY, 1, 1, 0);
     const bool kept = keys_have_files(); /* otherwise it is a second key */
     char before[32];
 
@@ -357,6 +382,8 @@ int main(void)
         TEST(a_day_that_lasts_gets_a_new_key_all_the_same),
         TEST(a_clock_that_is_set_forward_by_days_ends_the_day_at_once),
         TEST(a_restart_goes_on_with_the_day_and_makes_a_second_key),
+        TEST(a_key_that_no_visit_had_is_not_counted),
+        TEST(a_key_that_cannot_be_made_flags_the_day_with_its_first_visit),
         TEST(a_key_that_was_kept_is_the_same_after_the_restart),
         TEST(a_stop_destroys_the_key_where_nobody_else_decides),
         TEST(days_that_were_left_open_are_closed_at_the_start),

@@ -1,4 +1,4 @@
-/* records/visit_upkeep.c: what is forgotten when, and that a clock which lies forgets nothing. */
+/* records/visit_upkeep.c: what is forgotten and published when. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,12 +16,10 @@
 #define HOUR_MS   (60 * MINUTE_MS)
 
 static struct visits_rig rig;
-static int confirmed;
 
 static int set_up(void **state)
 {
     (void)state;
-    confirmed = 0;
     visits_rig_open(&rig);
     return 0;
 }
@@ -45,13 +43,6 @@ static void keep_clock(int64_t wall_ms)
 
     snprintf(text, sizeof text, "%lld", (long long)wall_ms);
     visit_store_keep("clock", text);
-}
-
-static void on_confirmed(void *arg, const struct cs_error *err)
-{
-    (void)arg;
-    assert_null(err);
-    confirmed++;
 }
 
 /* ---- purge ---- */
@@ -212,117 +203,6 @@ static void a_publication_that_failed_is_tried_again_within_a_minute(void **stat
     assert_int_equal(visit_store_count("publish"), 1);
 }
 
-/* ---- the clock ---- */
-
-static void a_clock_far_ahead_purges_nothing_until_it_is_confirmed(void **state)
-{
-    (void)state;
-    keep_clock(RIG_NOON_MS - 49 * HOUR_MS);
-    start();
-    assert_true(rig.visits->must_confirm);
-    assert_false(visits_may_purge(rig.visits)); /* nor does anybody else purge */
-    assert_int_equal(visit_store_count("purge "), 0);
-    assert_int_equal(visit_store_count("scrub"), 1);
-    assert_int_equal(visit_store_count("keep clock"), 0); /* the next start has its doubts, too */
-    visits_rig_pass(&rig, DAY_MS);
-    visits_rig_pass(&rig, 1000);
-    assert_int_equal(visit_store_count("close day=20778"), 1); /* days end and keys go all the same */
-    assert_int_equal(visit_store_count("purge "), 0);
-    visits_confirm(rig.visits, on_confirmed, NULL);
-    visits_rig_turn(&rig);
-    assert_int_equal(confirmed, 1);
-    assert_int_equal(visit_store_count("purge "), 1);
-    assert_int_equal(visit_store_count("keep clock"), 1);
-    visits_rig_pass(&rig, HOUR_MS);
-    assert_false(rig.visits->must_confirm);
-}
-
-static void two_days_off_are_nothing_special(void **state)
-{
-    (void)state;
-    keep_clock(RIG_NOON_MS - 48 * HOUR_MS);
-    start();
-    assert_false(rig.visits->must_confirm);
-    assert_int_equal(visit_store_count("purge "), 1);
-    assert_int_equal(visit_store_count("keep clock=1795262400000"), 1);
-}
-
-static void a_clock_that_jumps_while_the_server_runs_is_doubted_too(void **state)
-{
-    (void)state;
-    start();
-    visit_store_forget();
-    clock_step_wall(30 * DAY_MS);
-    visits_rig_whole(&rig, 1, "a.example");
-    visits_rig_pass(&rig, 1000);
-    visits_rig_pass(&rig, HOUR_MS);
-    assert_true(rig.visits->must_confirm);
-    assert_int_equal(visit_store_count("purge "), 0);
-}
-
-static void whoever_wants_to_purge_is_told_of_a_clock_that_has_just_jumped(void **state)
-{
-    (void)state;
-    start();
-    assert_true(visits_may_purge(rig.visits));
-    assert_true(visits_may_purge(NULL));
-    clock_step_wall(30 * DAY_MS);
-    assert_false(visits_may_purge(rig.visits));
-    visits_confirm(rig.visits, on_confirmed, NULL);
-    visits_rig_turn(&rig);
-    assert_true(visits_may_purge(rig.visits));
-}
-
-static void without_a_recorded_time_the_newest_earlier_day_says_it(void **state)
-{
-    const struct cs_day old = { .size = sizeof old, .day = RIG_DAY - 5, .keys = 1 };
-
-    (void)state;
-    visit_store_add_day(&old);
-    start();
-    assert_true(rig.visits->must_confirm);
-}
-
-static void the_time_is_kept_by_the_hour(void **state)
-{
-    (void)state;
-    start();
-    assert_string_equal(visit_store_kept("clock"), "1795262400000");
-    visits_rig_pass(&rig, HOUR_MS);
-    visits_rig_turn(&rig);
-    assert_string_equal(visit_store_kept("clock"), "1795266000000");
-}
-
-/* ---- proxies ---- */
-
-static void each_other_list_of_proxies_is_counted_for_the_day(void **state)
-{
-    static const char *const first[] = { "10.0.0.0/8" }, *const second[] = { "10.0.0.0/8", "unix" };
-    char kept[80];
-
-    (void)state;
-    rig.with.proxies = first;
-    rig.with.n_proxies = 1;
-    start();
-    assert_int_equal(rig.visits->days->flags & CS_DAY_PROXIES, 0); /* there was none before */
-    snprintf(kept, sizeof kept, "%s", visit_store_kept("proxies"));
-    assert_int_equal(strlen(kept), 64);
-    visits_rig_stop(&rig);
-    start();
-    assert_int_equal(rig.visits->days->flags & CS_DAY_PROXIES, 0);
-    visits_rig_stop(&rig);
-    rig.with.proxies = second;
-    rig.with.n_proxies = 2;
-    start();
-    assert_true(rig.visits->days->flags & CS_DAY_PROXIES);
-    assert_string_not_equal(visit_store_kept("proxies"), kept);
-    visits_change(rig.visits, rig.runtime, first, 1);
-    visits_change(rig.visits, rig.runtime, first, 1);
-    assert_int_equal(rig.visits->days->proxy_changes, 2);
-    visits_rig_pass(&rig, 1000);
-    assert_non_null(strstr(visit_store_lines("day day=20778"), "flags=4 destroyed=0 proxies=2"));
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -337,13 +217,6 @@ int main(void)
         TEST(the_analysts_file_is_written_by_the_hour_and_at_the_stop),
         TEST(what_the_start_changes_of_its_day_is_published_at_once),
         TEST(a_publication_that_failed_is_tried_again_within_a_minute),
-        TEST(a_clock_far_ahead_purges_nothing_until_it_is_confirmed),
-        TEST(two_days_off_are_nothing_special),
-        TEST(a_clock_that_jumps_while_the_server_runs_is_doubted_too),
-        TEST(whoever_wants_to_purge_is_told_of_a_clock_that_has_just_jumped),
-        TEST(without_a_recorded_time_the_newest_earlier_day_says_it),
-        TEST(the_time_is_kept_by_the_hour),
-        TEST(each_other_list_of_proxies_is_counted_for_the_day),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
