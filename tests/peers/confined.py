@@ -6,7 +6,7 @@ Does what systemd.exec(5) says: a read-only file system but for StateDirectory=,
 says where each is), a /tmp of its own (but for --keep), no home folders, the capabilities, the limits, the user, no new
 privileges, and the system calls of SystemCallFilter= (libseccomp; the sets from systemd-analyze). A directive that it does not
 know ends it: nothing is left out in silence. --sockets: descriptors that become 3, 4 …, as a service
-manager's. Used by test_service.py.
+manager's. Used by test_service.py and tests/tools/test_units.py.
 """
 import argparse
 import ctypes
@@ -21,9 +21,10 @@ import subprocess
 LIBC, SECCOMP = ctypes.CDLL(None, use_errno=True), ctypes.CDLL("libseccomp.so.2")
 CLONE_NEWNS, MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 1, 32, 4096, 16384, 1 << 18
 PR_CAPBSET_DROP, PR_SET_KEEPCAPS, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_SET_MDWE = 24, 8, 38, 47, 65
-ALLOW, FAIL_WITH_EPERM, EQUAL = 0x7FFF0000, 0x00050001, 4
+ALLOW, FAIL_WITH_EPERM, KILL, EQUAL = 0x7FFF0000, 0x00050001, 0x80000000, 4
 FAMILIES = {"AF_UNIX": 1, "AF_INET": 2, "AF_INET6": 10, "AF_NETLINK": 16}
-CAPABILITIES = {"CAP_NET_BIND_SERVICE": 10}
+CAPABILITIES = {"CAP_CHOWN": 0, "CAP_DAC_OVERRIDE": 1, "CAP_FOWNER": 3, "CAP_KILL": 5, "CAP_SETGID": 6, "CAP_SETUID": 7,
+                "CAP_NET_BIND_SERVICE": 10}
 # About the service's life, or of systemd itself (cgroups, keyrings, user namespaces, modes of folders); and those that say of
 # namespaces, devices, clocks and modules once more what capabilities and SystemCallFilter= say already.
 LEFT_TO_SYSTEMD = set("""
@@ -31,11 +32,11 @@ LEFT_TO_SYSTEMD = set("""
     RuntimeDirectoryPreserve StateDirectoryMode RuntimeDirectoryMode LogsDirectoryMode KeyringMode RemoveIPC DevicePolicy
     LockPersonality PrivateDevices PrivateMounts PrivateUsers ProtectClock ProtectControlGroups ProtectHostname
     ProtectKernelLogs ProtectKernelModules ProtectKernelTunables ProtectProc RestrictNamespaces RestrictRealtime
-    RestrictSUIDSGID SystemCallArchitectures SystemCallErrorNumber""".split())
+    RestrictSUIDSGID SystemCallArchitectures EnvironmentFile SuccessExitStatus WorkingDirectory""".split())
 HERE = set("""
     User UMask StateDirectory LogsDirectory RuntimeDirectory LimitNOFILE LimitCORE AmbientCapabilities CapabilityBoundingSet
-    MemoryDenyWriteExecute NoNewPrivileges PrivateTmp ProtectHome ProtectSystem RestrictAddressFamilies
-    SystemCallFilter""".split())
+    MemoryDenyWriteExecute NoNewPrivileges PrivateTmp ProtectHome ProtectSystem ReadWritePaths RestrictAddressFamilies
+    SystemCallErrorNumber SystemCallFilter""".split())
 
 
 class Argument(ctypes.Structure):
@@ -90,6 +91,7 @@ def confine_files(unit, folders, keep):
     must(LIBC.unshare(CLONE_NEWNS), "a mount namespace")
     mount("none", "/", MS_REC | MS_PRIVATE)
     writable = [folders[name] for name in ("StateDirectory", "RuntimeDirectory", "LogsDirectory") if unit.get(name)]
+    writable += [path for value in unit.get("ReadWritePaths", []) for path in value.split()]
     held = {path: os.open(path, os.O_PATH) for path in [*keep, *writable]}
     if unit["PrivateTmp"] == ["yes"]:
         mount("tmpfs", "/tmp", 0, b"tmpfs")
@@ -110,7 +112,7 @@ def confine_files(unit, folders, keep):
 # ---- Who it is ---------------------------------------------------------------------------------------------------------
 
 def numbers(values):
-    return {CAPABILITIES[name] for value in values for name in value.split()}
+    return {CAPABILITIES[name] for value in values or [] for name in value.split()}
 
 
 def capabilities(held):
@@ -120,9 +122,11 @@ def capabilities(held):
 
 
 def become(unit):
-    user = pwd.getpwnam(unit["User"][0])
+    user = pwd.getpwnam(unit.get("User", ["root"])[0])
     for name, limit in (("LimitNOFILE", resource.RLIMIT_NOFILE), ("LimitCORE", resource.RLIMIT_CORE)):
         hard = resource.getrlimit(limit)[1]  # root of a container may not raise it
+        if name not in unit:
+            continue
         wanted = int(unit[name][0])
         resource.setrlimit(limit, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard),) * 2)
     os.umask(int(unit["UMask"][0], 8))
@@ -133,8 +137,8 @@ def become(unit):
     os.setgroups([])
     os.setresgid(*[user.pw_gid] * 3)
     os.setresuid(*[user.pw_uid] * 3)
-    ambient = numbers(unit["AmbientCapabilities"])
-    capabilities(ambient)
+    ambient = numbers(unit.get("AmbientCapabilities"))
+    capabilities(ambient if user.pw_uid else numbers(unit["CapabilityBoundingSet"]))
     for number in ambient:
         must(LIBC.prctl(PR_CAP_AMBIENT, 2, number, 0, 0), "an ambient capability")
     assert unit["NoNewPrivileges"] == ["yes"]
@@ -159,8 +163,8 @@ def allowed_calls(values):
     return allowed
 
 
-def confine_calls(allowed, families):
-    filter_ = SECCOMP.seccomp_init(FAIL_WITH_EPERM)
+def confine_calls(allowed, families, refusal):
+    filter_ = SECCOMP.seccomp_init(FAIL_WITH_EPERM if refusal == ["EPERM"] else KILL)
     for name in allowed - {"socket"}:
         number = SECCOMP.seccomp_syscall_resolve_name(name.encode())
         if number != -1:
@@ -197,8 +201,9 @@ def main():
     hand_over([int(number) for number in asked.sockets.split(",") if number])
     if "WATCHDOG_USEC" in os.environ:
         os.environ["WATCHDOG_PID"] = str(os.getpid())
-    LIBC.prctl(PR_SET_MDWE, 1, 0, 0, 0)  # MemoryDenyWriteExecute=, of Linux 6.3
-    confine_calls(allowed, unit["RestrictAddressFamilies"][0].split())
+    if unit.get("MemoryDenyWriteExecute") == ["yes"]:
+        LIBC.prctl(PR_SET_MDWE, 1, 0, 0, 0)  # of Linux 6.3
+    confine_calls(allowed, unit["RestrictAddressFamilies"][0].split(), unit.get("SystemCallErrorNumber"))
     os.execv(asked.program[0], asked.program)
 
 

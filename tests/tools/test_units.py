@@ -1,10 +1,12 @@
 """Tests of etc/systemd: what systemd thinks of the units, and that units and page say the same. No systemd has to run."""
 import configparser
 import json
+import os
 import pathlib
 import re
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -119,3 +121,48 @@ def test_every_address_of_the_socket_unit_is_of_one_protocol():
     streams, datagrams = (re.findall(rf"^#?{kind}=(\S+)$", text, re.M) for kind in ("ListenStream", "ListenDatagram"))
     assert {"0.0.0.0:443", "0.0.0.0:8443", "0.0.0.0:53", "[::]:443", "[::]:8443", "[::]:53"} == set(streams)
     assert {"0.0.0.0:53", "[::]:53"} == set(datagrams) and "\nBindIPv6Only=ipv6-only\n" in text
+
+
+# ---- The deploy program that docs/renew.md shows -----------------------------------------------------------------------
+
+RENEW = (ROOT / "docs/renew.md").read_text()
+OWN_NGINX = "user www-data;\nevents {}\nhttp { server { listen 127.0.0.1:80; } }\n"  # Debian says where its files are
+
+
+def block_after(text, line):
+    """The lines of the indented block that begins with `line`."""
+    found = re.search(rf"^    {re.escape(line)}\n(?:(?:    .*)?\n)*", text, re.M)
+    return "\n".join(part[4:] for part in found[0].rstrip().split("\n")) + "\n"
+
+
+@pytest.fixture
+def deploy(tmp_path):
+    """Runs the page's program for nginx as countersign-renew@.service does, with folders of its own for what nginx writes."""
+    text = RENEW[RENEW.index("### nginx"):]
+    tmp_path.chmod(0o755)
+    for name, content in (("deploy", block_after(text, "#!/bin/sh")), ("systemctl", "#!/bin/sh\necho asked: \"$@\"\n")):
+        (tmp_path / name).write_text(content)
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "nginx.conf").write_text(OWN_NGINX)
+    (tmp_path / "drop-in.conf").write_text(block_after(text, "[Service]"))
+    (tmp_path / "state").mkdir()
+    mounts = [*(f"mount -t tmpfs own {folder}" for folder in ("/run", "/var/log/nginx", "/var/lib/nginx")),
+              f"mount --bind {tmp_path}/nginx.conf /etc/nginx/nginx.conf", "nginx -t -q"]  # as if it ran already
+
+    def run(*drop_ins):
+        command = [sys.executable, ROOT / "tests/peers/confined.py", UNITS / "countersign-renew@.service.in", *drop_ins,
+                   f"--folder=StateDirectory={tmp_path}/state", f"--keep={tmp_path}", "--program", tmp_path / "deploy"]
+        lines = " && ".join([*mounts, 'exec "$@"'])
+        return subprocess.run(["unshare", "--mount", "--propagation", "private", "sh", "-c", lines, "sh", *command],
+                              capture_output=True, text=True, timeout=60,
+                              env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"})
+
+    return run
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give up what the unit takes away")
+def test_the_deploy_program_for_nginx_works_in_the_unit_with_the_drop_in_of_the_page(deploy, tmp_path):
+    without = deploy()
+    assert without.returncode == 1 and "Read-only file system" in without.stderr, without.stderr
+    done = deploy(tmp_path / "drop-in.conf")
+    assert (done.returncode, done.stdout) == (0, "asked: reload nginx\n"), done.stderr
