@@ -56,6 +56,7 @@ static const struct {
     { "extension",              "The CSR asks for an extension it cannot have"      },
     { "name-not-allowed",       "This subject may not ask for this name"            },
     { "foreign-name",           "A name lies outside the subject's zone"            },
+    { "key-bound",              "The key has a certificate for other names"         },
     { "not-granted",            "This subject may not ask now"                      },
     { "bad-label",              "A label is malformed"                              },
     { "bad-json",               "The body is not the JSON that is needed"           },

@@ -23,6 +23,7 @@ static const struct usage_option add_options[] = {
     { "visible", "require|warn|off", 'v',
       "wait until all of its servers show a challenge: require (the default), only warn, or not" },
     { "keys", "\"TYPE …\"", 'k', "types of key that it takes, some of rsa2048, rsa3072, rsa4096, p256 and p384; default all" },
+    { "bind-keys", NULL, 'b', "a key that has a certificate gets none for other names" },
     { "disabled", NULL, 'x', "nobody gets a certificate in it" },
     USAGE_END,
 };
@@ -41,17 +42,22 @@ const struct usage usage_zone = {
 
 /* ---- rows -------------------------------------------------------------------------------------------------------- */
 
-static const char *const names[] = { "zone",    "dns",     "parallel", "challenge_zone", "servers",
-                                     "visible", "enabled", "keys",     NULL };
+static const char *const names[] = { "zone",    "dns",  "parallel",  "challenge_zone", "servers", "visible",
+                                     "enabled", "keys", "bind_keys", NULL };
 static const char *const visible_words[] = { [CS_VISIBLE_REQUIRE] = "require", [CS_VISIBLE_WARN] = "warn",
                                              [CS_VISIBLE_OFF] = "off" };
 
+static bool binds_keys(const struct cs_zone *z)
+{
+    return z->size > offsetof(struct cs_zone, bind_keys) && z->bind_keys;
+}
+
 static int on_zone(void *arg, const struct cs_zone *z)
 {
-    return columns_add(arg, json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:b, s:s}", "zone", z->zone, "dns", z->dns, "parallel",
-                                      (json_int_t)z->parallel, "challenge_zone", z->challenge_zone, "servers", z->servers,
-                                      "visible", visible_words[z->visible], "enabled", z->enabled, "keys",
-                                      z->keys));
+    return columns_add(arg, json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:b, s:s, s:b}", "zone", z->zone, "dns", z->dns,
+                                      "parallel", (json_int_t)z->parallel, "challenge_zone", z->challenge_zone, "servers",
+                                      z->servers, "visible", visible_words[z->visible], "enabled", z->enabled, "keys",
+                                      z->keys, "bind_keys", binds_keys(z)));
 }
 
 /* What list, show and remove were asked. */
@@ -215,6 +221,9 @@ static int read_option(struct addition *a, int option, const char *value, struct
         return read_keys(&a->keys, value, err);
     case 'v':
         return read_visible(value, &a->zone.visible, err);
+    case 'b':
+        a->zone.bind_keys = true;
+        return 0;
     case 'x':
         a->zone.enabled = false;
         return 0;

@@ -16,6 +16,7 @@
 #include "request/challenge.h"
 #include "request/challenge_place.h"
 #include "request/counts.h"
+#include "request/key_binding.h"
 #include "request/order_limits.h"
 #include "request/shared_primes.h"
 
@@ -243,7 +244,12 @@ static void on_stored(void *arg, const struct cs_error *err)
 void job_store(struct job *job)
 {
     const struct settings *settings = job->heart->settings;
+    struct cs_error err;
 
+    if (key_binding_check_orders(job, &err) < 0) {
+        job_end_unstored(job, &err);
+        return;
+    }
     if (!job_line_has_room(job) || (!job->again && !job_source_has_room(job))) {
         job_end(job);
         return;

@@ -8,6 +8,7 @@
 
 #include "engine/log.h"
 #include "engine/step.h"
+#include "request/key_binding.h"
 
 /* ---- On the loop: what is written ---- */
 
@@ -156,6 +157,9 @@ static int write_down(const struct store_conn *c, void *arg, struct cs_error *er
 
     if ((write->takes || write->expected_version == 0) && c->ops->room && c->ops->room(c->conn, err) < 0)
         return -1; /* a new order: better none than one that cannot end */
+    if (write->expected_version == 0 && write->job->row->bind_keys &&
+        key_binding_check_certificates(c, &write->row, err) < 0)
+        return -1;
     if (count(c, write, err) < 0)
         return -1;
     if (put_row(c, write, err) < 0)

@@ -142,6 +142,7 @@ static int copy_zone(void *arg, const struct cs_zone *from)
     row->parallel = from->parallel;
     row->visible = from->visible;
     row->zone_enabled = from->enabled;
+    row->bind_keys = from->size > offsetof(struct cs_zone, bind_keys) && from->bind_keys;
     return 1;
 }
 

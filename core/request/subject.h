@@ -21,7 +21,7 @@ struct subject_row {
     char *dns, *challenge_zone, *servers, *keys; /* of the zone */
     int64_t parallel;
     enum cs_visible visible;
-    bool zone_enabled;
+    bool zone_enabled, bind_keys;
     _Atomic int refs;
 };
 

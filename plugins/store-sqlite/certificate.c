@@ -107,6 +107,15 @@ int db_certificate_list(void *conn, int64_t most, cs_certificate_fn *fn, void *a
     return each(&q, fn, arg, err);
 }
 
+int db_certificate_by_spki(void *conn, const uint8_t spki_sha256[32], cs_certificate_fn *fn, void *arg, struct cs_error *err)
+{
+    struct conn *c = conn;
+    struct query q = query_on(c, c->s.certificate_by_spki);
+
+    query_blob(&q, spki_sha256, 32);
+    return each(&q, fn, arg, err);
+}
+
 int db_certificate_purge(void *conn, int64_t now_ms, int64_t most, int64_t *n, struct cs_error *err)
 {
     struct conn *c = conn;

@@ -64,7 +64,7 @@ struct statements {
     sqlite3_stmt *order_count, *order_uncount, *order_nth, *order_purge;
     sqlite3_stmt *challenge_put, *challenge_remove, *challenge_list;
     sqlite3_stmt *certificate_put, *certificate_find, *certificate_newest, *certificate_by_serial;
-    sqlite3_stmt *certificate_of_names, *certificate_list, *certificate_purge;
+    sqlite3_stmt *certificate_of_names, *certificate_list, *certificate_by_spki, *certificate_purge;
     sqlite3_stmt *revocation_put, *revocation_find, *revocation_list_open, *revoked_key_put, *revoked_key_list;
     sqlite3_stmt *keep_put, *keep_remove, *keep_get;
     sqlite3_stmt *outbox_put, *outbox_read, *outbox_trim, *outbox_first, *outbox_last, *cursor_put, *cursor_get;
@@ -304,6 +304,7 @@ int db_certificate_by_serial(void *conn, const char *serial, cs_certificate_fn *
 int db_certificate_of_names(void *conn, const char *zone, const char *subject, const char *names, cs_certificate_fn *fn,
                             void *arg, struct cs_error *err);
 int db_certificate_list(void *conn, int64_t most, cs_certificate_fn *fn, void *arg, struct cs_error *err);
+int db_certificate_by_spki(void *conn, const uint8_t spki_sha256[32], cs_certificate_fn *fn, void *arg, struct cs_error *err);
 int db_certificate_purge(void *conn, int64_t now_ms, int64_t most, int64_t *n, struct cs_error *err);
 
 int db_revocation_put(void *conn, const struct cs_revocation *revocation, struct cs_error *err);

@@ -1,7 +1,7 @@
 -- state.db, schema 5: orders that count against the limits of their subject, client and zone, and the renewals among them that
 -- were let past (docs/limits.md). Not for editing, but rows may be deleted: who is counted in them may then order so many more.
--- And what people may edit (docs/store.md): the types of key that a zone takes, and when a subject's clients get a new certificate by
--- asking with Cache-Control: no-cache (docs/limits.md).
+-- And what people may edit (docs/store.md): the types of key that a zone takes, whether a key is for one set of names there, and when a
+-- subject's clients get a new certificate by asking with Cache-Control: no-cache (docs/limits.md).
 
 ALTER TABLE zone ADD COLUMN keys TEXT NOT NULL DEFAULT '';
 
@@ -16,6 +16,21 @@ CREATE TRIGGER zone_keys_update BEFORE UPDATE OF keys ON zone BEGIN
     WHERE NEW.keys IS NULL OR trim(replace(replace(replace(replace(replace(' ' || replace(NEW.keys, ' ', '  ') || ' ',
         ' rsa2048 ', ''), ' rsa3072 ', ''), ' rsa4096 ', ''), ' p256 ', ''), ' p384 ', ''), ' ') <> '';
 END;
+
+ALTER TABLE zone ADD COLUMN bind_keys INTEGER NOT NULL DEFAULT 0;
+
+CREATE TRIGGER zone_bind_keys_insert BEFORE INSERT ON zone BEGIN
+    SELECT RAISE(ABORT, 'bind_keys must be 1 or 0')
+    WHERE NEW.bind_keys IS NULL OR NEW.bind_keys NOT IN (0, 1);
+END;
+
+CREATE TRIGGER zone_bind_keys_update BEFORE UPDATE OF bind_keys ON zone BEGIN
+    SELECT RAISE(ABORT, 'bind_keys must be 1 or 0')
+    WHERE NEW.bind_keys IS NULL OR NEW.bind_keys NOT IN (0, 1);
+END;
+
+-- Which names has a key?
+CREATE INDEX certificate_by_spki ON certificate (spki_sha256);
 
 ALTER TABLE subject ADD COLUMN no_cache TEXT NOT NULL DEFAULT 'aged';
 

@@ -168,6 +168,7 @@ static const struct cs_store_ops store = {
     .order_nth = db_order_nth,
     .certificate_of_names = db_certificate_of_names,
     .certificate_list = db_certificate_list,
+    .certificate_by_spki = db_certificate_by_spki,
     .zone_id_put = db_zone_id_put,
     .zone_id_list = db_zone_id_list,
     .visit_add = db_visit_add,

@@ -5,7 +5,7 @@
 
 #include <errno.h>
 
-#define ZONE_COLUMNS "zone, dns, parallel, challenge_zone, servers, visible, enabled, keys"
+#define ZONE_COLUMNS "zone, dns, parallel, challenge_zone, servers, visible, enabled, keys, bind_keys"
 #define LABEL_COLUMNS "zone, name, allowed, pattern, enabled"
 #define JOB_COLUMNS                                                                                                      \
     "id, key, version, subject, zone, ca, names, profile, csr, spki_sha256, state, step, data, attempts, problem, "      \
@@ -48,10 +48,10 @@ static const struct statement_sql state[] = {
     WRITE(put_release, "RELEASE put"),
     WRITE(put_rollback, "ROLLBACK TO put"),
 
-    WRITE(zone_put, "INSERT INTO zone (" ZONE_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (zone) DO UPDATE SET "
+    WRITE(zone_put, "INSERT INTO zone (" ZONE_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (zone) DO UPDATE SET "
                     "dns = excluded.dns, parallel = excluded.parallel, challenge_zone = excluded.challenge_zone, "
                     "servers = excluded.servers, visible = excluded.visible, enabled = excluded.enabled, "
-                    "keys = excluded.keys"),
+                    "keys = excluded.keys, bind_keys = excluded.bind_keys"),
     WRITE(zone_remove, "DELETE FROM zone WHERE zone = ?"),
     ASK(zone_list, "SELECT " ZONE_COLUMNS " FROM zone ORDER BY zone"),
     ASK(zone_find, "SELECT " ZONE_COLUMNS " FROM zone WHERE zone = ?"),
@@ -134,6 +134,7 @@ static const struct statement_sql state[] = {
     ASK(certificate_of_names, "SELECT " CERTIFICATE_COLUMNS " FROM certificate WHERE zone = ? AND subject = ? AND names = ? "
                               "ORDER BY issued_ms DESC, rowid DESC LIMIT 1"),
     ASK(certificate_list, "SELECT " CERTIFICATE_COLUMNS " FROM certificate ORDER BY not_after_ms DESC LIMIT ?"),
+    ASK(certificate_by_spki, "SELECT " CERTIFICATE_COLUMNS " FROM certificate WHERE spki_sha256 = ?"),
     WRITE(certificate_purge, "DELETE FROM certificate WHERE job IN "
                              "(SELECT job FROM certificate WHERE not_after_ms <= ? AND " NOT_BEING_REVOKED " LIMIT ?)"),
 

@@ -20,6 +20,11 @@ static const char *keys_of(const struct cs_zone *zone)
     return zone->size > offsetof(struct cs_zone, keys) && zone->keys ? zone->keys : "";
 }
 
+static bool binds_keys(const struct cs_zone *zone)
+{
+    return zone->size > offsetof(struct cs_zone, bind_keys) && zone->bind_keys;
+}
+
 int db_zone_put(void *conn, const struct cs_zone *zone, struct cs_error *err)
 {
     struct conn *c = conn;
@@ -35,6 +40,7 @@ int db_zone_put(void *conn, const struct cs_zone *zone, struct cs_error *err)
     query_text(&q, visible_words[zone->visible]);
     query_int(&q, zone->enabled);
     query_text(&q, keys_of(zone));
+    query_int(&q, binds_keys(zone));
     return query_run(&q, err);
 }
 
@@ -66,6 +72,7 @@ static int each(struct query *q, cs_zone_fn *fn, void *arg, struct cs_error *err
             .visible = visible_of(row_text(q, 5)),
             .enabled = row_int(q, 6) != 0,
             .keys = row_text(q, 7),
+            .bind_keys = row_int(q, 8) != 0,
         };
 
         if (fn(arg, &zone)) {

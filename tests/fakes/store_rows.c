@@ -16,8 +16,8 @@ int row_of_zone(void *arg, const struct cs_zone *z)
 {
     char line[512];
 
-    snprintf(line, sizeof line, "%s|%s|%d|%s|%s|%d|%d|%s", z->zone, z->dns, (int)z->parallel, z->challenge_zone, z->servers,
-             (int)z->visible, z->enabled, z->keys);
+    snprintf(line, sizeof line, "%s|%s|%d|%s|%s|%d|%d|%s|%d", z->zone, z->dns, (int)z->parallel, z->challenge_zone, z->servers,
+             (int)z->visible, z->enabled, z->keys, z->bind_keys);
     return add(arg, line);
 }
 

@@ -57,6 +57,7 @@ static const char *says(struct fixture *x, const char *sql)
 #define ZONE_VISIBLE "visible must be require, warn or off"
 #define ZONE_KEYS                                                                                                      \
     "keys must be empty (then all types are taken) or some of rsa2048 rsa3072 rsa4096 p256 p384, separated by spaces"
+#define ZONE_BIND "bind_keys must be 1 or 0"
 #define ENABLED "enabled must be 1 or 0"
 #define ZONE_USED "this zone still has subjects: give them another zone or remove them first"
 
@@ -115,6 +116,10 @@ static void a_zone_that_makes_no_sense_is_refused(void **state)
         { "UPDATE zone SET visible = 'yes'", ZONE_VISIBLE },
         { "UPDATE zone SET visible = NULL", ZONE_VISIBLE },
         { "UPDATE zone SET visible = 'warn'", "" },
+        { "UPDATE zone SET bind_keys = 1", "" },
+        { "UPDATE zone SET bind_keys = 2", ZONE_BIND },
+        { "UPDATE zone SET bind_keys = NULL", ZONE_BIND },
+        { "INSERT INTO zone (zone, dns, bind_keys) VALUES ('bound.example', 'builtin', -1)", ZONE_BIND },
         { "UPDATE zone SET keys = 'p256'", "" },
         { "UPDATE zone SET keys = 'rsa2048 rsa3072 rsa4096 p256 p384'", "" },
         { "UPDATE zone SET keys = 'p384 p384  p256'", "" },

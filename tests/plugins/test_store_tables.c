@@ -80,11 +80,12 @@ static void zones_are_put_replaced_listed_and_removed(void **state)
                           .servers = "192.0.2.1",
                           .visible = CS_VISIBLE_OFF,
                           .enabled = false,
-                          .keys = "p256 rsa3072" };
+                          .keys = "p256 rsa3072",
+                          .bind_keys = true };
     assert_int_equal(ops->zone_put(w, &z, &err), 0);
-    ROWS(zones, row_of_zone, "a.example|builtin|1|||1|1|\nlab.example|pdns|5|a.example|192.0.2.1|3|0|p256 rsa3072\n");
+    ROWS(zones, row_of_zone, "a.example|builtin|1|||1|1||0\nlab.example|pdns|5|a.example|192.0.2.1|3|0|p256 rsa3072|1\n");
     assert_int_equal(ops->zone_list(r, row_of_zone, &l, &err), 0);
-    assert_string_equal(l.text, "a.example|builtin|1|||1|1|\n");
+    assert_string_equal(l.text, "a.example|builtin|1|||1|1||0\n");
     l = (struct rows){ 0 };
     assert_int_equal(ops->zone_find(r, "lab.example", row_of_zone, &l, &err), 0);
     assert_int_equal(ops->zone_find(r, "x.lab.example", row_of_zone, &l, &err), 0);
@@ -216,7 +217,7 @@ static void a_reader_in_a_transaction_sees_one_state(void **state)
     assert_int_equal(ops->zone_put(w, &z, &err), 0);
     ROWS(zones, row_of_zone, "");
     assert_int_equal(ops->commit(r, &err), 0);
-    ROWS(zones, row_of_zone, "lab.example|builtin|1|||1|1|\n");
+    ROWS(zones, row_of_zone, "lab.example|builtin|1|||1|1||0\n");
 }
 
 static void a_savepoint_undoes_its_own_work_only(void **state)
@@ -258,7 +259,7 @@ static void a_question_inside_itself_is_refused(void **state)
     assert_int_equal(ops->zone_list(r, asks_again, &inner, &err), 0);
     assert_int_equal(inner, -1);
     assert_int_equal(err.code, CS_EINTERNAL);
-    ROWS(zones, row_of_zone, "lab.example|builtin|1|||1|1|\n");
+    ROWS(zones, row_of_zone, "lab.example|builtin|1|||1|1||0\n");
 }
 
 int main(void)

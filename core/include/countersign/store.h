@@ -34,6 +34,7 @@ struct cs_zone {
     enum cs_visible visible;
     bool enabled;
     const char *keys; /* types of key that CSRs may have, words of "rsa2048 rsa3072 rsa4096 p256 p384"; "" or NULL: all */
+    bool bind_keys;   /* a key gets certificates for one set of names only */
 };
 
 /* A label that clients of a zone may give. */
@@ -387,6 +388,10 @@ struct cs_store_ops {
     /* Optional, in any thread: files that hold records and that neither purging nor erasing reaches, as they lie aside: damaged
      * ones, those that a restore replaced, copies under such names. By their paths. */
     int (*list_aside)(void *self, cs_aside_fn *fn, void *arg, struct cs_error *err);
+
+    /* Optional: all certificates with a key, in any order. Without it no order is made in a zone with bind_keys. */
+    int (*certificate_by_spki)(void *conn, const uint8_t spki_sha256[32], cs_certificate_fn *fn, void *arg,
+                               struct cs_error *err);
 };
 
 #ifdef __cplusplus

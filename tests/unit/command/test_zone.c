@@ -24,23 +24,25 @@ static int tear_down(void **state)
 static void a_zone_is_added_shown_replaced_and_removed(void **state)
 {
     (void)state;
-    expect("zone|list", 0, "ZONE  DNS  PARALLEL  CHALLENGE ZONE  SERVERS  VISIBLE  ENABLED  KEYS\n");
+    expect("zone|list", 0, "ZONE  DNS  PARALLEL  CHALLENGE ZONE  SERVERS  VISIBLE  ENABLED  KEYS  BIND KEYS\n");
     expect("zone|add|lab.example|--dns|builtin", 0, "zone lab.example added: challenges are answered by dns.builtin\n");
     expect(
         "zone|add|--dns=pdns|A.Example.|--parallel|5|--challenge-zone|Lab.example.|--servers|192.0.2.1, [2001:db8::1]:5353"
-        "|--visible|warn|--keys|p256, p384|--disabled",
+        "|--visible|warn|--keys|p256, p384|--bind-keys|--disabled",
         0,
         "zone a.example added: challenges go to zone lab.example, where CNAME records at _acme-challenge lead; "
         "it is disabled\n");
     expect("zone|list", 0,
-           "ZONE         DNS      PARALLEL  CHALLENGE ZONE  SERVERS                       VISIBLE  ENABLED  KEYS\n"
-           "a.example    pdns     5         lab.example     192.0.2.1 [2001:db8::1]:5353  warn     no       p256 p384\n"
-           "lab.example  builtin  1         -               -                             require  yes      -\n");
+           "ZONE         DNS      PARALLEL  CHALLENGE ZONE  SERVERS                       VISIBLE  ENABLED  KEYS       "
+           "BIND KEYS\n"
+           "a.example    pdns     5         lab.example     192.0.2.1 [2001:db8::1]:5353  warn     no       p256 p384  yes\n"
+           "lab.example  builtin  1         -               -                             require  yes      -          no\n");
     expect("zone|list|--json", 0,
            "{\"zone\":\"a.example\",\"dns\":\"pdns\",\"parallel\":5,\"challenge_zone\":\"lab.example\","
-           "\"servers\":\"192.0.2.1 [2001:db8::1]:5353\",\"visible\":\"warn\",\"enabled\":false,\"keys\":\"p256 p384\"}\n"
+           "\"servers\":\"192.0.2.1 [2001:db8::1]:5353\",\"visible\":\"warn\",\"enabled\":false,\"keys\":\"p256 p384\","
+           "\"bind_keys\":true}\n"
            "{\"zone\":\"lab.example\",\"dns\":\"builtin\",\"parallel\":1,\"challenge_zone\":\"\",\"servers\":\"\","
-           "\"visible\":\"require\",\"enabled\":true,\"keys\":\"\"}\n");
+           "\"visible\":\"require\",\"enabled\":true,\"keys\":\"\",\"bind_keys\":false}\n");
     expect("zone|add|a.example|--dns|builtin", 0, "zone a.example replaced: challenges are answered by dns.builtin\n");
     expect("zone|show|A.example", 0,
            "zone            a.example\n"
@@ -50,7 +52,8 @@ static void a_zone_is_added_shown_replaced_and_removed(void **state)
            "servers         -\n"
            "visible         require\n"
            "enabled         yes\n"
-           "keys            -\n");
+           "keys            -\n"
+           "bind_keys       no\n");
     expect("zone|remove|a.example", 0, "zone a.example removed\n");
     expect("zone|remove|a.example", 1, "countersign zone: there is no zone a.example\n");
     expect("zone|show|a.example|--json", 1,
