@@ -225,7 +225,7 @@ static void a_file_of_schema_1_is_brought_up_to_date(void **state)
 
     assert_int_equal(old.ops->connect(old.self, CS_STATE_WRITER, &conn, &err), 0);
     assert_int_equal(old.ops->zone_list(conn, row_of_zone, &zones, &err), 0);
-    assert_string_equal(zones.text, "lab.example|builtin|3|||1|1|\n");
+    assert_string_equal(zones.text, "lab.example|builtin|3|||1|1||0\n");
     assert_int_equal(old.ops->label_put(conn, &(struct cs_label_rule){ .size = sizeof(struct cs_label_rule),
                                                                       .zone = "lab.example", .name = "a", .allowed = "b",
                                                                       .pattern = "", .enabled = true }, &err), 0);
