@@ -55,6 +55,7 @@ static const struct {
     { "san-type",               "The CSR asks for something else than DNS names"    },
     { "extension",              "The CSR asks for an extension it cannot have"      },
     { "name-not-allowed",       "This subject may not ask for this name"            },
+    { "name-not-of-key",        "The name is not that of the key"                   },
     { "foreign-name",           "A name lies outside the subject's zone"            },
     { "key-bound",              "The key has a certificate for other names"         },
     { "not-granted",            "This subject may not ask now"                      },

@@ -55,6 +55,9 @@ void sign_options_free(struct sign_options *out);
 /* A private key in PEM. CS_ECONFIG names the file and what is wrong with it. */
 EVP_PKEY *sign_key_read(const char *path, struct cs_error *err);
 
+/* The name that "{key}.x" stands for (request/key_name.h) with the key in that file. */
+int sign_key_name(char out[NAME_MAX_LEN + 1], const char *key_file, const char *entry, struct cs_error *err);
+
 /* The key of --key: read, or made and written with mode 0600, never over another file. *made tells which. Needs the lock. */
 EVP_PKEY *sign_key_get(const struct sign_options *options, struct sign_files *files, bool *made, struct cs_error *err);
 

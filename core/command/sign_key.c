@@ -17,6 +17,7 @@
 #include "base/pem.h"
 #include "command/file_write.h"
 #include "command/sign.h"
+#include "request/key_name.h"
 #include "request/subject_name.h"
 
 static const struct {
@@ -67,6 +68,27 @@ EVP_PKEY *sign_key_read(const char *path, struct cs_error *err)
     if (file)
         fclose(file);
     return key;
+}
+
+int sign_key_name(char out[NAME_MAX_LEN + 1], const char *key_file, const char *entry, struct cs_error *err)
+{
+    EVP_PKEY *key = sign_key_read(key_file, err);
+    unsigned char *der = NULL;
+    uint8_t sha256[32];
+    int len = key ? i2d_PUBKEY(key, &der) : -1, rc = -1;
+
+    if (!key)
+        cs_fail_in(err, "{key} stands for the hash of a key that is there: make one with openssl genpkey");
+    else if (len <= 0 || EVP_Digest(der, (size_t)len, sha256, NULL, EVP_sha256(), NULL) != 1)
+        cs_fail(err, CS_EINTERNAL, "no memory");
+    else if (!key_name_make(out, entry, sha256))
+        cs_fail(err, CS_EINPUT, "the name would have more than 253 characters");
+    else
+        rc = 0;
+    OPENSSL_free(der);
+    EVP_PKEY_free(key);
+    ERR_clear_error();
+    return rc;
 }
 
 /* sign_files_first_key or sign_files_keep_key */

@@ -11,6 +11,7 @@
 #include "command/sign.h"
 #include "engine/http_client.h"
 #include "plugin/duration.h"
+#include "request/key_name.h"
 #include "request/subject_name.h"
 
 enum option_id {
@@ -23,7 +24,7 @@ static const struct usage_option options[] = {
     { "server", "URL", SERVER, "the server, such as https://countersign.example.com:8443" },
     { "name", "HOST", NAME, "the host name; the subject is then CN=HOST" },
     { "subject", "SUBJECT", SUBJECT, "or the whole subject, CN=HOST,O=Example,C=IT or /C=IT/O=Example/CN=HOST" },
-    { "san", "HOST", SAN, "one more host name; may be repeated" },
+    { "san", "HOST", SAN, "one more host name, or {key}.x for the one that follows from the key; may be repeated" },
     { "key", "FILE", KEY, "the private key, used if it is there, otherwise made with mode 0600; default key.pem" },
     { "key-type", "p256|p384|rsa2048|rsa3072|rsa4096", KEY_TYPE,
       "of a key that is made; default p256" },
@@ -269,6 +270,21 @@ static int add_name(struct sign_options *out, const char *option, const char *wo
     return -1;
 }
 
+/* A host, or "{key}.x" for the name that follows from the key. */
+static int add_san(struct sign_options *out, const char *word)
+{
+    struct cs_error err = { 0 };
+    char name[NAME_MAX_LEN + 1];
+
+    if (!key_name_is_entry(word))
+        return add_name(out, "--san", word);
+    if (out->new_key)
+        return mistake("--new-key", "makes another name of {key}: leave it out, or move the key away and ask anew");
+    if (sign_key_name(name, out->key_file, word, &err) != 0)
+        return mistake("--san", err.text);
+    return add_name(out, "--san", name);
+}
+
 static int read_subject(struct sign_options *out, const char *text)
 {
     struct cs_error err = { 0 };
@@ -306,7 +322,7 @@ static int settle_names(struct sign_options *out, const struct typed *typed)
             return code;
     }
     for (size_t i = 0; i < typed->n_sans; i++) {
-        code = add_name(out, "--san", typed->sans[i]);
+        code = add_san(out, typed->sans[i]);
         if (code >= 0)
             return code;
     }

@@ -9,12 +9,14 @@
 
 #include "base/name.h"
 #include "command/table.h"
+#include "request/key_name.h"
 #include "request/subject_name.h"
 
 static const struct usage_option add_options[] = {
     { "zone", "ZONE", 'z', "the zone that it belongs to; default: the longest of the table that its CN lies in" },
-    { "names", "\"a.x *.x .x\"", 'n',
-      "what it may ask for: names, wildcards, .x for any name below x; default: exactly its CN" },
+    { "names", "\"a.x *.x .x {key}.x\"", 'n',
+      "what it may ask for: names, wildcards, .x for any name below x, {key}.x for the one that follows from the CSR's key; "
+      "default: exactly its CN" },
     { "profile", "PROFILE", 'p', "the CA's profile for its certificates" },
     { "ca", "INSTANCE", 'c', "the ca instance that signs; again for those that come next" },
     { "access", "open|token|certificate", 'a',
@@ -174,15 +176,15 @@ struct addition {
     bool replaced, sets_access, sets_no_cache;
 };
 
-/* "a.x", "*.x" or ".x". */
+/* "a.x", "*.x", ".x" or "{key}.x". */
 static int read_entry(struct addition *a, const char *word, struct cs_error *err)
 {
+    const char *mark = word[0] == '.' ? "." : key_name_is_entry(word) ? KEY_NAME_MARK : "";
     char entry[NAME_MAX_LEN + 1];
-    bool below = word[0] == '.';
 
-    if (table_name(entry, word + below, below ? NAME_ONE_LABEL : NAME_WILDCARD, word, err) < 0)
+    if (table_name(entry, word + strlen(mark), *mark ? NAME_ONE_LABEL : NAME_WILDCARD, word, err) < 0)
         return -1;
-    text_addf(&a->names, "%s%s%s", a->names.len ? " " : "", below ? "." : "", entry);
+    text_addf(&a->names, "%s%s%s", a->names.len ? " " : "", mark, entry);
     return 0;
 }
 

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "request/key_name.h"
+
 int grant_subject(const struct asker *asker, const struct subject_row *row, struct cs_error *err)
 {
     (void)asker;
@@ -167,13 +169,35 @@ static const char *next_word(const char **list, char *word, size_t room)
     return word;
 }
 
-static bool row_lists(const struct subject_row *row, const char *name)
+/* "a.x", "*.x", ".x", or "{key}.x" for the name of this key. */
+static bool entry_allows(const char *entry, const struct csr *csr, const char *name)
+{
+    char its_name[NAME_MAX_LEN + 1];
+
+    if (!key_name_is_entry(entry))
+        return name_allowed(entry, name);
+    return key_name_make(its_name, entry, csr->spki_sha256) && strcmp(its_name, name) == 0;
+}
+
+static bool row_lists(const struct subject_row *row, const struct csr *csr, const char *name)
 {
     const char *list = row->names;
     char word[NAME_MAX_LEN + 3];
 
     while (next_word(&list, word, sizeof word))
-        if (name_allowed(word, name))
+        if (entry_allows(word, csr, name))
+            return true;
+    return false;
+}
+
+/* The first name that the row allows to this key alone. */
+static bool find_key_name(char out[NAME_MAX_LEN + 1], const struct subject_row *row, const struct csr *csr)
+{
+    const char *list = row->names;
+    char word[NAME_MAX_LEN + 3];
+
+    while (next_word(&list, word, sizeof word))
+        if (key_name_is_entry(word) && key_name_make(out, word, csr->spki_sha256))
             return true;
     return false;
 }
@@ -181,20 +205,25 @@ static bool row_lists(const struct subject_row *row, const char *name)
 /* Without a list a subject may have exactly its CN. */
 static bool is_allowed(const struct subject_row *row, const struct csr *csr, const char *name)
 {
-    return row->names[0] ? row_lists(row, name) : csr->cn[0] && strcmp(name, csr->cn) == 0;
+    return row->names[0] ? row_lists(row, csr, name) : csr->cn[0] && strcmp(name, csr->cn) == 0;
 }
 
 static int check_name(const struct subject_row *row, const struct csr *csr, const char *name, struct cs_error *err)
 {
+    char its_name[NAME_MAX_LEN + 1];
+
     if (!name_in_zone(name, row->zone))
         return cs_fail_as(err, CS_EDENIED, "foreign-name",
                           "%s does not lie in %s, the zone of this subject: leave it out of subjectAltName", name, row->zone);
-    if (!is_allowed(row, csr, name))
-        return cs_fail_as(err, CS_EDENIED, "name-not-allowed",
-                          "this subject may not have a certificate for %s: leave it out of subjectAltName, or ask the operator "
-                          "to list it",
-                          name);
-    return 0;
+    if (is_allowed(row, csr, name))
+        return 0;
+    if (find_key_name(its_name, row, csr))
+        return cs_fail_as(err, CS_EDENIED, "name-not-of-key",
+                          "names of this subject follow from the key: with the key of this CSR it is %s", its_name);
+    return cs_fail_as(err, CS_EDENIED, "name-not-allowed",
+                      "this subject may not have a certificate for %s: leave it out of subjectAltName, or ask the operator to "
+                      "list it",
+                      name);
 }
 
 /* The row's, or what the configuration says of the server's own certificate. */

@@ -36,8 +36,8 @@ int grant_subject(const struct asker *asker, const struct subject_row *row, stru
  * now. No public-key operation. */
 int grant_access(struct asker *asker, const struct subject_row *row, struct cs_error *err);
 
-/* May it have these names, and from which CA? CS_EDENIED "name-not-allowed", "foreign-name"; CS_EINPUT "cn-only"; CS_ECONFIG
- * when the row names an instance that is not configured. */
+/* May it have these names, and from which CA? CS_EDENIED "name-not-allowed", "name-not-of-key", "foreign-name"; CS_EINPUT
+ * "cn-only"; CS_ECONFIG when the row names an instance that is not configured. */
 int grant_names(struct heart *heart, const struct asker *asker, const struct subject_row *row, const struct csr *csr,
                 struct grant *out, struct cs_error *err);
 

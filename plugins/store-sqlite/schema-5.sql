@@ -1,7 +1,7 @@
 -- state.db, schema 5: orders that count against the limits of their subject, client and zone, and the renewals among them that
 -- were let past (docs/limits.md). Not for editing, but rows may be deleted: who is counted in them may then order so many more.
--- And what people may edit (docs/store.md): the types of key that a zone takes, whether a key is for one set of names there, and when a
--- subject's clients get a new certificate by asking with Cache-Control: no-cache (docs/limits.md).
+-- And what people may edit (docs/store.md): the types of key that a zone takes, whether a key is for one set of names there, names that follow from
+-- the CSR's key, and when a subject's clients get a new certificate by asking with Cache-Control: no-cache (docs/limits.md).
 
 ALTER TABLE zone ADD COLUMN keys TEXT NOT NULL DEFAULT '';
 
@@ -42,6 +42,24 @@ END;
 CREATE TRIGGER subject_no_cache_update BEFORE UPDATE OF no_cache ON subject BEGIN
     SELECT RAISE(ABORT, 'no_cache must be aged, never or always')
     WHERE NEW.no_cache IS NULL OR NEW.no_cache NOT IN ('aged', 'never', 'always');
+END;
+
+-- {key}.x: the name below x that follows from the CSR's key (docs/csr.md). In all else it is judged as a name.
+DROP TRIGGER subject_insert;
+DROP TRIGGER subject_update;
+
+CREATE TRIGGER subject_insert BEFORE INSERT ON subject BEGIN
+    SELECT RAISE(ABORT, 'names may have {key} only as the whole first label of a name, such as {key}.x')
+    WHERE replace(' ' || NEW.names, ' {key}.', ' key.') GLOB '*[{}]*';
+    INSERT INTO subject_rules (subject, zone, names, profile, enabled)
+    VALUES (NEW.subject, NEW.zone, replace(NEW.names, '{key}.', 'key.'), NEW.profile, NEW.enabled);
+END;
+
+CREATE TRIGGER subject_update BEFORE UPDATE ON subject BEGIN
+    SELECT RAISE(ABORT, 'names may have {key} only as the whole first label of a name, such as {key}.x')
+    WHERE replace(' ' || NEW.names, ' {key}.', ' key.') GLOB '*[{}]*';
+    INSERT INTO subject_rules (subject, zone, names, profile, enabled)
+    VALUES (NEW.subject, NEW.zone, replace(NEW.names, '{key}.', 'key.'), NEW.profile, NEW.enabled);
 END;
 
 CREATE TABLE counted_order (

@@ -67,6 +67,7 @@ static const char *says(struct fixture *x, const char *sql)
     "/C=IT/O=Lab/CN=a.lab.example"
 #define SUBJECT_SPACE "subject must have no space beside a comma: CN=a.lab.example,O=Lab"
 #define SUBJECT_ZONE "zone must be one of the table zone: add it first, with `countersign zone add`"
+#define SUBJECT_KEY "names may have {key} only as the whole first label of a name, such as {key}.x"
 #define SUBJECT_NAMES                                                                                                 \
     "names must be empty (then only the CN is allowed) or names in lower case, separated by spaces: a.x, *.x, or .x for " \
     "any name below x"
@@ -199,6 +200,22 @@ static void a_subject_that_makes_no_sense_is_refused(void **state)
         { "INSERT INTO subject (subject, zone) VALUES ('CN=a.lab.example', NULL)", SUBJECT_ZONE },
         { NAMES("a.lab.example *.lab.example .lab.example lab.example *.b.lab.example .c.lab.example"), "" },
         { NAMES("  a.lab.example   b.lab.example "), "" },
+        { NAMES("{key}.lab.example"), "" },
+        { NAMES("a.lab.example {key}.lab.example {key}.b.lab.example .lab.example"), "" },
+        { NAMES("{key}.other.example"), SUBJECT_IN_ZONE },
+        { NAMES("{key}.*.lab.example"), SUBJECT_NAMES },
+        { NAMES("{key}..lab.example"), SUBJECT_NAMES },
+        { NAMES("{key}."), SUBJECT_NAMES },
+        { NAMES("{key}"), SUBJECT_KEY },
+        { NAMES("a.{key}.lab.example"), SUBJECT_KEY },
+        { NAMES(".{key}.lab.example"), SUBJECT_KEY },
+        { NAMES("*.{key}.lab.example"), SUBJECT_KEY },
+        { NAMES("{key}.{key}.lab.example"), SUBJECT_KEY },
+        { NAMES("{key}a.lab.example"), SUBJECT_KEY },
+        { NAMES("{KEY}.lab.example"), SUBJECT_KEY },
+        { NAMES("{}.lab.example"), SUBJECT_KEY },
+        { "UPDATE subject SET names = '{key}.lab.example'", "" },
+        { "UPDATE subject SET names = '{key'", SUBJECT_KEY },
         { NAMES("A.lab.example"), SUBJECT_NAMES },
         { NAMES("a.lab.example."), SUBJECT_NAMES },
         { NAMES("a.lab.example,b.lab.example"), SUBJECT_NAMES },

@@ -12,7 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
 #include "command/sign.h"
+#include "request/key_name.h"
 
 #define READ(out, ...) read_words(out, (const char *[]){ "sign", __VA_ARGS__, NULL })
 
@@ -73,6 +77,48 @@ static void names_come_once_however_they_are_said(void **state)
     sign_options_free(&o);
 }
 
+/* The key of a file, made now; its name below a.b. */
+static void make_key(const char *path, char name[NAME_MAX_LEN + 1])
+{
+    EVP_PKEY *key = EVP_EC_gen("P-384");
+    BIO *file = BIO_new_file(path, "w");
+    unsigned char *der = NULL;
+    uint8_t sha256[32];
+    int len = i2d_PUBKEY(key, &der);
+
+    assert_int_equal(PEM_write_bio_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL), 1);
+    assert_int_equal(EVP_Digest(der, (size_t)len, sha256, NULL, EVP_sha256(), NULL), 1);
+    assert_true(key_name_make(name, "{key}.a.b", sha256));
+    OPENSSL_free(der);
+    BIO_free(file);
+    EVP_PKEY_free(key);
+}
+
+static void a_name_follows_from_the_key_that_is_there(void **state)
+{
+    char folder[] = "/tmp/countersign-key-XXXXXX", path[64], name[NAME_MAX_LEN + 1];
+    struct sign_options o;
+
+    (void)state;
+#define SAN(san) "--server", "https://h", "--subject", "O=x", "--key", path, "--san", san
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/key.pem", folder);
+    assert_int_equal(READ(&o, SAN("{key}.a.b")), SIGN_USAGE);
+    sign_options_free(&o);
+    make_key(path, name);
+    assert_int_equal(READ(&o, SAN("{key}.A.b"), "--san", "c.d"), -1);
+    assert_int_equal(o.n_names, 2);
+    assert_string_equal(o.names[0], name);
+    sign_options_free(&o);
+    assert_int_equal(READ(&o, SAN("{key}.a.b"), "--new-key"), SIGN_USAGE);
+    sign_options_free(&o);
+    assert_int_equal(READ(&o, SAN("{key}.*.b")), SIGN_USAGE);
+    sign_options_free(&o);
+#undef SAN
+    unlink(path);
+    rmdir(folder);
+}
+
 static void key_and_csr_are_made_as_asked(void **state)
 {
     char folder[] = "/tmp/countersign-key-XXXXXX";
@@ -121,6 +167,7 @@ int main(void)
         cmocka_unit_test(a_name_makes_subject_and_san),
         cmocka_unit_test(the_url_may_have_its_path_already),
         cmocka_unit_test(names_come_once_however_they_are_said),
+        cmocka_unit_test(a_name_follows_from_the_key_that_is_there),
         cmocka_unit_test(key_and_csr_are_made_as_asked),
     };
 

@@ -23,6 +23,16 @@ static int tear_down(void **state)
     return 0;
 }
 
+static void names_may_follow_from_the_key(void **state)
+{
+    (void)state;
+    expect("subject|add|O=Trial|--zone|lab.example|--names|{key}.Lab.example {key}.b.lab.example", 0,
+           "subject O=Trial added in zone lab.example: may ask for {key}.lab.example {key}.b.lab.example\n");
+    expect_part("subject|add|O=Trial|--zone|deep.lab.example|--names|{key}.lab.example", 1, "does not lie in the zone");
+    expect_part("subject|add|O=Trial|--zone|lab.example|--names|{key}lab.example", 2, "--names");
+    expect_part("subject|add|O=Trial|--zone|lab.example|--names|{key}.*.lab.example", 2, "--names");
+}
+
 static void a_subject_is_added_shown_replaced_and_removed(void **state)
 {
     (void)state;
@@ -128,6 +138,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_subject_is_added_shown_replaced_and_removed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(names_may_follow_from_the_key, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_a_zone_the_longest_that_fits_is_taken, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_does_not_fit_together_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_typed_wrong_is_explained, set_up, tear_down),

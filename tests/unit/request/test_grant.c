@@ -190,6 +190,44 @@ static void a_zone_may_take_some_types_of_key_only(void **state)
     }
 }
 
+/* The hash of nothing, in base32. */
+#define LABEL "4oymiquy7qobjgx36tejs35zeqt24qpemsnzgtfeswmrw6csxbkq"
+
+static void the_name_that_follows_from_the_key(void **state)
+{
+    static const uint8_t hash[32] = {
+        0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14,
+        0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24,
+        0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c,
+        0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
+    };
+
+    (void)state;
+    memcpy(csr.spki_sha256, hash, sizeof hash);
+    row.names = TEXT("b.x.example {key}.x.example {key}.c.x.example");
+    names[0] = TEXT(LABEL ".x.example");
+    assert_int_equal(ask(), 0);
+    names[0] = TEXT(LABEL ".c.x.example");
+    assert_int_equal(ask(), 0);
+    names[0] = TEXT("b.x.example");
+    assert_int_equal(ask(), 0);
+    names[0] = TEXT("a.x.example");
+    assert_refused(CS_EDENIED, "name-not-of-key");
+    assert_non_null(strstr(err.text, "it is " LABEL ".x.example"));
+    names[0] = TEXT("*." LABEL ".x.example");
+    assert_refused(CS_EDENIED, "name-not-of-key");
+    names[0] = TEXT(LABEL ".d.x.example");
+    assert_refused(CS_EDENIED, "name-not-of-key");
+    names[0] = TEXT(LABEL ".x.example");
+    csr.spki_sha256[31] ^= 1;
+    assert_refused(CS_EDENIED, "name-not-of-key");
+    names[0] = TEXT("a.y.example");
+    assert_refused(CS_EDENIED, "foreign-name");
+    row.names = TEXT("b.x.example");
+    names[0] = TEXT("a.x.example");
+    assert_refused(CS_EDENIED, "name-not-allowed");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +236,7 @@ int main(void)
         TEST(every_name_is_looked_at),      TEST(the_row_picks_the_ca),
         TEST(cn_only_is_the_cas_choice),    TEST(a_dns_instance_that_is_not_configured),
         TEST(a_zone_may_take_some_types_of_key_only),
+        TEST(the_name_that_follows_from_the_key),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
