@@ -144,7 +144,7 @@ void visit_labels(struct visit *visit, const struct visit_label *labels, size_t 
 
 /* ---- its zone ---------------------------------------------------------------------------------------------------- */
 
-/* A source that could not be told apart makes the day's counts lower bounds. */
+/* Who cannot say where he comes from is one more source at most; that nobody's could be told apart is about the whole day. */
 static void take_pseudonym(struct visit *visit)
 {
     struct visit_record *record = visit->record;
@@ -153,7 +153,7 @@ static void take_pseudonym(struct visit *visit)
     const struct visit_zone *zone = is_known ? visit_zones_get(visit->visits->zones, record->zone, &err) : NULL;
 
     record->v.has_src = zone && pseudonym_of(day_key_bytes(record->day->key), zone->id, &visit->source, &record->v.src) == 0;
-    if (!record->v.has_src)
+    if (!record->v.has_src && visit->source.family != SOURCE_UNKNOWN)
         visit_day_flag(record->day, CS_DAY_AT_LEAST);
 }
 

@@ -143,15 +143,14 @@ static int about_zone(struct conn *c, const char *sql, const char *zone, int64_t
     return got < 0 ? -1 : 0;
 }
 
-/* A zone that is erased as a whole takes along its id, so that its pseudonyms never come back, and its releases. */
+/* A zone that is erased as a whole takes along its id, so that its pseudonyms never come back. Its releases stay: they have no
+ * pseudonym, only what was published already, and a week must never be published again with other numbers. */
 static int erase_zone(struct conn *c, const char *zone, struct cs_error *err)
 {
     int64_t nothing;
 
     if (about_zone(c, "DELETE FROM zone_id WHERE zone = ?", zone, &nothing, err) < 0 ||
-        (query_changed(c) && visits_run(c, SWEEP("zone_id"), err) < 0) ||
-        about_zone(c, "DELETE FROM release WHERE zone = ?", zone, &nothing, err) < 0 ||
-        (query_changed(c) && visits_run(c, SWEEP("release"), err) < 0))
+        (query_changed(c) && visits_run(c, SWEEP("zone_id"), err) < 0))
         return -1;
     return 0;
 }

@@ -16,7 +16,7 @@
 /* Less than k sources (?1), however often one of them may have been counted. */
 #define FEW "uniques <= (?1 - 1) * coalesce((SELECT times FROM day_times WHERE day = #), 1)"
 
-#define SOURCES "count(DISTINCT nullif(src, 0))"
+#define COUNTS "sum(n), " SOURCES_LEAST ", " SOURCES_MOST
 #define SMALL                                                                                                                  \
     "(zone, labels) IN (SELECT zone, labels FROM open_set_total WHERE day = # AND outcome = 0 AND labels > 1 AND " FEW ")"
 /* Visits whose set has no row of its own: "other" is no set that a visit has. */
@@ -29,9 +29,8 @@
 static const char *const from_table[] = {
     "DELETE FROM open_set_total WHERE day = # AND labels = 1",
     "DELETE FROM open_set_total WHERE day = # AND labels > 1 AND " SMALL,
-    "INSERT INTO open_set_total SELECT #, zone, 1, 0, sum(n), " SOURCES ", " SOURCES " " FOLDED " GROUP BY zone",
-    "INSERT INTO open_set_total SELECT #, zone, 1, outcome, sum(n), " SOURCES ", " SOURCES " " FOLDED " "
-    "GROUP BY zone, outcome",
+    "INSERT INTO open_set_total SELECT #, zone, 1, 0, " COUNTS " " FOLDED " GROUP BY zone",
+    "INSERT INTO open_set_total SELECT #, zone, 1, outcome, " COUNTS " " FOLDED " GROUP BY zone, outcome",
 };
 
 static const char *const from_totals[] = {

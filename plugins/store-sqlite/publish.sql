@@ -22,7 +22,7 @@ INSERT INTO base_day
            printf('%s-W%02d', strftime('%Y', day * 86400, 'unixepoch', 'weekday 0', '-3 days'),
                   (strftime('%j', day * 86400, 'unixepoch', 'weekday 0', '-3 days') - 1) / 7 + 1),
            date(day * 86400, 'unixepoch', 'weekday 0', '-6 days'), (flags & 32) <> 0, keys,
-           times, flags & 33 = 33, received, recorded, flags, k, key_destroyed_ms
+           times, received, recorded, flags, k, key_destroyed_ms
     FROM every ORDER BY day;
 
 -- Spelled so that SQLite copies whole rows without looking into them: half the time.
@@ -43,7 +43,9 @@ INSERT INTO base_hour_total
 INSERT INTO base_latency
     SELECT t.day, t.role, t.instance,
            round((1 << min(t.bucket / 4, 50)) * CASE t.bucket % 4 WHEN 0 THEN 1 WHEN 1 THEN 1.189207115 WHEN 2 THEN 1.414213562
-                 ELSE 1.681792831 END, 2), t.n
+                 ELSE 1.681792831 END, 2),
+           sum(t.n) OVER (PARTITION BY t.day, t.role, t.instance ORDER BY t.bucket),
+           sum(t.n) OVER (PARTITION BY t.day, t.role, t.instance)
     FROM base_day AS d CROSS JOIN visits.latency AS t ON t.day = d.day;
 
 -- Only the words that something above has.

@@ -4,8 +4,7 @@
  */
 #include "visits.h"
 
-#define SOURCES "count(DISTINCT nullif(src, 0))"
-#define COUNTS  "sum(n), " SOURCES ", " SOURCES
+#define COUNTS "sum(n), " SOURCES_LEAST ", " SOURCES_MOST
 
 /* Sets and the labels in them, so that a join finds them. */
 static const char parts[] =

@@ -128,14 +128,16 @@ static int add_row(struct conn *c, const struct day_statements *d, const struct 
     return query_run(&q, err);
 }
 
-/* A source that is new among the rows that were looked at may stand among the others: it then counts at most. */
+/* A source that is new among the rows that were looked at may stand among the others: it then counts at most. So does each
+ * request of which the source is not known.
+ */
 static void count(struct conn *c, const struct row *row, struct tally_key key, const struct earlier *e, bool known)
 {
-    bool most = row->src != 0 && !known;
+    bool most = !row->src || !known;
 
     key.day = row->day;
     key.id[0] = row->zone;
-    tally_add(c->visits->tally, &key, most && !e->too_many, most);
+    tally_add(c->visits->tally, &key, row->src && most && !e->too_many, most);
 }
 
 static void count_all(struct conn *c, const struct row *row, const struct earlier *e)

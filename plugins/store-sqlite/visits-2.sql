@@ -80,6 +80,10 @@ INSERT INTO open_total SELECT * FROM total WHERE day NOT IN (SELECT day FROM day
 INSERT INTO open_set_total SELECT * FROM set_total WHERE day NOT IN (SELECT day FROM day_note WHERE flags & 32);
 INSERT INTO open_step_total SELECT * FROM step_total WHERE day NOT IN (SELECT day FROM day_note WHERE flags & 32);
 
+-- A request whose source was not known flagged its day (1) and counted for no source: each may have been one more.
+UPDATE closed_total SET uniques_most = requests WHERE day IN (SELECT day FROM day_note WHERE flags & 1);
+UPDATE closed_set_total SET uniques_most = requests WHERE day IN (SELECT day FROM day_note WHERE flags & 1);
+
 DROP TABLE total;
 DROP TABLE set_total;
 DROP TABLE step_total;

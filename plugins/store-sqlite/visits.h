@@ -128,6 +128,10 @@ int day_table_drop(struct conn *c, int64_t day, struct cs_error *err);
 /* ---- recount.c, fold.c, settle.c, sweep.c: what closing, erasing and purging have in common. Totals are counted and folded in
  * the tables of open days: those of a closed day are taken back before, and settled after. */
 
+/* Sources of rows of a day's table: those that are known, and at most one more for each visit whose source is not (src 0). */
+#define SOURCES_LEAST "count(DISTINCT nullif(src, 0))"
+#define SOURCES_MOST  SOURCES_LEAST " + sum(iif(src, 0, n))"
+
 /* Totals of a day once more from its table, exactly; sets are as they came. Hours, which no visit has, shrink in proportion. */
 int recount_day(struct conn *c, int64_t day, struct cs_error *err);
 /* Is what was counted from the day's table exact? Not with visits whose source nobody knows. */

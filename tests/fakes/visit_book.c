@@ -98,7 +98,7 @@ void visit_book_add(struct visit_book *b, const struct cs_visit *visit)
 
 /* ---- counting ---------------------------------------------------------------------------------------------------- */
 
-#define COUNTS   "count(*), count(DISTINCT src), count(DISTINCT src)"
+#define COUNTS   "count(*), count(DISTINCT src), count(DISTINCT src) + count(*) - count(src)"
 #define LABELLED "raw JOIN raw_label USING (id)"
 #define LABEL    "name || '=' || value"
 #define FOLDED                                                                                                                 \

@@ -95,7 +95,7 @@ static void where_it_came_from_may_be_unknown(void **state)
     visit_end(visit, VISIT_STORED, "");
     assert_recorded("visit day=20778 hour=12 zone=a.example src=none labels= outcome=stored reached=issued error= alg= "
                     "client=other");
-    assert_int_equal(rig.visits->days->flags, CS_DAY_AT_LEAST);
+    assert_int_equal(rig.visits->days->flags, 0); /* nor is there a doubt about all the others */
 }
 
 static void the_address_is_gone_as_soon_as_the_zone_is_known(void **state)
