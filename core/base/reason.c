@@ -106,6 +106,7 @@ static const struct {
     { "order-lost",             "The order was lost"                                },
     { "ca-out",                 "The CA is out"                                     },
     { "ca-unavailable",         "The CA cannot be reached, or failed"               },
+    { "ca-unfinished",          "The CA wants to be asked again later"              },
     { "ca-rate-limited",        "The CA's limit is reached"                         },
     { "ca-refused",             "The CA refused"                                    },
     { "ca-caa",                 "A CAA record forbids this CA"                      },

@@ -184,7 +184,8 @@ void job_save_postponed(struct job *job);
 void job_log_unsaved(struct job *job, enum cs_log_level level, const char *what, const char *name, const struct cs_error *err);
 /* job_again.c. A new job goes on with the order of one that failed, of which the row is; takes over nothing. -1: no memory. */
 int job_take_up(struct job *job, const struct cs_job *failed, struct cs_error *err);
-bool job_may_be_taken_up(const struct cs_job *failed); /* its finalize was sent, and its CA did not refuse it */
+/* Its finalize was sent, and its CA did not refuse it; or it was told to come back later. */
+bool job_may_be_taken_up(const struct cs_job *failed);
 /* What an order that was taken up ended with: may the same names be ordered anew for that? */
 bool job_again_is_over(const struct job *job, const struct cs_error *err);
 void job_refuse_chain(struct job *job, const struct cs_error *err); /* it was checked, and is not what was asked for */

@@ -1,8 +1,8 @@
 /*
  * An order that failed though its CA may have a certificate of it: a chain that is not what was asked for, a CA that was out
- * for too long, or was not in the configuration. Its row keeps what the plugin saved, and the next request for the same goes on
- * with that order before anything is ordered anew: the CA's limits count certificates. See job.h; called by job_look.c and
- * job_run.c.
+ * for too long, or was not in the configuration. And one that its CA wanted to be asked for later than it could wait. Its row
+ * keeps what the plugin saved, and the next request for the same goes on with that order before anything is ordered anew: the
+ * CA's limits count certificates. See job.h; called by job_look.c and job_run.c.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,15 +16,21 @@
 #define HOUR_MS       (3600 * INT64_C(1000))
 #define ANEW_AFTER_MS (36 * HOUR_MS) /* Let's Encrypt gives one certificate in 34 h back, for one set of names */
 
+/* Its CA, or what it needs, was not done with it, and said when it will be: the order is as good as new then. */
+static bool is_to_come_back(const struct cs_job *failed, const struct cs_error *why)
+{
+    return failed->step[0] && why->code == CS_EBUSY && why->retry_after_ms > 0;
+}
+
 bool job_may_be_taken_up(const struct cs_job *failed)
 {
     struct cs_error why;
     char *upstream;
 
-    if (strncmp(failed->step, "finalize", strlen("finalize")) != 0)
-        return false;
     job_problem_read(failed->problem, 0, &why, &upstream);
     free(upstream);
+    if (strncmp(failed->step, "finalize", strlen("finalize")) != 0)
+        return is_to_come_back(failed, &why);
     return why.code != CS_EREFUSED && strcmp(why.reason, "ca-order-gone") != 0 && strcmp(why.reason, "order-lost") != 0;
 }
 

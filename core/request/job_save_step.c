@@ -165,6 +165,8 @@ static void on_written(struct job_write *write, const struct cs_error *err)
 {
     struct step_save *save = (struct step_save *)write;
 
+    if (!err && job_finalize_was_sent(write->job))
+        write->job->again = false; /* it is this job's own finalize */
     if (err && is_worth_waiting(write->job, err))
         postpone(save, err);
     else if (save->inside)

@@ -245,7 +245,7 @@ static void on_answered(void *arg, const struct reply *reply, const struct failu
     if (next_to_answer(order))
         step_answer(order);
     else
-        go_in(order, POLL_AUTHZ, poll_wait_ms(order, reply ? reply->retry_after_ms : 0));
+        poll_in(order, POLL_AUTHZ, reply ? reply->retry_after_ms : 0);
 }
 
 void step_answer(struct order *order)
@@ -274,7 +274,7 @@ static void on_polled(void *arg, const struct reply *reply, const struct failure
     else if (authz->object.status == STATUS_VALID)
         step_poll_authz(order);
     else if (is_open(authz))
-        again_in(order, poll_wait_ms(order, reply->retry_after_ms));
+        poll_in(order, POLL_AUTHZ, reply->retry_after_ms);
     else
         authorization_failed(authz);
 }

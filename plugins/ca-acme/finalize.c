@@ -67,7 +67,7 @@ static void on_finalized(void *arg, const struct reply *reply, const struct fail
     order->finalize_taken = !failure;
     order->finalize_unsure = failure && failure->type != ACME_ORDER_NOT_READY && !is_final(order, failure);
     if (failure && failure->type == ACME_ORDER_NOT_READY)
-        go_in(order, POLL_ORDER, poll_wait_ms(order, failure->err.retry_after_ms));
+        poll_in(order, POLL_ORDER, failure->err.retry_after_ms);
     else if (failure)
         failed(order, failure);
     else if (order_take(order, reply, &err) < 0)
@@ -77,7 +77,7 @@ static void on_finalized(void *arg, const struct reply *reply, const struct fail
     else if (order->object.status == STATUS_INVALID)
         order_refused(order);
     else
-        go_in(order, POLL_ORDER, poll_wait_ms(order, reply->retry_after_ms));
+        poll_in(order, POLL_ORDER, reply->retry_after_ms);
 }
 
 void step_finalize(struct order *order)
@@ -102,21 +102,21 @@ void step_finalize(struct order *order)
 
 static void move_by_status(struct order *order, const struct reply *reply)
 {
-    int64_t wait_ms = poll_wait_ms(order, reply->retry_after_ms);
+    const bool is_patient = ++order->polls % PATIENT_POLLS != 0;
 
     switch (order->object.status) {
     case STATUS_PROCESSING:
-        again_in(order, wait_ms);
+        poll_in(order, POLL_ORDER, reply->retry_after_ms);
         break;
     case STATUS_READY: /* finalize was not taken, or the CA has not noticed yet */
-        if (order->finalize_taken && order->polls % PATIENT_POLLS != 0)
-            again_in(order, wait_ms);
+        if (order->finalize_taken && is_patient)
+            poll_in(order, POLL_ORDER, reply->retry_after_ms);
         else
             go(order, order->finalize_saved ? FINALIZE : SAVE_FINALIZE);
         break;
     case STATUS_PENDING: /* the CA lags behind its own authorizations, or one of them is not valid any more */
-        if (order->polls % PATIENT_POLLS != 0)
-            again_in(order, wait_ms);
+        if (is_patient)
+            poll_in(order, POLL_ORDER, reply->retry_after_ms);
         else
             go(order, FETCH_AUTHZ);
         break;

@@ -121,7 +121,7 @@ static void on_loaded(void *arg, const struct reply *reply, const struct failure
             go(order, SAVE_FINALIZE);
             break;
         case STATUS_PROCESSING:
-            go_in(order, POLL_ORDER, poll_wait_ms(order, reply->retry_after_ms));
+            poll_in(order, POLL_ORDER, reply->retry_after_ms);
             break;
         case STATUS_VALID:
             go(order, DOWNLOAD);

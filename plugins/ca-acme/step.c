@@ -3,6 +3,7 @@
  */
 #include "step.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,15 +82,42 @@ void again_in(struct order *order, int64_t ms)
     cs_op_after(order->op, ms, on_again, order);
 }
 
-int64_t poll_wait_ms(struct order *order, int64_t retry_after_ms)
+static bool is_in_time(const struct order *order, int64_t wait_ms)
+{
+    return cs_now_ms() + wait_ms < cs_op_deadline_ms(order->op);
+}
+
+/* Nothing is wrong with the order, and nobody may ask for it now: it does not sit in its zone's turn meanwhile. */
+static void come_back_later(struct order *order, int64_t wait_ms)
+{
+    struct failure later = { 0 };
+
+    cs_fail_as(&later.err, CS_EBUSY, "ca-unfinished",
+               "the CA has not finished, and wants to be asked again in %" PRId64 " s only; the order goes on then",
+               (wait_ms + 999) / 1000);
+    later.err.retry_after_ms = wait_ms;
+    give_up_for_now(order, &later, wait_ms);
+}
+
+/* From poll_first doubling to poll_most, with jitter. */
+static int64_t poll_wait_ms(struct order *order)
 {
     int64_t wait_ms = order->poll_ms, most_ms = order->acme->conf->poll_most;
 
-    order->polls++;
-    if (retry_after_ms > 0)
-        return retry_after_ms;
     order->poll_ms = 2 * wait_ms < most_ms ? 2 * wait_ms : most_ms;
     return wait_ms - wait_ms / 4 + (int64_t)arc4random_uniform((uint32_t)(wait_ms / 2 + 1));
+}
+
+void poll_in(struct order *order, enum step next, int64_t retry_after_ms)
+{
+    const int64_t wait_ms = retry_after_ms > 0 ? retry_after_ms : poll_wait_ms(order);
+
+    if (retry_after_ms > 0 && !is_in_time(order, wait_ms))
+        come_back_later(order, wait_ms);
+    else if (next == order->step)
+        again_in(order, wait_ms);
+    else
+        go_in(order, next, wait_ms);
 }
 
 /* Another order has seen that the account is gone; this one's belongs to the account that it was made under. */
@@ -272,7 +300,7 @@ static bool may_pass(struct order *order, const struct failure *failure, int64_t
     order->failures++;
     order->last = failure->err;
     *wait_ms = back_off_ms(order, failure);
-    return cs_now_ms() + *wait_ms < cs_op_deadline_ms(order->op);
+    return is_in_time(order, *wait_ms);
 }
 
 static int64_t worth_asking_ms(const struct failure *failure, int64_t wait_ms)

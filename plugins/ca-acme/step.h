@@ -61,7 +61,7 @@ struct order {
     struct waiter waiter;      /* for the account */
     struct exchange *exchange; /* under way, or NULL */
     int64_t poll_ms;           /* the next wait between two polls */
-    unsigned polls, failures;  /* since the order got further */
+    unsigned polls, failures;  /* since the order got further; polls: of the order itself */
     struct cs_error last;      /* the last passing failure, for the day the deadline comes */
     bool account_renewed, without_replaces;
 
@@ -86,8 +86,10 @@ void go(struct order *order, enum step next);
 void go_in(struct order *order, enum step next, int64_t ms); /* the same in `ms` */
 void again_in(struct order *order, int64_t ms);              /* enter the same step once more in `ms` */
 
-/* How long to wait before the next poll: Retry-After, or else from poll_first doubling to poll_most, with jitter. */
-int64_t poll_wait_ms(struct order *order, int64_t retry_after_ms);
+/* Enter a step that polls, or the same once more, after Retry-After, or else after a wait from poll_first doubling to
+ * poll_most, with jitter. A Retry-After that is later than the order's deadline ends it for now: the core is told, and goes on
+ * with it. */
+void poll_in(struct order *order, enum step next, int64_t retry_after_ms);
 
 /* Ask the CA under the account; the callback first sets order->exchange = NULL. Call it last. */
 void ask(struct order *order, const char *url, const char *payload, enum reply_kind kind, exchange_fn *fn);

@@ -11,7 +11,7 @@
  *   later          as late, but once LOG.later exists    latesave    wait for the cancellation, then save, then fail
  *   wants:NAME     fail with CS_EUPSTREAM, unless the file LOG.NAME exists
  *   retry:NAME     as wants, with a Retry-After of 20 minutes
- *   mend:NAME      as retry, with CS_ECONFIG
+ *   mend:NAME      as retry, with CS_ECONFIG             busy:NAME   as retry, with CS_EBUSY
  *   push           as put, without waiting for it        note:NAME   save a step without waiting for it
  *
  * `resume` goes on behind the word `save:NAME` or `note:NAME`; a step that the profile does not have is CS_ERESTART. A
@@ -222,6 +222,20 @@ static bool next(struct order *o, char word[64])
     return true;
 }
 
+/* What a word fails with while its gate is closed; CS_OK: it is none of those. */
+static enum cs_code code_without(const char *word)
+{
+    static const struct {
+        const char *word;
+        enum cs_code code;
+    } words[] = { { "wants:", CS_EUPSTREAM }, { "retry:", CS_EUPSTREAM }, { "mend:", CS_ECONFIG }, { "busy:", CS_EBUSY } };
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strncmp(word, words[i].word, strlen(words[i].word)) == 0)
+            return words[i].code;
+    return CS_OK;
+}
+
 static void go_on(struct order *o)
 {
     char word[64];
@@ -246,14 +260,14 @@ static void go_on(struct order *o)
         snprintf(o->gate, sizeof o->gate, "%s", word + 5);
         go_through(o);
     }
-    else if (strncmp(word, "wants:", 6) == 0 || strncmp(word, "retry:", 6) == 0 || strncmp(word, "mend:", 5) == 0) {
+    else if (code_without(word)) {
         snprintf(o->gate, sizeof o->gate, "%s", strchr(word, ':') + 1);
         if (is_open(o)) {
             go_on(o);
             return;
         }
         o->retry_after_ms = word[0] == 'w' ? 0 : RETRY_AFTER_MS;
-        finish(o, word[0] == 'm' ? CS_ECONFIG : CS_EUPSTREAM);
+        finish(o, code_without(word));
     }
     else if (strncmp(word, "foreign:", 8) == 0) {
         snprintf(o->gate, sizeof o->gate, "%s", word + 8);

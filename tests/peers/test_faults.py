@@ -13,6 +13,8 @@ import pytest
 
 from chain import check_chain
 from chaos import PROGRAM, Chaos
+from moved import MovedClock
+from waiting import until
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PAGE = ROOT / "docs/faults.md"
@@ -167,3 +169,36 @@ def test_once_finalize_was_sent_nothing_but_the_ca_ends_an_order_and_none_is_mad
     orders = [order for lane in lanes for order in lane.chaos.orders()]
     assert len(orders) == len(AFTER_FINALIZE) and all(order["finalized"] == 1 for order in orders)
     assert seen == page_after_finalize()
+
+
+def test_a_retry_after_that_is_too_late_is_told_and_the_zone_is_free(lab, build):
+    """On what is pending or processing: half an hour, and an order has 15 minutes."""
+    server, clock = lab.server(zones=["lane0.example"]), MovedClock(lab.folder, build)
+    clock.run(server)
+    lane = Lane(lab, server, 0)
+    chaos = lane.chaos
+    chaos.change(retry_after=1800)
+    chaos.fault("challenge-ignored times=always")
+    server.start()
+    server.add_zone(lane.zone)
+    server.add_subject("O=Lane", lane.zone, "--names", f".{lane.zone}", "--ca", lane.ca)
+    pending, processing, other = (lab.csr(f"{name}.{lane.zone}", subject="/O=Lane") for name in ("a", "b", "c"))
+    for _ in range(2):
+        answer = server.sign(pending, {"Prefer": "wait=60"})
+        assert read("", answer, pending)[0] == "503 ca-unfinished" and 1700 <= int(answer.headers["retry-after"]) <= 1800
+    assert len(chaos.orders()) == 1, "the second request did not go on with the order of the first"
+
+    chaos.clear()
+    chaos.fault("authz-valid times=always", "processing-forever times=always")
+    answer = server.sign(processing, {"Prefer": "respond-async"})
+    assert answer.status == 202, answer
+    path = answer.headers["location"][answer.headers["location"].index("/v1/requests/"):]
+    until(lambda: "order stays open" in server.log(), 20)
+    chaos.clear()
+    chaos.fault("authz-valid times=always")
+    check_chain(server.sign(other, {"Prefer": "wait=60"}), other)
+    assert server.ask("GET", path).status == 202 and not chaos.log("order")[1:], "the CA was asked before its Retry-After"
+    chaos.change(retry_after=0)
+    clock.move(1800 * 1.3)
+    until(lambda: server.ask("GET", path).status == 200, 20)
+    assert [order["finalized"] for order in chaos.orders()] == [0, 1, 1]

@@ -68,7 +68,9 @@ struct cs_ca_ops {
     /* Go on with an order that an earlier run of the server left at a saved step. A step it does not know ends with
      * CS_ERESTART: the core then calls `sign`, unless the step's name begins with "finalize". NULL: always starts anew.
      * An order that has saved such a step may have a certificate: when it ends with CS_EBUSY, CS_ETIMEDOUT, or with
-     * `retry_after_ms` and CS_EUPSTREAM, CS_ELIMIT, CS_ECONFIG or CS_EINTERNAL, it stays open, and the core resumes it. */
+     * `retry_after_ms` and CS_EUPSTREAM, CS_ELIMIT, CS_ECONFIG or CS_EINTERNAL, it stays open, and the core resumes it.
+     * One that has saved another step, and ends with CS_EBUSY and `retry_after_ms`, has failed; but the next request for the
+     * same names and key goes on with it, as the CA may only want to be asked later than the op's deadline. */
     void (*resume)(void *self, const struct cs_order *order, const char *step, const void *data, size_t len,
                    struct cs_op *op);
 

@@ -253,6 +253,61 @@ static void an_order_that_was_begun_anew_goes_on_after_a_restart(void **state)
     assert_int_equal(rig_count(&rig, "counted_order"), 4);
 }
 
+static void assert_told_to_come_back(void)
+{
+    assert_null(answer.chain);
+    assert_int_equal(answer.code, CS_EBUSY);
+    assert_in_range(answer.retry_after_ms, 20 * 60 * 1000 - 1000, 20 * 60 * 1000);
+}
+
+/* The CA wants to be asked later than the order may take, before its finalize. */
+static void an_order_that_its_ca_wants_to_be_asked_for_later_goes_on_then(void **state)
+{
+    (void)state;
+    subject("save:order+busy:validated+save:finalize+ok");
+    post(false);
+    assert_told_to_come_back();
+    post(false); /* too early */
+    assert_told_to_come_back();
+    rig_down(&rig);
+    rig_up(&rig, "");
+    rig_open_gate(&rig, "validated");
+    post(false);
+    assert_non_null(answer.chain);
+    assert_calls("srr");
+    post(true);
+    assert_calls("srrs");
+}
+
+static void a_refusal_after_its_own_finalize_is_final(void **state)
+{
+    (void)state;
+    subject("save:order+busy:validated+save:finalize+fail:10");
+    post(false);
+    assert_told_to_come_back();
+    rig_open_gate(&rig, "validated");
+    post(false);
+    assert_int_equal(answer.code, CS_EREFUSED);
+    assert_calls("sr");
+    post(false);
+    assert_calls("srs");
+}
+
+static void without_a_saved_step_or_a_time_to_come_back_nothing_goes_on(void **state)
+{
+    (void)state;
+    subject("busy:validated+ok");
+    post(false);
+    assert_told_to_come_back();
+    post(false);
+    assert_calls("ss");
+    subject("save:order+fail:6");
+    post(false);
+    post(false);
+    assert_int_equal(answer.code, CS_EBUSY);
+    assert_calls("ssss");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -270,6 +325,9 @@ int main(void)
         TEST(over_the_limit_nothing_is_ordered_anew),
         TEST(what_is_ordered_anew_and_the_ca_never_had_is_given_back),
         TEST(an_order_that_was_begun_anew_goes_on_after_a_restart),
+        TEST(an_order_that_its_ca_wants_to_be_asked_for_later_goes_on_then),
+        TEST(a_refusal_after_its_own_finalize_is_final),
+        TEST(without_a_saved_step_or_a_time_to_come_back_nothing_goes_on),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
