@@ -102,7 +102,7 @@ know() { # it is what is in place, for --json
 subject_of() { openssl req -noout -subject 2>/dev/null; }
 
 is_due() {
-    useless=y
+    useless=y only_subject=
     reason="$key_typed: there is no key yet" not_after=
     [ -e "$key" ] || return 0
     public=$(key_of "$key") && [ "$public" ] ||
@@ -114,9 +114,10 @@ is_due() {
     know
     reason="$out_typed: the certificate comes to its end"
     ! is_old || return 0
-    reason="$csr_typed: has another subject than the one asked for"
-    [ -z "$csr" ] || [ ! -e "$csr" ] ||
-        [ "$(subject_of <"$csr")" = "$(make_csr "$key" | subject_of)" ] || return 0
+    reason="$csr_typed: has another subject than the one asked for" kept=$csr
+    [ ! -e "$undeployed" ] || [ ! -e "$csr_new" ] || kept=$csr_new
+    [ -z "$kept" ] || [ ! -e "$kept" ] ||
+        [ "$(subject_of <"$kept")" = "$(make_csr "$key" | subject_of)" ] || { only_subject=y && return; }
     reason=
     return 1
 }

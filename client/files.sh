@@ -92,10 +92,22 @@ put_back() {
     if [ -e "$key_old" ]; then
         name_also "$key" "$key_part" "$key_new" && move "$key_old" "$key" || return 1
     fi
-    move "$out_old" "$out" && rm -f "$undeployed"
+    move "$out_old" "$out" && rm -f "$undeployed" ${csr_new:+"$csr_new"}
 }
 
-all_done() { rm -f "$undeployed" "$out_new" "$key_new" "$out_old" "$key_old"; }
+# The CSR tells later runs what the certificate in place was asked with: a renewal puts it in place last.
+keep_csr() {
+    part=$csr.countersign-part
+    [ -z "$csr" ] || { write_part "$part" "$csr" 644 <"$work/csr.pem" && move "$part" "$csr_new"; } ||
+        fail $FAILED "$error"
+}
+
+use_csr() { [ -z "$csr" ] || [ ! -e "$csr_new" ] || move "$csr_new" "$csr" || fail $FAILED "$error"; }
+
+all_done() {
+    rm -f "$undeployed" "$out_new" "$key_new" "$out_old" "$key_old"
+    use_csr
+}
 
 unlock() {
     case $locked in
@@ -176,7 +188,7 @@ take_files() {
         [ -d "${file%/*}/" ] && [ -w "${file%/*}/" ] || fail $FAILED "$file: cannot be written"
     done
     until=$(($(now) + timeout))
-    trap 'finish $LATER' HUP INT TERM
+    trap 'end_deploy; finish $LATER' HUP INT TERM
     until try_lock; do
         [ "$(now)" -lt $until ] || fail $LATER "$out: another run works on it ($lock)"
         sleep 1

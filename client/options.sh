@@ -7,6 +7,7 @@
 set -uf # no file names out of *.example.com
 LC_ALL=C
 export LC_ALL
+umask_before=$(umask)
 umask 077
 
 OK=0 FAILED=1 USAGE=2 REFUSED=3 LATER=4 MISFIT=5 NOTHING_DUE=6 DEPLOY_FAILED=7
@@ -202,7 +203,7 @@ out_typed=chain.pem csr_typed='' ca_file='' token_file='' client_cert='' client_
 insecure_http='' timeout=300 json='' quiet=''
 within='' new_key='' deploy='' deploy_timeout=120 splay=''
 reason='' serial='' not_before='' not_after='' renew_at='' deploy_exit='' retry_told='' error='' new_key_used=false
-work='' locked='' looked=''
+work='' locked='' looked='' child='' watch=''
 
 read_options() {
     while [ $# -gt 0 ]; do
@@ -282,5 +283,5 @@ check_options() {
         mistake "--key, --out, --csr" "must be different files"
     key_new=$key.countersign-new key_old=$key.countersign-old key_part=$key.countersign-part
     out_new=$out.countersign-new out_old=$out.countersign-old out_part=$out.countersign-part
-    undeployed=$out.countersign-undeployed lock=$out.countersign-lock
+    undeployed=$out.countersign-undeployed lock=$out.countersign-lock csr_new=${csr:+"$csr.countersign-new"}
 }

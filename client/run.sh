@@ -3,7 +3,8 @@
 # ---- The run ------------------------------------------------------------------------------------------------------------
 
 # An earlier run's, if it was cut off or its deploy program failed; or the server's. What the server has is as good as new,
-# unless it is what we have.
+# unless it is what we have, and that comes to its end. For another subject with the same key and names the server has no other
+# certificate: it has said that this one will do.
 get_chain() {
     old_serial=$(printf '%s' "$serial" | tr a-f A-F)
     if [ "$within" ] && [ -f "$out_new" ] && check_leaf "$out_new" "$public" && ! is_old; then
@@ -14,7 +15,7 @@ get_chain() {
     fi
     exchange
     take_chain
-    if [ "$within" ] && [ "$leaf_serial" = "$old_serial" ]; then
+    if [ "$within" ] && [ -z "$only_subject" ] && [ "$leaf_serial" = "$old_serial" ]; then
         say "the server gave the certificate that there was: asking for a new one"
         exchange -H 'Cache-Control: no-cache'
         take_chain
@@ -31,7 +32,7 @@ run_deploy() {
     COUNTERSIGN_CHAIN=$(whole "$out") COUNTERSIGN_KEY=$(whole "$key") COUNTERSIGN_NAMES=$names COUNTERSIGN_SERIAL=$serial
     COUNTERSIGN_NOT_AFTER=$(time_text "$not_after")
     export COUNTERSIGN_CHAIN COUNTERSIGN_KEY COUNTERSIGN_NAMES COUNTERSIGN_SERIAL COUNTERSIGN_NOT_AFTER
-    (exec "$deploy" "$COUNTERSIGN_CHAIN" "$COUNTERSIGN_KEY") </dev/null >&2 9>&- &
+    (umask "$umask_before" && exec "$deploy" "$COUNTERSIGN_CHAIN" "$COUNTERSIGN_KEY") </dev/null >&2 9>&- &
     child=$!
     (
         n=0
@@ -44,11 +45,24 @@ run_deploy() {
     ) </dev/null >/dev/null 2>&1 9>&- &
     watch=$!
     wait $child
-    deploy_exit=$?
+    deploy_exit=$? child=
     { kill $watch && wait $watch; } 2>/dev/null
     words="ended with $deploy_exit"
     [ ! -e "$work/late" ] || words="was not done within $deploy_timeout s, and was ended"
     [ $deploy_exit = 0 ] && [ ! -e "$work/late" ]
+}
+
+# We are told to end: the program first, so that no other run finds it at work. timeout(1) tells us twice.
+end_deploy() {
+    [ "$child" ] || return 0
+    trap '' HUP INT TERM
+    kill -TERM $child 2>/dev/null
+    (for _ in 1 2 3 4 5; do sleep 1; done && kill -KILL $child) </dev/null >/dev/null 2>&1 9>&- &
+    killer=$!
+    wait $child
+    deploy_exit=$?
+    { kill -KILL $killer $watch && wait $killer $watch; } 2>/dev/null
+    fail $LATER "$deploy: was ended, as this run is: the next run runs it again"
 }
 
 do_deploy() {
@@ -84,14 +98,14 @@ main() {
     take_files
     if [ "$within" ] && ! is_due; then # another run was quicker, or was cut off before its deploy program had run
         [ -e "$undeployed" ] && [ "$deploy" ] && do_deploy
-        rm -f "$undeployed"
+        [ ! -e "$undeployed" ] || all_done
         nothing_due
     fi
     take_key
-    [ "$within" ] || keep_csr
+    [ "$within" ] || { keep_csr && use_csr; }
     get_chain
-    place
     [ -z "$within" ] || keep_csr
+    place
     do_deploy
 }
 

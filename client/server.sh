@@ -43,12 +43,6 @@ make_csr() { # KEY
         openssl req -new -config /dev/stdin -utf8 -sha256 -key "$1" -subj "$subject" 2>/dev/null
 }
 
-keep_csr() {
-    part=$csr.countersign-part
-    [ -z "$csr" ] || { write_part "$part" "$csr" 644 <"$work/csr.pem" && move "$part" "$csr"; } ||
-        fail $FAILED "$error"
-}
-
 # ---- The server ---------------------------------------------------------------------------------------------------------
 
 colons() { printf '%s' "$1" | sed 's/[\\:]/\\&/g'; } # behind one, curl looks for a pass phrase

@@ -53,7 +53,7 @@ static enum sign_exit look(struct run *run)
 
     if (!run->options->renew)
         return SIGN_OK;
-    if (sign_due_look(&run->report->now, run->options, &err) != 0)
+    if (sign_due_look(&run->report->now, run->options, sign_files_csr(&run->files), &err) != 0)
         return fail_here(run, &err);
     return run->report->now.due ? SIGN_OK : SIGN_NOTHING_DUE;
 }
@@ -119,13 +119,13 @@ static enum sign_exit take_key(struct run *run)
     return SIGN_OK;
 }
 
-/* A kept CSR tells later runs what the certificate in place was asked with: a renewal writes it last. */
+/* A kept CSR tells later runs what the certificate in place was asked with: a renewal puts it in place last. */
 static enum sign_exit keep_csr(struct run *run)
 {
     struct cs_error err = { 0 };
 
-    if (run->options->csr_file &&
-        file_write_replace(run->options->csr_file, text_of(&run->csr_pem), run->csr_pem.len, 0644, &err) != 0)
+    if (sign_files_keep_csr(&run->files, text_of(&run->csr_pem), run->csr_pem.len, &err) != 0 ||
+        (!run->options->renew && sign_files_use_csr(&run->files, &err) != 0))
         return fail_here(run, &err);
     return SIGN_OK;
 }
@@ -179,12 +179,14 @@ static enum sign_exit post(struct run *run, struct certificate *out, bool fresh)
     return code;
 }
 
-/* What the server has is as good as new, unless it is what we have. */
+/* What the server has is as good as new, unless it is what we have, and that comes to its end. For another subject with the
+ * same key and names the server has no other certificate: it has said that this one will do. */
 static enum sign_exit ask(struct run *run)
 {
     enum sign_exit code = post(run, &run->got, false);
 
-    if (code != SIGN_OK || !run->options->renew || strcmp(run->got.serial, run->report->now.serial) != 0)
+    if (code != SIGN_OK || !run->options->renew || run->report->now.only_subject ||
+        strcmp(run->got.serial, run->report->now.serial) != 0)
         return code;
     certificate_free(&run->got);
     code = post(run, &run->got, true);
@@ -213,6 +215,8 @@ static enum sign_exit place(struct run *run)
     struct sign_report *report = run->report;
     struct cs_error err = { 0 };
 
+    if (run->options->renew && keep_csr(run) != SIGN_OK)
+        return SIGN_FAILED;
     if (sign_files_place(&run->files, run->got.pem, run->got.pem_len, report->new_key, run->options->deploy, &err) != 0)
         return fail_here(run, &err);
     memcpy(report->now.serial, run->got.serial, sizeof report->now.serial);
@@ -221,7 +225,7 @@ static enum sign_exit place(struct run *run)
     report->now.renew_at_ms = run->options->renew ? sign_renew_at(run->options, &run->got) : 0;
     if (run->options->renew && cs_wall_ms() >= report->now.renew_at_ms)
         tell(run->options, "the new certificate is due for renewal already");
-    return run->options->renew ? keep_csr(run) : SIGN_OK;
+    return SIGN_OK;
 }
 
 /* ---- Its use ----------------------------------------------------------------------------------------------------------- */
@@ -241,7 +245,7 @@ static enum sign_exit put_back(struct run *run, const struct cs_error *why)
     fail(run, text_of(&words), SIGN_DEPLOY_FAILED);
     text_free(&words);
     if (were_there)
-        sign_due_look(&run->report->now, run->options, NULL);
+        sign_due_look(&run->report->now, run->options, sign_files_csr(&run->files), NULL);
     return SIGN_DEPLOY_FAILED;
 }
 
@@ -253,7 +257,7 @@ static enum sign_exit deploy(struct run *run)
     if (o->deploy) {
         fflush(stdout);
         if (sign_deploy_wait(o, &run->report->now, &run->report->deploy_exit, &err) != 0)
-            return put_back(run, &err);
+            return err.code == CS_EBUSY ? fail_here(run, &err) : put_back(run, &err);
     }
     return sign_files_done(&run->files, &err) == 0 ? SIGN_OK : fail_here(run, &err);
 }
@@ -297,7 +301,7 @@ static enum sign_exit run_all(const struct sign_options *options, struct sign_re
     struct cs_error err = { 0 };
     enum sign_exit code;
 
-    if (sign_files_open(&run.files, options->key_file, options->out_file, &err) != 0)
+    if (sign_files_open(&run.files, options->key_file, options->out_file, options->csr_file, &err) != 0)
         code = fail_here(&run, &err);
     else
         code = run_with_files(&run);

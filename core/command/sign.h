@@ -92,13 +92,15 @@ void sign_exchange(struct sign_answer *out, const struct sign_options *options, 
 struct sign_due {
     bool due;
     bool useless; /* what is in place, or nothing is */
+    bool only_subject; /* nothing else is wrong: `csr` has another one */
     char reason[512]; /* why it is due; "" otherwise */
     char serial[65];
     int64_t not_before_ms, not_after_ms, renew_at_ms;
 };
 
-/* CS_ECONFIG when that cannot be known: a key that cannot be read. */
-int sign_due_look(struct sign_due *out, const struct sign_options *options, struct cs_error *err);
+/* `csr`: the file with the CSR that the certificate in place was asked with; NULL: not known. CS_ECONFIG when it cannot be
+ * known whether one is due: a key that cannot be read. */
+int sign_due_look(struct sign_due *out, const struct sign_options *options, const char *csr, struct cs_error *err);
 
 /* When a certificate is to be renewed. */
 int64_t sign_renew_at(const struct sign_options *options, const struct certificate *certificate);
@@ -124,7 +126,8 @@ void sign_report_print(const struct sign_report *report, const struct sign_optio
 void sign_time_text(char out[32], int64_t ms);
 
 /* Run the deploy program for what is in place. *exit is its code, 128 and more: a signal. -1 and CS_EUPSTREAM unless that
- * is 0. */
+ * is 0; CS_EBUSY: SIGHUP, SIGINT or SIGTERM came for us, and the program was ended first. They are blocked from then on, so
+ * that the run can say so. */
 int sign_deploy_wait(const struct sign_options *options, const struct sign_due *now, int *exit, struct cs_error *err);
 
 /* The openssl and curl lines that do the same by hand. */

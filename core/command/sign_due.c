@@ -76,7 +76,7 @@ int64_t sign_renew_at(const struct sign_options *options, const struct certifica
 }
 
 /* A certificate does not tell the subject that was asked with; a CSR that was kept does. */
-static bool has_other_subject(const struct sign_options *options)
+static bool has_other_subject(const struct sign_options *options, const char *path)
 {
     uint8_t der[CSR_MAX_DER];
     struct csr csr;
@@ -84,9 +84,9 @@ static bool has_other_subject(const struct sign_options *options)
     size_t len, der_len;
     char *body;
 
-    if (!options->csr_file || (access(options->csr_file, F_OK) != 0 && errno == ENOENT))
+    if (!path || (access(path, F_OK) != 0 && errno == ENOENT))
         return false;
-    body = read_file(options->csr_file, &len);
+    body = read_file(path, &len);
     if (body && csr_decode(body, len, NULL, der, &der_len, NULL) == 0 && csr_read(&csr, der, der_len, NULL) == 0) {
         other = strcmp(csr.subject, options->subject) != 0;
         csr_free(&csr);
@@ -95,7 +95,7 @@ static bool has_other_subject(const struct sign_options *options)
     return other;
 }
 
-int sign_due_look(struct sign_due *out, const struct sign_options *options, struct cs_error *err)
+int sign_due_look(struct sign_due *out, const struct sign_options *options, const char *csr, struct cs_error *err)
 {
     struct certificate certificate = { 0 };
     struct cs_error why = { 0 };
@@ -120,7 +120,7 @@ int sign_due_look(struct sign_due *out, const struct sign_options *options, stru
         out->renew_at_ms = sign_renew_at(options, &certificate);
         if (cs_wall_ms() >= out->renew_at_ms)
             snprintf(out->reason, sizeof out->reason, "%s: the certificate comes to its end", options->out_file);
-        else if (has_other_subject(options))
+        else if ((out->only_subject = has_other_subject(options, csr)))
             snprintf(out->reason, sizeof out->reason, "%s: has another subject than the one asked for", options->csr_file);
         out->due = out->reason[0] != '\0';
     }

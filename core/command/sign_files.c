@@ -35,10 +35,12 @@ static char *beside(const char *path, const char *what)
     return text_take(&name);
 }
 
-int sign_files_open(struct sign_files *files, const char *key, const char *chain, struct cs_error *err)
+int sign_files_open(struct sign_files *files, const char *key, const char *chain, const char *csr, struct cs_error *err)
 {
     *files = (struct sign_files){ .key = key,
                                   .chain = chain,
+                                  .csr = csr,
+                                  .csr_new = csr ? beside(csr, "new") : NULL,
                                   .key_new = beside(key, "new"),
                                   .chain_new = beside(chain, "new"),
                                   .key_old = beside(key, "old"),
@@ -49,7 +51,7 @@ int sign_files_open(struct sign_files *files, const char *key, const char *chain
                                   .lock = beside(chain, "lock"),
                                   .lock_fd = -1 };
     if (files->key_new && files->chain_new && files->key_old && files->chain_old && files->key_part && files->chain_part &&
-        files->undeployed && files->lock)
+        files->undeployed && files->lock && !files->csr_new == !csr)
         return 0;
     return cs_fail(err, CS_EINPUT, "the name of a file is too long");
 }
@@ -66,6 +68,7 @@ void sign_files_close(struct sign_files *files)
     free(files->chain_old);
     free(files->key_part);
     free(files->chain_part);
+    free(files->csr_new);
     free(files->undeployed);
     free(files->lock);
     *files = (struct sign_files){ .lock_fd = -1 };
@@ -135,6 +138,11 @@ bool sign_files_undeployed(const struct sign_files *files)
     return is_there(files->undeployed);
 }
 
+const char *sign_files_csr(const struct sign_files *files)
+{
+    return files->csr && sign_files_undeployed(files) && is_there(files->csr_new) ? files->csr_new : files->csr;
+}
+
 bool sign_files_unfinished(const struct sign_files *files)
 {
     const char *left[] = { files->undeployed, files->key_old, files->chain_old, files->key_part, files->chain_part };
@@ -198,9 +206,12 @@ static int move(const char *from, const char *to, struct cs_error *err)
     return file_write_sync_name(to, err);
 }
 
+/* Where all is read-only, such as a key's folder, the system says so even of a name that is not there. */
 static int take_away(const char *path, struct cs_error *err)
 {
-    return unlink(path) == 0 || errno == ENOENT ? 0 : fail_errno(err, path, "cannot be removed");
+    if (unlink(path) == 0 || errno == ENOENT || (errno == EROFS && !is_there(path)))
+        return 0;
+    return fail_errno(err, path, "cannot be removed");
 }
 
 static int copy(const char *from, const char *part, const char *to, struct cs_error *err)
@@ -299,6 +310,16 @@ int sign_files_keep_key(struct sign_files *files, const char *pem, size_t len, s
     return move(files->key_part, files->key_new, err);
 }
 
+int sign_files_keep_csr(struct sign_files *files, const char *pem, size_t len, struct cs_error *err)
+{
+    return files->csr ? file_write_part(files->csr_new, pem, len, files->csr, CHAIN_MODE, err) : 0;
+}
+
+int sign_files_use_csr(struct sign_files *files, struct cs_error *err)
+{
+    return files->csr && is_there(files->csr_new) ? move(files->csr_new, files->csr, err) : 0;
+}
+
 /* Old files that are kept already are the last that were deployed; a pair that does not fit is nothing to go back to. */
 static int keep_old(struct sign_files *f, bool new_key, struct cs_error *err)
 {
@@ -343,9 +364,10 @@ int sign_files_put_back(struct sign_files *f, bool *were_there, struct cs_error 
         return 0;
     if (name_also(f->chain, f->chain_part, f->chain_new, err) != 0 ||
         (key_too && name_also(f->key, f->key_part, f->key_new, err) != 0) ||
-        (key_too && move(f->key_old, f->key, err) != 0) || move(f->chain_old, f->chain, err) != 0)
+        (key_too && move(f->key_old, f->key, err) != 0) || move(f->chain_old, f->chain, err) != 0 ||
+        take_away(f->undeployed, err) != 0)
         return -1;
-    return take_away(f->undeployed, err);
+    return f->csr ? take_away(f->csr_new, err) : 0;
 }
 
 int sign_files_done(struct sign_files *files, struct cs_error *err)
@@ -355,5 +377,5 @@ int sign_files_done(struct sign_files *files, struct cs_error *err)
     for (size_t i = 0; i < sizeof left / sizeof *left; i++)
         if (take_away(left[i], err) != 0)
             return -1;
-    return 0;
+    return sign_files_use_csr(files, err);
 }

@@ -120,6 +120,11 @@ def test_a_kept_csr_tells_when_the_subject_has_changed(client, server):
     assert done.returncode == OK, "what was refused is still due"
     assert server.csr().subject.rfc4514_string() == f"CN={NAME},O=Two"
     assert client(*words, "/O=Two/CN=" + NAME, name=None).returncode == NOTHING_DUE
+    server.answers = [(200, {}, client.chain.read_bytes())]
+    done = client(*words, "/O=Three/CN=" + NAME, name=None)
+    assert done.returncode == OK, "for the same key and names a server has one certificate, whatever the subject"
+    assert client(*words, "/O=Three/CN=" + NAME, name=None).returncode == NOTHING_DUE
+    assert client.files() == ["chain.pem", "kept.csr", "key.pem"]
 
 
 def test_the_key_stays_and_its_type_may_be_any(client, server):

@@ -1,6 +1,7 @@
 """Renewing when something goes wrong: the deploy program, kill -9, disks, many at once; and with real CAs (docs/renew.md)."""
 import configparser
 import datetime
+import json
 import os
 import pathlib
 import shlex
@@ -36,15 +37,15 @@ def client(request, installed, tmp_path, server):
 
 def test_the_deploy_program_is_told_all(client, server):
     seen = client.folder.parent / "seen"
-    program = client.program(f'{{ echo "$0 $# $1 $2"; env; cat; pwd; }} >"{seen}"; echo loud')
-    done = client("--deploy", program, "--san", "b.trial.example")
+    program = client.program(f'{{ echo "$0 $# $1 $2"; env; umask; cat; pwd; }} >"{seen}"; echo loud')
+    done = client("--deploy", program, "--san", "b.trial.example", before=["sh", "-c", 'umask 027; exec "$@"', "-"])
     assert done.returncode == OK and done.json["deploy_exit"] == 0, done.stderr
     assert "loud" in done.stderr
     lines = seen.read_text().splitlines()
     assert lines[0] == f"{program} 2 {client.chain} {client.key}" and lines[-1] == str(client.folder)
     for line in (f"COUNTERSIGN_CHAIN={client.chain}", f"COUNTERSIGN_KEY={client.key}",
                  f"COUNTERSIGN_NAMES={NAME} b.trial.example", f"COUNTERSIGN_SERIAL={done.json['serial']}",
-                 f"COUNTERSIGN_NOT_AFTER={done.json['not_after']}"):
+                 f"COUNTERSIGN_NOT_AFTER={done.json['not_after']}", "0027"):
         assert line in lines
     seen.unlink()
     assert client("--deploy", program, "--san", "b.trial.example").returncode == NOTHING_DUE
@@ -104,6 +105,37 @@ def test_a_program_that_fails_has_failed_whoever_ignores_sigchld(client, server)
     done = client("--deploy", client.program("sleep 0.1; exit 3"), before=["env", "--ignore-signal=CHLD"])
     assert done.returncode == DEPLOY_FAILED and done.json["deploy_exit"] == 3, done.stderr
     assert client.key.read_bytes() == before["key.pem"] and client.chain.read_bytes() == before["chain.pem"]
+
+
+def test_another_subject_is_still_due_when_the_deploy_program_fails(client, server):
+    words = ["--csr", "kept.csr", "--new-key", "--subject"]
+    assert client(*words, f"/O=One/CN={NAME}", name=None).returncode == OK
+    before = client.contents()
+    failed = client(*words, f"/O=Two/CN={NAME}", "--deploy", "false", name=None)
+    assert failed.returncode == DEPLOY_FAILED and before.items() <= client.contents().items(), failed.stderr
+    done = client(*words, f"/O=Two/CN={NAME}", "--deploy", "true", name=None)
+    assert done.returncode == OK and done.json["deploy_exit"] == 0, done.stderr
+    assert len(server.asked) == 2 and client.files() == ["chain.pem", "kept.csr", "key.pem"]
+    assert client(*words, f"/O=Two/CN={NAME}", name=None).returncode == NOTHING_DUE
+
+
+def test_a_run_that_is_ended_ends_its_deploy_program_first(client, server):
+    """Otherwise the next run would start another one beside it."""
+    client.put(server.authority, **OLD)
+    started = client.folder.parent / "started"
+    child = client.begin("--json", "--deploy", client.program(f'echo $$ >"{started}"; exec sleep 300', "long"))
+    try:
+        until(lambda: started.exists() and started.read_text(), 60)
+        child.terminate()
+        out, err = child.communicate(timeout=60)
+    finally:
+        child.kill()
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(started.read_text()), signal.SIGKILL)
+    assert child.returncode == LATER and json.loads(out)["result"] == "later" and "next run" in json.loads(out)["error"], err
+    done = client("--deploy", client.program("exit 0", "works"))
+    assert done.returncode == OK and done.json["deploy_exit"] == 0, done.stderr
+    assert len(server.asked) == 1 and client.files() == ["chain.pem", "key.pem"]
 
 
 def test_a_run_that_is_killed_in_its_deploy_program_deploys_at_the_next(client, server):

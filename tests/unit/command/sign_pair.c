@@ -48,19 +48,28 @@ void flaw_at_step(int at, enum flaw what)
     flaw = what;
 }
 
+/* Of a name that is not there, too. */
+static bool is_read_only(const char *path)
+{
+    if (flaw != READ_ONLY || strncmp(path, "key.pem", strlen("key.pem")) != 0)
+        return false;
+    errno = EROFS;
+    return true;
+}
+
 int __wrap_rename(const char *from, const char *to)
 {
-    return step_fails() ? -1 : __real_rename(from, to);
+    return step_fails() || is_read_only(to) ? -1 : __real_rename(from, to);
 }
 
 int __wrap_link(const char *from, const char *to)
 {
-    return step_fails() ? -1 : __real_link(from, to);
+    return step_fails() || is_read_only(to) ? -1 : __real_link(from, to);
 }
 
 int __wrap_unlink(const char *path)
 {
-    return step_fails() ? -1 : __real_unlink(path);
+    return step_fails() || is_read_only(path) ? -1 : __real_unlink(path);
 }
 
 /* ---- Keys, chains, files ----------------------------------------------------------------------------------------------- */
@@ -180,7 +189,7 @@ static int run(const struct pair *to, bool new_key, enum deploying deploying)
     bool mended, were_there;
     int rc = -1;
 
-    assert_int_equal(sign_files_open(&files, "key.pem", "chain.pem", NULL), 0);
+    assert_int_equal(sign_files_open(&files, "key.pem", "chain.pem", NULL, NULL), 0);
     if (sign_files_lock(&files, 0, NULL) != 0 || sign_files_mend(&files, &mended, NULL) != 0 ||
         (new_key && sign_files_keep_key(&files, to->key, strlen(to->key), NULL) != 0) ||
         sign_files_place(&files, to->chain, strlen(to->chain), new_key, deploying != NO_PROGRAM, NULL) != 0)
@@ -214,7 +223,7 @@ void mend(void)
     struct sign_files files;
     bool mended;
 
-    assert_int_equal(sign_files_open(&files, "key.pem", "chain.pem", NULL), 0);
+    assert_int_equal(sign_files_open(&files, "key.pem", "chain.pem", NULL, NULL), 0);
     assert_int_equal(sign_files_lock(&files, 0, NULL), 0);
     assert_int_equal(sign_files_mend(&files, &mended, NULL), 0);
     sign_files_close(&files);

@@ -9,7 +9,9 @@
 
 #define SIDE ".countersign-"
 
-enum flaw { KILLED, FAILS }; /* what happens at the step `at`, counted from 1; 0: nothing */
+/* What happens at the step `at`, counted from 1; 0: nothing. READ_ONLY: to all that would change the key's folder, were it a
+ * read-only mount of its own. */
+enum flaw { KILLED, FAILS, READ_ONLY };
 
 enum deploying { NO_PROGRAM, PROGRAM_WORKS, PROGRAM_FAILS };
 

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <string.h>
 #include <sys/stat.h>
 
 #include "command/sign_files.h"
@@ -113,8 +114,8 @@ static void one_run_at_a_time(void **state)
 
     (void)state;
     start_with_old();
-    assert_int_equal(sign_files_open(&a, "key.pem", "chain.pem", NULL), 0);
-    assert_int_equal(sign_files_open(&b, "key.pem", "chain.pem", NULL), 0);
+    assert_int_equal(sign_files_open(&a, "key.pem", "chain.pem", NULL, NULL), 0);
+    assert_int_equal(sign_files_open(&b, "key.pem", "chain.pem", NULL, NULL), 0);
     assert_int_equal(sign_files_lock(&a, 0, NULL), 0);
     assert_int_equal(sign_files_lock(&b, 150, &err), -1);
     assert_int_equal(err.code, CS_EBUSY);
@@ -122,6 +123,51 @@ static void one_run_at_a_time(void **state)
     assert_int_equal(sign_files_lock(&b, 0, NULL), 0);
     sign_files_close(&b);
     assert_int_equal(count_files(), 2);
+}
+
+static void a_key_on_a_read_only_mount_is_as_good(void **state)
+{
+    (void)state;
+    for (int deploying = NO_PROGRAM; deploying <= PROGRAM_FAILS; deploying++) {
+        start_with_old();
+        assert_int_equal(run_apart(0, READ_ONLY, &renewed, false, (enum deploying)deploying), 0);
+        assert_true(is_pair(deploying == PROGRAM_FAILS ? &old : &renewed));
+    }
+    put("key.pem" SIDE "part", "half a k"); /* what is there and cannot be removed is told */
+    assert_int_equal(run_apart(0, READ_ONLY, &renewed, false, NO_PROGRAM), 1);
+}
+
+static void begin_with_csr(struct sign_files *files, const char *pem)
+{
+    assert_int_equal(sign_files_open(files, "key.pem", "chain.pem", "csr.pem", NULL), 0);
+    assert_int_equal(sign_files_lock(files, 0, NULL), 0);
+    assert_int_equal(sign_files_keep_csr(files, pem, strlen(pem), NULL), 0);
+    assert_string_equal(sign_files_csr(files), "csr.pem");
+    assert_int_equal(sign_files_place(files, renewed.chain, strlen(renewed.chain), false, true, NULL), 0);
+}
+
+static void a_csr_comes_into_place_when_the_program_has_worked(void **state)
+{
+    struct sign_files files;
+    bool were_there;
+
+    (void)state;
+    start_with_old();
+    put("csr.pem", "one");
+    begin_with_csr(&files, "two");
+    assert_true(holds("csr.pem", "one") && holds(sign_files_csr(&files), "two"));
+    assert_int_equal(sign_files_put_back(&files, &were_there, NULL), 0);
+    assert_true(were_there && holds("csr.pem", "one") && !is_there("csr.pem" SIDE "new"));
+    assert_string_equal(sign_files_csr(&files), "csr.pem");
+    sign_files_close(&files);
+    begin_with_csr(&files, "two");
+    sign_files_close(&files); /* cut off: the next run goes on with what is in place, which was asked with the second */
+    assert_int_equal(sign_files_open(&files, "key.pem", "chain.pem", "csr.pem", NULL), 0);
+    assert_true(holds(sign_files_csr(&files), "two"));
+    assert_int_equal(sign_files_done(&files, NULL), 0);
+    assert_true(holds("csr.pem", "two"));
+    sign_files_close(&files);
+    assert_int_equal(count_files(), 3);
 }
 
 static void mode_and_owner_are_taken_over(void **state)
@@ -151,6 +197,8 @@ int main(void)
         cmocka_unit_test(a_key_that_came_into_use_is_no_next_key),
         cmocka_unit_test(what_others_put_there_is_not_touched),
         cmocka_unit_test(one_run_at_a_time),
+        cmocka_unit_test(a_key_on_a_read_only_mount_is_as_good),
+        cmocka_unit_test(a_csr_comes_into_place_when_the_program_has_worked),
         cmocka_unit_test(mode_and_owner_are_taken_over),
     };
 

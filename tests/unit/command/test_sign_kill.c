@@ -116,7 +116,7 @@ static int first_key_apart(int at, enum flaw what)
     int status;
 
     if (child == 0) {
-        assert_int_equal(sign_files_open(&files, "key.pem", "chain.pem", NULL), 0);
+        assert_int_equal(sign_files_open(&files, "key.pem", "chain.pem", NULL, NULL), 0);
         flaw_at_step(at, what);
         _exit(sign_files_first_key(&files, next.key, strlen(next.key), NULL) == 0 ? 0 : 1);
     }

@@ -133,7 +133,7 @@ static void key_and_csr_are_made_as_asked(void **state)
     (void)state;
     assert_non_null(mkdtemp(folder));
     assert_int_equal(chdir(folder), 0);
-    assert_int_equal(sign_files_open(&files, "key.pem", "chain.pem", &err), 0);
+    assert_int_equal(sign_files_open(&files, "key.pem", "chain.pem", NULL, &err), 0);
     assert_int_equal(READ(&o, "--server", "https://h", "--subject", "CN=a.b,O=M\xc3\xbcller,C=IT", "--san", "c.b",
                           "--key-type", "p384"), -1);
     key = sign_key_get(&o, &files, &made, &err);
