@@ -136,6 +136,11 @@ struct caller {
     struct limits_wait wait; /* until somebody else has it: take_wait() */
 };
 
+static enum limits_request limits_request_of(const struct message *m)
+{
+    return m->method == METHOD_POST ? LIMITS_POST : LIMITS_POLL;
+}
+
 static struct limits_wait take_wait(struct caller *caller)
 {
     const struct limits_wait wait = caller->wait;
@@ -149,7 +154,7 @@ static struct limits_wait take_wait(struct caller *caller)
 static bool is_within_limits(struct api *api, struct connection *c, const struct message *m, enum route route, bool only_looks,
                              struct caller *caller)
 {
-    const enum limits_request what = m->method == METHOD_POST ? LIMITS_POST : LIMITS_POLL;
+    const enum limits_request what = limits_request_of(m);
     struct cs_error err;
 
     *caller = (struct caller){ 0 };
@@ -200,20 +205,34 @@ static void refuse_sign(struct api *api, struct connection *c, const struct call
         answer_error(c, ROUTE_SIGN, err);
 }
 
+static bool accept_head(struct api *api, struct connection *c, const struct message *m, enum route route,
+                        const struct caller *caller)
+{
+    struct preferences wishes;
+    struct labels labels;
+    struct cs_error err = { 0 };
+
+    if (!accept_route(c, m, route))
+        return false;
+    if (route != ROUTE_SIGN || read_wishes(&wishes, &labels, m, &err) == 0)
+        return true;
+    refuse_sign(api, c, caller, arrive(api, &caller->arrival), &err);
+    return false;
+}
+
+/* What is answered here does not come to api_handle(), so its token is taken here. */
 bool api_check(void *arg, struct connection *c, const struct message *m)
 {
     struct api *api = arg;
     enum route route = route_of(m);
     struct caller caller;
-    struct preferences wishes;
-    struct labels labels;
-    struct cs_error err = { 0 };
 
-    if (!is_within_limits(api, c, m, route, true, &caller) || !accept_route(c, m, route))
+    if (!is_within_limits(api, c, m, route, true, &caller))
         return false;
-    if (route != ROUTE_SIGN || read_wishes(&wishes, &labels, m, &err) == 0)
+    if (accept_head(api, c, m, route, &caller))
         return true;
-    refuse_sign(api, c, &caller, arrive(api, &caller.arrival), &err);
+    if (api->limits)
+        limits_count(api->limits, &caller.source, limits_request_of(m));
     return false;
 }
 

@@ -324,6 +324,14 @@ int limits_look(struct limits *limits, const struct limits_source *source, enum 
     return entry ? judge(limits, entry, what, err) : 0;
 }
 
+void limits_count(struct limits *limits, const struct limits_source *source, enum limits_request what)
+{
+    struct source_entry *entry = entry_for(limits, source, what);
+
+    if (entry)
+        take(limits, entry, what == LIMITS_POST ? SOURCE_POSTS : SOURCE_POLLS);
+}
+
 void limits_answered(struct limits_wait *wait)
 {
     if (wait->entry)

@@ -67,6 +67,8 @@ int limits_request(struct limits *limits, const struct limits_source *source, en
                    struct limits_wait *wait, struct cs_error *err);
 /* The same, but nothing is taken: it comes again, with its body. */
 int limits_look(struct limits *limits, const struct limits_source *source, enum limits_request what, struct cs_error *err);
+/* It does not: it has been answered without its body. Its token is taken. */
+void limits_count(struct limits *limits, const struct limits_source *source, enum limits_request what);
 /* It has its answer, or wants none any more; harmless twice. */
 void limits_answered(struct limits_wait *wait);
 /* From whom an order comes that this post makes. Valid until limits_answered(); who keeps it may do so for longer than the

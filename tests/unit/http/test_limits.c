@@ -104,6 +104,25 @@ static void who_waits_for_100_continue_is_refused_before_the_body_and_counted_on
     client_close(&c);
 }
 
+static void who_waits_for_100_continue_is_counted_wherever_he_asks(void **state)
+{
+    static const char *const heads[] = { "POST /nowhere HTTP/1.1\r\n",
+                                         "POST /v1/requests/abcdefghijklmnopqrstuvwxyz HTTP/1.1\r\n",
+                                         "POST /v1/sign HTTP/1.1\r\nContent-Encoding: gzip\r\n" };
+    struct client c;
+
+    (void)state;
+    settings.posts = rate("1/m burst 3");
+    serve(NULL, 0, HTTP_PUBLIC);
+    for (size_t i = 0; i <= sizeof heads / sizeof *heads; i++) {
+        c = connect_from("127.0.0.2");
+        client_send(&c, heads[i % 3]);
+        ask(&c, "Host: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n", i < 3 ? " 4" : " 429 ");
+        assert_int_equal(client_count(&c, " 429 "), i == 3);
+        client_close(&c);
+    }
+}
+
 /* One request in, one answer out, also when its body is not looked at. */
 static void the_request_behind_a_refused_one_is_answered_as_itself(void **state)
 {
@@ -416,6 +435,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(polls_have_a_limit_of_their_own, begin, end),
         cmocka_unit_test_setup_teardown(refused_posts_have_a_limit_and_what_others_fail_at_is_none, begin, end),
         cmocka_unit_test_setup_teardown(who_waits_for_100_continue_is_refused_before_the_body_and_counted_once, begin, end),
+        cmocka_unit_test_setup_teardown(who_waits_for_100_continue_is_counted_wherever_he_asks, begin, end),
         cmocka_unit_test_setup_teardown(the_request_behind_a_refused_one_is_answered_as_itself, begin, end),
         cmocka_unit_test_setup_teardown(a_source_that_is_unlimited_has_no_limits, begin, end),
         cmocka_unit_test_setup_teardown(behind_a_proxy_the_client_is_the_source, begin, end),
