@@ -3,7 +3,7 @@
 # without `countersign sign`, which does the same with the same options, files and exit codes. docs/renew.md tells the rest.
 # To be copied along with the software that needs the certificate: meson makes one file of options.sh, files.sh, due.sh,
 # server.sh and run.sh and installs it as share/countersign/countersign-renew.sh.
-# shellcheck disable=SC2012,SC2015,SC2016,SC2018,SC2019,SC2046,SC2086,SC2094,SC3013 # all as meant
+# shellcheck disable=SC2012,SC2015,SC2016,SC2018,SC2019,SC2046,SC2086,SC2094,SC2317,SC3013 # all as meant
 set -uf # no file names out of *.example.com
 LC_ALL=C
 export LC_ALL
