@@ -75,7 +75,7 @@ static int tell(struct listen_address *address, uint16_t port, bool udp, listen_
 
 static int tell_listener(const struct listen_settings *listen, const char *setting, listen_address_fn *fn, void *arg)
 {
-    struct listen_address address = { .node = listen->at, .text = listen->address };
+    struct listen_address address = { .node = listen->at, .text = listen->address, .group = listen->group_id };
 
     snprintf(address.setting, sizeof address.setting, "%s", setting);
     return tell(&address, (uint16_t)listen->port, false, fn, arg);
@@ -86,7 +86,7 @@ static int tell_block(const struct block_settings *block, listen_address_fn *fn,
     const bool dns = block->role == ROLE_DNS;
 
     for (size_t i = 0; i < block->n_listen; i++) {
-        struct listen_address address = { .node = block->at, .block = block, .text = block->listen[i] };
+        struct listen_address address = { .node = block->at, .block = block, .text = block->listen[i], .group = (gid_t)-1 };
 
         snprintf(address.setting, sizeof address.setting, "%s.%.60s", role_name(block->role), block->name);
         if (tell(&address, dns ? DNS_PORT : 0, dns, fn, arg) < 0)

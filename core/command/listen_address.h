@@ -14,6 +14,7 @@ struct listen_address {
     const struct block_settings *block; /* NULL: the server's own */
     char setting[80];                   /* "`listen`", "`admin`" or "dns.builtin" */
     const char *text;                   /* as it is written */
+    gid_t group;                        /* of a unix socket's file; (gid_t)-1: whoever's it is */
     struct sockaddr_storage at;
     socklen_t len;
     int type; /* SOCK_STREAM or SOCK_DGRAM */

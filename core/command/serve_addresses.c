@@ -15,11 +15,12 @@ struct comparison {
     const struct listen_address *wanted;
 };
 
-/* serve_listeners.c hands its own sockets on by address, instance_bind() those of a block by what is written. */
+/* serve_listeners.c hands its own sockets on by address, as they are, instance_bind() those of a block by what is written. */
 static bool is_handed_on(const struct listen_address *wanted, const struct listen_address *held)
 {
     if (!wanted->block || !held->block)
-        return !wanted->block && !held->block && listen_address_is_same(&wanted->at, &held->at);
+        return !wanted->block && !held->block && wanted->group == held->group &&
+               listen_address_is_same(&wanted->at, &held->at);
     return wanted->block->role == held->block->role && strcmp(wanted->block->name, held->block->name) == 0 &&
            strcmp(wanted->text, held->text) == 0;
 }

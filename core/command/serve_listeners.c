@@ -74,7 +74,7 @@ struct serve_listeners *serve_listeners_new(const struct settings *settings, str
 
 static int bind_one(struct serve_listener *one, struct cs_error *err)
 {
-    one->fd = socket_listen((const struct sockaddr *)&one->address, one->len, SOCK_STREAM, err);
+    one->fd = socket_listen_for((const struct sockaddr *)&one->address, one->len, SOCK_STREAM, one->settings.group_id, err);
     if (one->fd < 0)
         return -1;
     log_line(CS_LOG_INFO, LOG_WHO, "", "listening on=%s tls=%s", one->text, one->settings.certificate ? "yes" : "no");

@@ -76,6 +76,10 @@ static int why_not(const struct sockaddr *address, socklen_t len, int type, int 
     if (error == EACCES && address->sa_family != AF_UNIX)
         return cs_fail_as(err, CS_ECONFIG, SOCKET_PRIVILEGED,
                           "%s%s needs root or CAP_NET_BIND_SERVICE: ports below 1024 are privileged", kind, text);
+    if (error == EPERM && address->sa_family == AF_UNIX)
+        return cs_fail(err, CS_ECONFIG,
+                       "%s cannot be given to its `group`: only root can, or a member of it; start the server as root, or with "
+                       "that group (SupplementaryGroups= of the unit)", text);
     if (error == EADDRNOTAVAIL)
         return cs_fail(err, CS_ECONFIG, "%s%s is not an address of this machine: change `listen`", kind, text);
     if (error == EAFNOSUPPORT)
@@ -83,16 +87,31 @@ static int why_not(const struct sockaddr *address, socklen_t len, int type, int 
     return cs_fail(err, CS_ECONFIG, "cannot listen on %s%s: %s", kind, text, strerror(error));
 }
 
-static int bind_and_listen(int fd, const struct sockaddr *address, socklen_t len, int type)
+/* Whoever connects may be believed to be a proxy, so it is not for everybody. Nobody gets in before listen(). */
+static int let_in(const struct sockaddr *address, gid_t group)
+{
+    const char *path = ((const struct sockaddr_un *)(const void *)address)->sun_path;
+
+    if (group != (gid_t)-1 && lchown(path, (uid_t)-1, group) < 0)
+        return -1;
+    return chmod(path, 0660);
+}
+
+static int bind_and_listen(int fd, const struct sockaddr *address, socklen_t len, int type, gid_t group)
 {
     if (prepare(fd, address->sa_family, type) < 0 || tune(fd, address->sa_family, type) < 0 || bind(fd, address, len) < 0)
         return -1;
-    if (address->sa_family == AF_UNIX && chmod(((const struct sockaddr_un *)(const void *)address)->sun_path, 0666) < 0)
+    if (address->sa_family == AF_UNIX && let_in(address, group) < 0)
         return -1;
     return type == SOCK_STREAM ? listen(fd, SOMAXCONN) : 0;
 }
 
 int socket_listen(const struct sockaddr *address, socklen_t len, int type, struct cs_error *err)
+{
+    return socket_listen_for(address, len, type, (gid_t)-1, err);
+}
+
+int socket_listen_for(const struct sockaddr *address, socklen_t len, int type, gid_t group, struct cs_error *err)
 {
     int fd;
 
@@ -107,7 +126,7 @@ int socket_listen(const struct sockaddr *address, socklen_t len, int type, struc
     fd = socket(address->sa_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return why_not(address, len, type, errno, err);
-    if (bind_and_listen(fd, address, len, type) < 0) {
+    if (bind_and_listen(fd, address, len, type, group) < 0) {
         int error = errno;
 
         close(fd);

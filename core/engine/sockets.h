@@ -15,9 +15,12 @@
 #define SOCKET_PRIVILEGED "privileged-port" /* the reason of such an error */
 
 /* Bind (and for SOCK_STREAM listen on) an address: non-blocking, close-on-exec, TCP_NODELAY, REUSEADDR, v6only, PKTINFO for
- * UDP, a stale unix socket replaced (mode 0666 unless said). Takes an inherited socket when one fits. Returns the fd or -1 and
- * CS_ECONFIG with what to do (in use, no permission, no such address). */
+ * UDP, a stale unix socket replaced. Takes an inherited socket when one fits. Returns the fd or -1 and CS_ECONFIG with what to
+ * do (in use, no permission, no such address). The file of a unix socket has mode 0660: whoever may write to it may connect. */
 int socket_listen(const struct sockaddr *address, socklen_t len, int type, struct cs_error *err);
+/* The same with the group of a unix socket's file, which root may choose, and others among their own; (gid_t)-1: as it is made.
+ * That of an inherited one stays. */
+int socket_listen_for(const struct sockaddr *address, socklen_t len, int type, gid_t group, struct cs_error *err);
 
 /* A unix socket for SOCK_STREAM that only its owner can connect to (mode 0600 from its first moment on); that of a server which
  * is gone is replaced. Returns the fd or -1 and CS_ECONFIG with what to do. */

@@ -3,6 +3,8 @@
  */
 #include "plugin/settings.h"
 
+#include <errno.h>
+#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +18,7 @@
 
 #define SELF "self:"
 
-enum { HTTPS_PORT = 8443, ADMIN_PORT = 9180 };
+enum { HTTPS_PORT = 8443, ADMIN_PORT = 9180, GROUP_ROOM = 1 << 20 /* a group may have many members */ };
 
 static void complain_unused(struct config *config, const struct config_node *in, const char *block)
 {
@@ -166,10 +168,37 @@ static void read_clients(struct config *config, const struct config_node *at, st
                         "listener of its own");
 }
 
+static int find_group(const char *name, gid_t *id)
+{
+    struct group group, *found = NULL;
+    char *text = malloc(GROUP_ROOM);
+    const int rc = text ? getgrnam_r(name, &group, text, GROUP_ROOM, &found) : ENOMEM;
+
+    if (found)
+        *id = group.gr_gid;
+    free(text);
+    return found ? 0 : rc ? rc : ENOENT;
+}
+
+static void read_group(struct config *config, const struct config_node *at, struct listen_settings *out)
+{
+    const struct config_node *said = config_find(config, at, "group");
+    int rc;
+
+    config_string(config, at, "group", &out->group);
+    if (!out->group)
+        return;
+    if (!out->unix_path)
+        config_complain(config, said, "`group` is that of a unix socket: it needs address = \"unix:/path\"");
+    else if ((rc = find_group(out->group, &out->group_id)) != 0)
+        config_complain(config, said, "`group` names \"%s\", %s", out->group,
+                        rc == ENOENT ? "which there is not: `groupadd` makes it" : strerrordesc_np(rc));
+}
+
 static void read_listen_block(struct config *config, const struct config_node *at, const char *what, bool is_admin,
                               const char *state, struct listen_settings *out)
 {
-    *out = (struct listen_settings){ .port = is_admin ? ADMIN_PORT : HTTPS_PORT, .at = at };
+    *out = (struct listen_settings){ .port = is_admin ? ADMIN_PORT : HTTPS_PORT, .group_id = (gid_t)-1, .at = at };
     if (config_string(config, at, "address", &out->address) == CONFIG_MISSING || (out->address && !*out->address))
         config_complain(config, at, "%s has no `address`: write address = \"0.0.0.0\", \"::\" or \"unix:/path\"", what);
     config_int(config, at, "port", 1, 65535, &out->port);
@@ -179,6 +208,7 @@ static void read_listen_block(struct config *config, const struct config_node *a
         if (*out->unix_path != '/')
             config_complain(config, at, "a unix socket needs an absolute path: write address = \"unix:/path\"");
     }
+    read_group(config, at, out);
     if (!is_admin) {
         config_bool(config, at, "proxy_protocol", &out->proxy_protocol);
         read_clients(config, at, out);

@@ -4,6 +4,8 @@
 #ifndef PLUGIN_SETTINGS_H
 #define PLUGIN_SETTINGS_H
 
+#include <sys/types.h>
+
 #include <countersign/store.h>
 
 #include "base/rate.h"
@@ -14,6 +16,8 @@ struct listen_settings {
     const char *address; /* for address_parse(); an IPv6 address got its brackets here; NULL: there is none */
     int64_t port;
     const char *unix_path; /* of an address "unix:/path"; NULL for any other */
+    const char *group;     /* of that socket's file; NULL: of whoever makes it */
+    gid_t group_id;        /* its number; (gid_t)-1: NULL */
     const char *certificate, *key; /* NULL: plain HTTP */
     /* Of certificate = "self:NAME", which the server gets for itself: NAME, and the CA that is asked, NULL where there is only
      * one; then certificate and key are one file in the state folder. NULL: of any other. */

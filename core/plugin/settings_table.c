@@ -79,6 +79,8 @@ const struct setting settings_table[] = {
               "Client-Cert is believed, if client_ca verifies it; not with proxy_protocol." },
     { "listen", "proxy_protocol", SETTING_BOOL, "false",
       .help = "Every connection begins with a PROXY header, version 2: whoever reaches this listener is believed." },
+    { "listen", "group", SETTING_STRING, "that of who starts it",
+      .help = "The group of a unix socket's file, whose members may connect, such as the proxy's; others may not." },
 
     { "admin", "address", SETTING_STRING, "mandatory", .help = "An IPv4 or IPv6 address, or \"unix:/path\"." },
     { "admin", "port", SETTING_COUNT, RANGE(9180, 1, 65535), .help = "The TCP port." },
@@ -86,6 +88,8 @@ const struct setting settings_table[] = {
       .help = "A PEM file with the chain, leaf first; or \"self:NAME\": the server gets one for that name by itself." },
     { "admin", "key", SETTING_STRING, "none: plain HTTP", .help = "A PEM file with the private key." },
     { "admin", "ca", SETTING_STRING, "the only one", .help = "Of \"self:NAME\": the CA that is asked." },
+    { "admin", "group", SETTING_STRING, "that of who starts it",
+      .help = "The group of a unix socket's file, whose members may connect; others may not." },
 
     { "limits", "posts", SETTING_RATE, "10/s burst 100", .help = "Requests to sign, from one source." },
     { "limits", "failed_posts", SETTING_RATE, "1/s burst 60", .help = "Of these, such as were refused for what they are." },

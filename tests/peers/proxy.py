@@ -1,4 +1,5 @@
 """HAProxy and nginx with a configuration of a test's. The fixture `start` begins them: import it beside Proxy."""
+import grp
 import os
 import socket
 
@@ -40,5 +41,13 @@ def start(lab):
         proxy.stop()
 
 
+WORKERS = "www-data"  # as Debian has it
+
+
 def nginx_user():
-    return "user root;" if os.geteuid() == 0 else ""
+    return f"user {WORKERS};" if os.geteuid() == 0 else ""
+
+
+def nginx_group():
+    """Of the processes that connect."""
+    return WORKERS if os.geteuid() == 0 else grp.getgrgid(os.getegid()).gr_name

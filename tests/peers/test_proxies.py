@@ -10,7 +10,7 @@ import pytest
 
 import pki
 from ports import free_port
-from proxy import nginx_user, start  # noqa: F401, a fixture
+from proxy import nginx_group, nginx_user, start  # noqa: F401, a fixture
 
 CLIENT, OTHER = "127.0.0.2", "127.0.0.3"  # the proxies are at 127.0.0.1
 
@@ -50,7 +50,7 @@ def proxied(lab):
     server.config["listen"] += [
         {"address": "127.0.0.1", "port": server.proxy_port, "proxy_protocol": True},
         {"address": "127.0.0.1", "port": server.proxy_tls_port, "proxy_protocol": True, "certificate": certificate, "key": key},
-        {"address": f"unix:{server.socket}"},
+        {"address": f"unix:{server.socket}", "group": nginx_group()},
     ]
     server.start()
     return server

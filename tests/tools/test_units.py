@@ -123,6 +123,17 @@ def test_every_address_of_the_socket_unit_is_of_one_protocol():
     assert {"0.0.0.0:53", "[::]:53"} == set(datagrams) and "\nBindIPv6Only=ipv6-only\n" in text
 
 
+def test_systemd_understands_the_socket_for_a_proxy(tree):
+    page = (ROOT / "docs/deploy.md").read_text()
+    text = block_after(page[page.index("countersign-http.socket"):], "[Unit]")
+    (tree / "usr/lib/systemd/system/countersign-http.socket").write_text(text)
+    (tree / "etc/group").write_text("www-data:x:33:\n")
+    done = analyze(tree, "verify", "countersign-http.socket")
+    assert (done.returncode, done.stderr) == (0, "")
+    path = re.search("^ListenStream=(.*)$", text, re.M)[1]
+    assert f"http://unix:{path}:" in page and f'address = "unix:{path}"' in page and "Service=countersign.service" in text
+
+
 # ---- The deploy program that docs/renew.md shows -----------------------------------------------------------------------
 
 RENEW = (ROOT / "docs/renew.md").read_text()

@@ -82,6 +82,15 @@ static void an_address_that_overlaps_needs_a_restart(void **state)
          "TCP 0.0.0.0:9090 of `admin`: the running server itself has TCP 127.0.0.1:9090 for `admin`: restart to change it");
 }
 
+static void another_group_needs_a_restart(void **state)
+{
+    (void)state;
+    says("listen = { address = \"unix:/run/http.sock\"; };", &none, "");
+    says("listen = { address = \"unix:/run/http.sock\"; group = \"root\"; };", &none,
+         "unix:/run/http.sock of `listen`: the running server itself has unix:/run/http.sock for `listen`: restart to change "
+         "it");
+}
+
 static void what_a_block_has_is_for_that_block(void **state)
 {
     (void)state;
@@ -120,6 +129,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_stays_and_what_is_free_may_be_had),
         cmocka_unit_test(an_address_that_overlaps_needs_a_restart),
+        cmocka_unit_test(another_group_needs_a_restart),
         cmocka_unit_test(what_a_block_has_is_for_that_block),
         cmocka_unit_test(a_socket_of_the_manager_stays_wanted),
     };

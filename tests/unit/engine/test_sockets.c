@@ -178,7 +178,7 @@ static int remove_folder(void **state)
     return rmdir(folder);
 }
 
-static void a_unix_socket_is_open_to_everybody(void **state)
+static void a_unix_socket_is_for_its_user_and_group(void **state)
 {
     mode_t before = umask(077);
     int fd = listen_on(unix_text, SOCK_STREAM, NULL), client;
@@ -188,11 +188,34 @@ static void a_unix_socket_is_open_to_everybody(void **state)
     umask(before);
     assert_true(fd >= 0);
     assert_int_equal(stat(unix_text + 5, &st), 0);
-    assert_int_equal(st.st_mode & 0777, 0666);
+    assert_int_equal(st.st_mode & 0777, 0660);
     client = connect_to(unix_text);
     assert_true(client >= 0);
     close(client);
     close(fd);
+}
+
+static void the_group_of_a_unix_socket_is_chosen(void **state)
+{
+    const gid_t group = geteuid() == 0 ? 54321 : getegid();
+    struct cs_error err = { 0 };
+    struct sockaddr_storage address;
+    socklen_t len = 0;
+    struct stat st;
+    int fd;
+
+    (void)state;
+    assert_int_equal(address_parse(unix_text, 0, &address, &len, NULL), 0);
+    fd = socket_listen_for((const struct sockaddr *)&address, len, SOCK_STREAM, group, NULL);
+    assert_true(fd >= 0);
+    assert_int_equal(stat(unix_text + 5, &st), 0);
+    assert_int_equal(st.st_gid, group);
+    assert_int_equal(st.st_mode & 0777, 0660);
+    close(fd);
+    if (geteuid() != 0) {
+        assert_int_equal(socket_listen_for((const struct sockaddr *)&address, len, SOCK_STREAM, 0, &err), -1);
+        assert_non_null(strstr(err.text, "cannot be given to its `group`: only root can, or a member of it"));
+    }
 }
 
 static void a_stale_unix_socket_is_replaced(void **state)
@@ -338,7 +361,8 @@ int main(void)
         cmocka_unit_test(a_port_in_use_is_told),
         cmocka_unit_test(an_address_of_another_machine_is_told),
         cmocka_unit_test(a_privileged_port_says_what_it_needs),
-        cmocka_unit_test_setup_teardown(a_unix_socket_is_open_to_everybody, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_unix_socket_is_for_its_user_and_group, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(the_group_of_a_unix_socket_is_chosen, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_stale_unix_socket_is_replaced, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_unix_socket_that_answers_is_not_replaced, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_file_in_its_place_is_not_removed, make_folder, remove_folder),

@@ -261,6 +261,9 @@ static void a_listener_that_makes_no_sense_is_a_complaint(void **state)
     assert_complaint("listen = { address = \"::\"; key = \"k\"; };", "has a `key` but no `certificate`: TLS needs both");
     assert_complaint("listen = { address = \"::\"; certificate = \"k\"; };", "has a `certificate` but no `key`");
     assert_complaint("listen = { address = \"unix:s\"; };", "a unix socket needs an absolute path");
+    assert_complaint("listen = { address = \"::\"; group = \"root\"; };", "`group` is that of a unix socket: it needs");
+    assert_complaint("listen = { address = \"unix:/s\"; group = \"no-such-group\"; };",
+                     "`group` names \"no-such-group\", which there is not: `groupadd` makes it");
     assert_complaint("listen = { address = \"::\";\n prt = 1; };",
                      ":2: unknown key `prt`, did you mean `port`?; known here: address, port, certificate, key");
     assert_complaint("admin = { address = 1; };", "`address` must be a string");
