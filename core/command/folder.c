@@ -92,8 +92,8 @@ static int copy_one(const struct copying *c, const char *from, const char *to, c
 static int copy_entry(const struct copying *c, const char *below, const char *name, int depth, struct cs_error *err)
 {
     struct text from = TEXT_MAX(PATH_MOST), to = TEXT_MAX(PATH_MOST), path = TEXT_MAX(PATH_MOST);
+    struct stat st = { 0 };
     bool is_link = false;
-    struct stat st;
     int rc;
 
     text_addf(&path, "%s%s%s", below, *below ? "/" : "", name);

@@ -35,8 +35,12 @@ static int on_held(void *arg, const struct listen_address *held)
         return 0;
     listen_address_name(name, &wanted->at, wanted->len, wanted->type);
     listen_address_name(held_name, &held->at, held->len, held->type);
-    config_complain(c->config, wanted->node, "%s of %s: the running server itself has %s for %s: restart to change it", name,
-                    wanted->setting, held_name, held->setting);
+    if (wanted->group != held->group)
+        config_complain(c->config, wanted->node, "`group` of %s is another than the running server's: restart to change it",
+                        name);
+    else
+        config_complain(c->config, wanted->node, "%s of %s: the running server itself has %s for %s: restart to change it",
+                        name, wanted->setting, held_name, held->setting);
     return -1; /* one is enough */
 }
 

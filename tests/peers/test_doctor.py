@@ -109,6 +109,10 @@ def test_all_is_well_before_and_beside_a_server(lab, server):
     assert beside.one("certificate", "ok", about)[0].startswith(f"{certificate} is for countersign.example until ")
     assert beside.one("rows", "ok")[0] == "1 zone, 1 subject, each leads somewhere"
     assert server.command("check").stdout.startswith("OK ")
+    server.config["admin"]["address"] = "0.0.0.0"
+    wanted, held = (f"TCP {address}:{server.admin_port}" for address in ("0.0.0.0", "127.0.0.1"))
+    assert server.command("check").stderr == (f"note: {wanted}: our running server has {held} (process {server.child.pid}); "
+                                              "restart it: a reload cannot change that, and would be refused\n")
 
 
 def test_people_read_groups_and_advice(server):

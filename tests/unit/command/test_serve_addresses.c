@@ -87,8 +87,7 @@ static void another_group_needs_a_restart(void **state)
     (void)state;
     says("listen = { address = \"unix:/run/http.sock\"; };", &none, "");
     says("listen = { address = \"unix:/run/http.sock\"; group = \"root\"; };", &none,
-         "unix:/run/http.sock of `listen`: the running server itself has unix:/run/http.sock for `listen`: restart to change "
-         "it");
+         ":1: `group` of unix:/run/http.sock is another than the running server's: restart to change it");
 }
 
 static void what_a_block_has_is_for_that_block(void **state)
