@@ -4,7 +4,7 @@
  *     PROGRAM [ARGUMENT …] add|remove OWNER VALUE ZONE
  *
  * set_txt() runs in a worker thread of the core and waits there for the program; program.c starts it and watches its time,
- * environment.c makes what it finds in its environment.
+ * environment.c makes what it finds in its environment, progress.c knows what a change that ran out of time has done.
  */
 #include <countersign/dns.h>
 
@@ -20,6 +20,7 @@
 #include "base/text.h"
 #include "environment.h"
 #include "program.h"
+#include "progress.h"
 
 enum { MOST_ARGUMENTS = 100, LAST_WORDS = 5, ANSWER_MS = 500, STOP_MS = 4000, SHOWN_MOST = 200 };
 
@@ -44,6 +45,7 @@ struct exec {
     struct cs_instance *in;
     const struct settings *settings;
     struct environment environment;
+    struct progress progress;
     const char *folder;
     int stop_fd; /* readable once the server stops */
 };
@@ -150,13 +152,15 @@ static int run_in(const struct exec *x, const struct cs_txt_change *change, cons
     return judge(x, verb, change->owner, &end, err);
 }
 
-static int run(const struct exec *x, const struct cs_txt_change *change, const char *verb, const char *value,
-               const struct cs_op *op, struct cs_error *err)
+static int run(struct exec *x, const struct cs_txt_change *change, const char *verb, const char *value, const struct cs_op *op,
+               struct cs_error *err)
 {
     struct variables variables = { 0 };
     char ttl[16], **envp = NULL;
     int rc = -1;
 
+    if (progress_has(&x->progress, change, verb, value))
+        return 0;
     snprintf(ttl, sizeof ttl, "%u", change->ttl);
     put(&variables, "ACTION", verb);
     put(&variables, "OWNER", change->owner);
@@ -169,13 +173,14 @@ static int run(const struct exec *x, const struct cs_txt_change *change, const c
         rc = run_in(x, change, verb, value, envp, op, err);
     else
         cs_fail(err, CS_EBUSY, "no memory to run a program");
+    if (rc == 0)
+        progress_keep(&x->progress, change, verb, value);
     free_variables(&variables);
     free(envp);
     return rc;
 }
 
-/* All of `want` each time: the contract is declarative, and only the back end knows what it still has. */
-static int change_txt(const struct exec *x, const struct cs_txt_change *change, const struct cs_op *op, struct cs_error *err)
+static int run_all(struct exec *x, const struct cs_txt_change *change, const struct cs_op *op, struct cs_error *err)
 {
     for (size_t i = 0; i < change->n_want; i++)
         if (run(x, change, "add", change->want[i], op, err) < 0)
@@ -184,6 +189,17 @@ static int change_txt(const struct exec *x, const struct cs_txt_change *change, 
         if (run(x, change, "remove", change->gone[i], op, err) < 0)
             return -1;
     return 0;
+}
+
+/* All of `want` each time, since the contract is declarative, and only the back end knows what it still has. Only a change that
+ * ran out of time goes on where it was. */
+static int change_txt(struct exec *x, const struct cs_txt_change *change, const struct cs_op *op, struct cs_error *err)
+{
+    const int rc = run_all(x, change, op, err);
+
+    if (rc == 0 || err->code != CS_ETIMEDOUT)
+        progress_forget(&x->progress, change);
+    return rc;
 }
 
 static void exec_set_txt(void *self, const struct cs_txt_change *change, struct cs_op *op)
@@ -225,6 +241,7 @@ static void exec_close(void *self)
     if (x->stop_fd >= 0)
         close(x->stop_fd);
     environment_free(&x->environment);
+    progress_free(&x->progress);
     free(x);
 }
 
@@ -247,6 +264,7 @@ static int exec_open(struct cs_instance *in, const void *conf, void **self, stru
     if (!x)
         return cs_fail(err, CS_EBUSY, "no memory for dns-exec");
     *x = (struct exec){ .in = in, .settings = conf, .stop_fd = -1 };
+    progress_init(&x->progress);
     if (fill(x, err) < 0) {
         exec_close(x);
         return -1;
