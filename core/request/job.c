@@ -161,6 +161,7 @@ void job_free(struct job *job)
     free(job->names);
     free(job->profile);
     free(job->data);
+    free(job->asked.data);
     free(job->url);
     free(job->problem);
     free(job);

@@ -52,6 +52,14 @@ struct job_waiter {
     void (*hear)(struct job_waiter *waiter, const struct job_news *news); /* once; the waiter has left before */
 };
 
+/* A step of the CA's plugin, with what it keeps for it. */
+struct job_step {
+    char name[JOB_STEP_MOST + 1];
+    void *data;
+    size_t data_len;
+    uint64_t number; /* grows with each that is asked for */
+};
+
 struct job {
     struct heart *heart;
     char id[JOB_ID_LEN + 1];
@@ -70,9 +78,11 @@ struct job {
     char *profile;
     enum job_phase phase;
     enum cs_job_state state;
-    char step[JOB_STEP_MOST + 1]; /* saved */
+    char step[JOB_STEP_MOST + 1]; /* saved: durable, as far as the loop knows */
     void *data;
     size_t data_len;
+    uint64_t step_number;         /* of the save that they are of, or of asked.number when they were forgotten */
+    struct job_step asked;        /* what the plugin wanted to be saved last, durable or not */
     char progress[32]; /* what cs_op_step() said last, for the client that waits */
     int64_t step_began_ms; /* on cs_now_ms(): for counts.c */
     int64_t attempts;
@@ -164,7 +174,8 @@ void job_fail(struct job *job, const struct cs_error *err);  /* job_commit.c: it
 /* job_run.c: the same, unless finalize was sent and what came in its way may pass: then the CA is asked again after a pause. */
 void job_give_up(struct job *job, const struct cs_error *err);
 bool job_stays_open(struct job *job, const struct cs_error *err); /* job_pause.c: it does, for now: see job_give_up() */
-bool job_finalize_was_sent(const struct job *job); /* job_run.c: or is about to be: the CA may have issued */
+/* job_run.c: or is about to be, which is on the disk: the CA may have issued. */
+bool job_finalize_was_sent(const struct job *job);
 /* job_run.c: CS_EINPUT "revoked-key" when the key was refused meanwhile, and the CA cannot have issued yet. */
 int job_check_key(const struct job *job, struct cs_error *err);
 void job_suspend(struct job *job);                           /* the server stops: it stays as it is stored */
@@ -180,6 +191,7 @@ void job_save_failed(struct job *job, cs_done_fn *done);
 /* job_save_step.c. What is written next must not become durable before the steps that were saved: one that the store did not
  * take goes first. */
 void job_save_postponed(struct job *job);
+void job_forget_step(struct job *job); /* what was saved is of an order that is over */
 /* job_write.c. In the log, once until the store takes something again: it does not, and `what` (its `name`) is tried again. */
 void job_log_unsaved(struct job *job, enum cs_log_level level, const char *what, const char *name, const struct cs_error *err);
 /* job_again.c. A new job goes on with the order of one that failed, of which the row is; takes over nothing. -1: no memory. */

@@ -74,7 +74,7 @@ static void on_counted(void *arg, const struct cs_error *err)
     }
     job->again = job->was_ordered = false;
     job->bad_since_ms = 0;
-    job->step[0] = '\0';
+    job_forget_step(job);
     if (job->heart->stopping)
         job_suspend(job);
     else

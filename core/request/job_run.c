@@ -95,7 +95,7 @@ void job_start_anew(struct job *job, const struct cs_error *why)
     }
     log_line(CS_LOG_INFO, LOG_WHO, job->id, "order starts anew zone=%s: %s", job->row->zone, why->text);
     challenges_release(job->heart->challenges, job);
-    job->step[0] = '\0';
+    job_forget_step(job);
     sign(job);
 }
 

@@ -82,7 +82,7 @@ void job_save_anew(struct job *job, cs_done_fn *done)
         no_memory(job, done);
         return;
     }
-    save->write.step[0] = '\0';
+    save->write.step.name[0] = '\0';
     save->write.takes = true;
     job_write_submit(&save->write);
 }

@@ -42,22 +42,42 @@ static int may_save(const struct job *job, struct cs_error *err)
     return job_check_key(job, err);
 }
 
-static int take_step(struct job *job, const char *step, const void *data, size_t len)
+static int ask_step(struct job *job, const char *step, const void *data, size_t len)
 {
-    void *copy = NULL;
+    void *copy = len ? malloc(len) : NULL;
 
-    if (len) {
-        copy = malloc(len);
-        if (!copy)
-            return -1;
+    if (len && !copy)
+        return -1;
+    if (len)
         memcpy(copy, data, len);
-    }
-    free(job->data);
-    job->data = copy;
-    job->data_len = len;
-    memcpy(job->step, step, strlen(step) + 1);
+    free(job->asked.data);
+    job->asked.data = copy;
+    job->asked.data_len = len;
+    memcpy(job->asked.name, step, strlen(step) + 1);
+    job->asked.number++;
     job->was_ordered = true;
     return 0;
+}
+
+/* Only now is it what the order goes on from. */
+static void take_committed(struct job *job, struct job_step *step)
+{
+    if (step->number <= job->step_number)
+        return;
+    free(job->data);
+    job->data = step->data;
+    job->data_len = step->data_len;
+    memcpy(job->step, step->name, sizeof job->step);
+    job->step_number = step->number;
+    step->data = NULL;
+}
+
+/* A write that is still on its way counts no more, either. */
+void job_forget_step(struct job *job)
+{
+    job->step[0] = '\0';
+    job->asked.name[0] = '\0';
+    job->step_number = ++job->asked.number;
 }
 
 static void on_written(struct job_write *write, const struct cs_error *err);
@@ -110,7 +130,7 @@ void cs_op_save(struct cs_op *op, const char *step, const void *data, size_t len
     assert(on_loop_thread() && job && strlen(step) <= JOB_STEP_MOST && len <= MAX_DATA);
     may = may_save(job, &refused) == 0;
     is_before_issuing = !job_finalize_was_sent(job);
-    if (!may || take_step(job, step, data, len) == 0)
+    if (!may || ask_step(job, step, data, len) == 0)
         save = make_save(job, op, done, arg);
     if (!save) {
         op_tell_no_memory(op, done, arg);
@@ -153,7 +173,7 @@ static void postpone(struct step_save *save, const struct cs_error *why)
 {
     struct job *job = save->write.job;
 
-    job_log_unsaved(job, CS_LOG_WARN, "step", save->write.step, why);
+    job_log_unsaved(job, CS_LOG_WARN, "step", save->write.step.name, why);
     save->refused = *why;
     job->writes++;
     if (!save->done)
@@ -165,6 +185,8 @@ static void on_written(struct job_write *write, const struct cs_error *err)
 {
     struct step_save *save = (struct step_save *)write;
 
+    if (!err)
+        take_committed(write->job, &write->step);
     if (!err && job_finalize_was_sent(write->job))
         write->job->again = false; /* it is this job's own finalize */
     if (err && is_worth_waiting(write->job, err))
@@ -193,7 +215,7 @@ static void tell_plugin(struct step_save *save, const struct cs_error *err)
 
     if (!save->done) {
         if (err)
-            log_line(CS_LOG_WARN, "job", job->id, "a step was not saved step=%s: %s", save->write.step, err->text);
+            log_line(CS_LOG_WARN, "job", job->id, "a step was not saved step=%s: %s", save->write.step.name, err->text);
     } else if (op_ticket_use(save->ticket)) {
         /* the key may have been refused while this was written */
         if (!err && save->is_before_issuing &&

@@ -15,15 +15,19 @@
 int job_write_snapshot(struct job_write *write)
 {
     const struct job *job = write->job;
-    void *data = job->data_len ? malloc(job->data_len) : NULL;
+    const struct job_step saved = { .data = job->data, .data_len = job->data_len, .number = job->step_number };
+    struct job_step step = write->is_step ? job->asked : saved;
+    void *data = step.data_len ? malloc(step.data_len) : NULL;
 
-    if (job->data_len && !data)
+    if (step.data_len && !data)
         return -1;
-    if (job->data_len)
-        memcpy(data, job->data, job->data_len);
-    free(write->data);
-    write->data = data;
-    memcpy(write->step, job->step, sizeof write->step);
+    if (step.data_len)
+        memcpy(data, step.data, step.data_len);
+    if (!write->is_step)
+        memcpy(step.name, job->step, sizeof step.name);
+    free(write->step.data);
+    write->step = step;
+    write->step.data = data;
     return 0;
 }
 
@@ -43,9 +47,9 @@ static void fill_row(struct job_write *write)
         .csr = job->csr.der,
         .csr_len = job->csr.len,
         .state = job->state,
-        .step = write->step,
-        .data = write->data,
-        .data_len = job->data_len,
+        .step = write->step.name,
+        .data = write->step.data,
+        .data_len = write->step.data_len,
         .attempts = job->attempts,
         .problem = write->problem ? write->problem : "",
         .created_ms = job->created_ms,
@@ -144,7 +148,7 @@ static int put_certificate(const struct store_conn *c, const struct job_write *w
 static void tell_step(const struct job_write *write)
 {
     if (write->is_step)
-        step_saved(write->row.id, write->step);
+        step_saved(write->row.id, write->step.name);
     else if (write->with_certificate)
         step_written(STEP_SAVED_CHAIN, write->row.id);
     else
@@ -199,7 +203,7 @@ void job_log_unsaved(struct job *job, enum cs_log_level level, const char *what,
 
 void job_write_clear(struct job_write *write)
 {
-    free(write->data);
+    free(write->step.data);
     free(write->problem);
     free(write->event);
 }

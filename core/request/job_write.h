@@ -24,15 +24,15 @@ struct job_write {
 
     /* ---- job_write.c's own ---- */
     struct cs_job row;
-    char step[JOB_STEP_MOST + 1];
-    void *data;
+    struct job_step step;
     struct order_limits limits; /* of now: a reload may change them while the writer looks */
     int64_t expected_version;   /* 0: a new row */
     int64_t found_version;      /* of a row that was not as expected; 0: there was none */
     bool was_changed;
 };
 
-/* Takes the job's step and its data as they are now, instead of those taken before. -1: no memory. */
+/* Takes the job's step and its data as they are now, instead of those taken before: of `is_step` what was asked for last,
+ * otherwise what is durable. -1: no memory. */
 int job_write_snapshot(struct job_write *write);
 
 /* Once for each snapshot. `written` on the loop after the commit, or with what was in its way; the write is the caller's own

@@ -239,6 +239,28 @@ static void a_store_that_stays_locked_ends_the_order_at_its_deadline(void **stat
     free(csr);
 }
 
+/* What was to be saved is not what is saved: finalize may be sent, and asked for again, only once its record is durable. */
+static void an_order_whose_finalize_could_not_be_recorded_is_not_taken_for_one_that_was_sent(void **state)
+{
+    char *csr = rig_csr("a.x.example");
+
+    (void)state;
+    subject("save:order+gate:go+save:finalize+ok");
+    rig_submit(&rig, csr, 24 * 3600 * 1000, false, false, &one);
+    rig_until_true(&rig, rig_at_step(&rig, "gate:go") == 1);
+    rig_lock(&rig);
+    rig_open_gate(&rig, "go");
+    rig_until_true(&rig, store_trouble(rig.store));
+    rig_hurry(&rig, 60 * 1000, &one.came);
+    assert_int_equal(one.code, CS_ETIMEDOUT);
+    rig_unlock(&rig);
+    clock_move(rig.loop, 1100);
+    rig_rest(&rig);
+    rig_assert_calls(&rig, 1);
+    assert_int_equal(rig_count(&rig, "job WHERE state = 'failed' AND step = 'order'"), 1);
+    free(csr);
+}
+
 static void a_chain_is_stored_as_soon_as_the_store_takes_it(void **state)
 {
     char *csr = rig_csr("a.x.example");
@@ -438,6 +460,7 @@ int main(void)
         TEST(a_step_that_could_not_be_written_is_committed_before_the_challenge),
         TEST(a_challenge_waits_for_a_store_that_is_locked),
         TEST(a_store_that_stays_locked_ends_the_order_at_its_deadline),
+        TEST(an_order_whose_finalize_could_not_be_recorded_is_not_taken_for_one_that_was_sent),
         TEST(a_chain_is_stored_as_soon_as_the_store_takes_it),
         TEST(a_failure_that_cannot_be_stored_does_not_block_its_key),
         TEST(a_failure_that_cannot_be_stored_does_not_block_its_zone),
