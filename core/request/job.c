@@ -86,6 +86,14 @@ void job_leave_lines(struct job *job)
     turn_leave(&job->names_place);
 }
 
+void job_step_aside(struct job *job)
+{
+    ca_gate_leave(&job->ca_place);
+    turn_leave(&job->zone_place);
+    if (!job->names_place.running || !job_finalize_was_sent(job))
+        turn_leave(&job->names_place);
+}
+
 struct job *job_find(struct heart *heart, const char *id)
 {
     struct job probe, **found;

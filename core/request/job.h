@@ -97,7 +97,8 @@ struct job {
     bool challenge_seen;   /* all values that the CA asked for were visible at once */
     bool op_is_out;        /* the plugin has not finished yet */
     bool told_unsaved;     /* the log knows that the store takes nothing of it now */
-    int64_t pause_ms;      /* the last one; 0: none yet */
+    int64_t pause_ms;      /* what the last one was drawn from; 0: none yet */
+    int64_t pause_ends_ms; /* of `pausing`, on cs_now_ms() */
     int64_t created_ms, deadline_ms, keep_until_ms; /* wall clock: only for what is stored */
     int64_t began_ms, end_by_ms;                    /* the same on cs_now_ms(), which nobody sets: what counts while it runs */
     int64_t bad_since_ms;  /* wall clock: since when the chain is not what was asked for; 0: it is not known to be bad */
@@ -174,6 +175,7 @@ void job_fail(struct job *job, const struct cs_error *err);  /* job_commit.c: it
 /* job_run.c: the same, unless finalize was sent and what came in its way may pass: then the CA is asked again after a pause. */
 void job_give_up(struct job *job, const struct cs_error *err);
 bool job_stays_open(struct job *job, const struct cs_error *err); /* job_pause.c: it does, for now: see job_give_up() */
+bool job_may_pass(const struct cs_error *err); /* job_pause.c: another call may end otherwise */
 /* job_run.c: or is about to be, which is on the disk: the CA may have issued. */
 bool job_finalize_was_sent(const struct job *job);
 /* job_run.c: CS_EINPUT "revoked-key" when the key was refused meanwhile, and the CA cannot have issued yet. */
@@ -181,6 +183,9 @@ int job_check_key(const struct job *job, struct cs_error *err);
 void job_suspend(struct job *job);                           /* the server stops: it stays as it is stored */
 void job_end(struct job *job);                               /* gives its turn back; frees it when nothing needs it any more */
 void job_leave_lines(struct job *job);                       /* its names and its zone are free for the next; harmless twice */
+/* It waits for its CA: its zone is free. Not so its names once its finalize was sent: the CA would hand the order to the next
+ * one for them, who would finalize it with another key. */
+void job_step_aside(struct job *job);
 void job_release(struct job *job);                           /* frees it when it has ended and nothing needs it any more */
 
 /* job_save.c. `done` on the loop after the commit. */

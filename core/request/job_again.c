@@ -55,7 +55,7 @@ int job_take_up(struct job *job, const struct cs_job *failed, struct cs_error *e
 
 bool job_again_is_over(const struct job *job, const struct cs_error *err)
 {
-    return job->again && (err->code == CS_EREFUSED || (err->code == CS_EUPSTREAM && err->retry_after_ms <= 0));
+    return job->again && !job_may_pass(err);
 }
 
 /* ---- There is no certificate of it that would do ---- */

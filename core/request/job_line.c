@@ -24,11 +24,13 @@ static char *names_key(const struct job *job)
 
 static void on_deadline(void *arg)
 {
+    struct job *job = arg;
     struct cs_error err;
 
     cs_fail_as(&err, CS_ETIMEDOUT, "queue-timed-out",
                "the orders before this one in its zone, or for its names, took too long; try again");
-    job_give_up(arg, &err);
+    err.retry_after_ms = job_wait_ms(job);
+    job_give_up(job, &err);
 }
 
 /* None that has a zone's turn waits for its names': so the two lines never wait for each other. */
@@ -48,13 +50,18 @@ static void on_names_turn(void *arg)
  * them would get the other's certificate. */
 static int join_names(struct job *job, struct cs_error *err)
 {
-    char *key = names_key(job);
+    char *key;
     int rc;
 
     step_reached(STEP_QUEUED, job->id);
+    timer_set_at(job->heart->loop, &job->timer, job->end_by_ms, on_deadline, job);
+    if (job->names_place.running) {
+        on_names_turn(job);
+        return 0;
+    }
+    key = names_key(job);
     if (!key)
         return cs_fail(err, CS_EBUSY, "out of memory");
-    timer_set_at(job->heart->loop, &job->timer, job->end_by_ms, on_deadline, job);
     job->names_place.turn = on_names_turn;
     job->names_place.arg = job;
     job->names_place.source = job->source.place;
@@ -124,7 +131,7 @@ void job_line_return(struct job *job)
 {
     struct cs_error err;
 
-    job_leave_lines(job);
+    job_step_aside(job);
     job->phase = JOB_QUEUED;
     job->progress[0] = '\0';
     counts_step(job, NULL);

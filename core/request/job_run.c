@@ -84,7 +84,7 @@ void job_start_anew(struct job *job, const struct cs_error *why)
         job_order_anew(job, why);
         return;
     }
-    if (job_finalize_was_sent(job) || job->attempts > MAX_STARTS_ANEW) {
+    if ((job_finalize_was_sent(job) && strcmp(why->reason, CS_ORDER_TAKEN) != 0) || job->attempts > MAX_STARTS_ANEW) {
         cs_fail_as(&err, CS_EUPSTREAM, "order-lost", "the CA does not know the order any more: %s", why->text);
         job_fail(job, &err);
         return;

@@ -7,6 +7,8 @@
 #include "request/outcome.h"
 #include "request/revoked_keys.h"
 
+#define AFTER_PAUSE_MS 1000
+
 enum { VISITS_KEPT = 1000 }; /* of one job: nothing else limits how many may ask for a place in it */
 
 struct job_visit {
@@ -117,8 +119,24 @@ void job_tell_stored(struct job *job)
     }
 }
 
+/* What is left of a pause, and a little for what comes then; 0: none. */
+static int64_t pause_left_ms(const struct job *job)
+{
+    int64_t left_ms;
+
+    if (!job || !job->pausing)
+        return 0;
+    left_ms = job->pause_ends_ms - cs_now_ms();
+    return (left_ms > 0 ? left_ms : 0) + AFTER_PAUSE_MS;
+}
+
+/* The names of an order that pauses stay its own: who waits for them waits for that. */
 int64_t job_wait_ms(const struct job *job)
 {
+    const int64_t pause_ms = pause_left_ms(job->pausing ? job : turn_taker(&job->names_place));
+
+    if (pause_ms)
+        return pause_ms;
     return ca_gate_wait_ms(job->gate, job->ca_place.gate ? &job->ca_place : NULL);
 }
 

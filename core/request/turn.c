@@ -196,6 +196,13 @@ void turn_leave(struct turn_place *place)
     forget_if_empty(line);
 }
 
+void *turn_taker(const struct turn_place *place)
+{
+    if (!place->line || place->running || place->reserved || !place->line->at_work.first)
+        return NULL;
+    return place->line->at_work.first->arg;
+}
+
 size_t turn_ahead(const struct turn_place *place)
 {
     size_t n = 0;

@@ -36,6 +36,8 @@ bool turn_reserve(struct turns *turns, const char *key, size_t most, struct turn
 int turn_join(struct turns *turns, const char *key, int64_t parallel, struct turn_place *place, struct cs_error *err);
 /* Give the turn, the place in the line, or the room back. Harmless when in none. */
 void turn_leave(struct turn_place *place);
+/* `arg` of one who has the turn that this place waits for; NULL: it waits for none. */
+void *turn_taker(const struct turn_place *place);
 /* How many stand before this one. */
 size_t turn_ahead(const struct turn_place *place);
 

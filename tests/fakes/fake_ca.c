@@ -12,6 +12,7 @@
  *   wants:NAME     fail with CS_EUPSTREAM, unless the file LOG.NAME exists
  *   retry:NAME     as wants, with a Retry-After of 20 minutes
  *   mend:NAME      as retry, with CS_ECONFIG             busy:NAME   as retry, with CS_EBUSY
+ *   taken          when resumed: say that the CA gave the order to another (CS_ORDER_TAKEN)
  *   push           as put, without waiting for it        note:NAME   save a step without waiting for it
  *
  * `resume` goes on behind the word `save:NAME` or `note:NAME`; a step that the profile does not have is CS_ERESTART. A
@@ -78,6 +79,16 @@ static void finish(struct order *o, enum cs_code code)
     }
     cs_fail(&err, code, "fake failure %d", (int)code);
     err.retry_after_ms = retry_after_ms;
+    cs_op_err(op, &err);
+}
+
+static void finish_taken(struct order *o)
+{
+    struct cs_op *op = o->op;
+    struct cs_error err;
+
+    free(o);
+    cs_fail_as(&err, CS_ERESTART, CS_ORDER_TAKEN, "fake order of another");
     cs_op_err(op, &err);
 }
 
@@ -276,7 +287,9 @@ static void go_on(struct order *o)
         finish(o, (enum cs_code)number_of(word));
     else if (strcmp(word, "ok") == 0 || strcmp(word, "foreign") == 0)
         finish_chain(o, word[0] == 'f');
-    else if (strcmp(word, "pause") == 0 && o->resumed)
+    else if (strcmp(word, "taken") == 0 && o->resumed)
+        finish_taken(o);
+    else if ((strcmp(word, "pause") == 0 && o->resumed) || strcmp(word, "taken") == 0)
         go_on(o);
     else if (strcmp(word, "problem") == 0) {
         cs_op_problem(o->op, "{\"type\":\"fake\"}", 15);

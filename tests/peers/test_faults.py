@@ -37,6 +37,7 @@ AFTER_FINALIZE = [f"{fault} at={at}{more}" for at in ("order", "certificate") fo
                                       "other-names", "no-authz", "order-gone")]
 AT_FIRST = {"account-refused", "binding-wanted", "redirect-away", "directory-empty", "directory-moved"}  # of a new account
 LAST = ("challenge-ignored", "processing-forever")  # their orders go on for a while
+PAUSES = {"limited-silent at=order", "limited-silent at=certificate"}  # a minute and up to a fifth more, less what is over
 THE_CAS = {"busy-for-years": 604800, "limited": 60, "limited-date": 60, "limited-day": 86400}  # Retry-After, clamped to 7 days
 
 
@@ -110,6 +111,9 @@ def said(fault, retry_after):
     if fault in THE_CAS:
         assert abs(int(retry_after) - THE_CAS[fault]) <= 2, (fault, retry_after)
         return "the CA's"
+    if fault in PAUSES:
+        assert 60 - WAIT_S <= int(retry_after) <= 74, (fault, retry_after)
+        return "of the pause"
     return f"{retry_after} s"
 
 

@@ -57,6 +57,10 @@ CS_EXPORT unsigned cs_challenge_types(struct cs_op *op, const char *name);
 CS_EXPORT void cs_challenge_put(struct cs_op *op, const struct cs_challenge *challenge, cs_done_fn *done, void *arg);
 CS_EXPORT int cs_challenge_put_wait(struct cs_op *op, const struct cs_challenge *challenge, struct cs_error *err);
 
+/* The reason of a CS_ERESTART: the CA has given the order to another request for the same names, as the certificate has another
+ * key, and is not known to have taken our finalize. The core then calls `sign`, whatever step was saved. */
+#define CS_ORDER_TAKEN "order-taken"
+
 struct cs_ca_ops {
     uint32_t size;
     bool blocking;
@@ -66,7 +70,8 @@ struct cs_ca_ops {
     void (*sign)(void *self, const struct cs_order *order, struct cs_op *op);
 
     /* Go on with an order that an earlier run of the server left at a saved step. A step it does not know ends with
-     * CS_ERESTART: the core then calls `sign`, unless the step's name begins with "finalize". NULL: always starts anew.
+     * CS_ERESTART: the core then calls `sign`, unless the step's name begins with "finalize" (but see CS_ORDER_TAKEN). NULL:
+     * always starts anew.
      * An order that has saved such a step may have a certificate: when it ends with CS_EBUSY, CS_ETIMEDOUT, or with
      * `retry_after_ms` and CS_EUPSTREAM, CS_ELIMIT, CS_ECONFIG or CS_EINTERNAL, it stays open, and the core resumes it.
      * One that has saved another step, and ends with CS_EBUSY and `retry_after_ms`, has failed; but the next request for the

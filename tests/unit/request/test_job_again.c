@@ -129,6 +129,20 @@ static void an_order_that_the_ca_has_ended_is_made_anew_at_once(void **state)
     assert_calls("srs");
 }
 
+static void a_limit_or_a_set_up_that_an_order_ended_by_is_no_end_of_its_key(void **state)
+{
+    (void)state;
+    subject("save:finalize+fail:5"); /* CS_ELIMIT, without a Retry-After */
+    post(false);
+    assert_int_equal(answer.code, CS_ELIMIT);
+    post(false);
+    assert_calls("srs");
+    subject("save:finalize+fail:11"); /* CS_ECONFIG */
+    post(false);
+    post(false);
+    assert_calls("srssrs");
+}
+
 static void an_order_that_the_ca_refused_is_not_asked_for_again(void **state)
 {
     (void)state;
@@ -317,6 +331,7 @@ int main(void)
         TEST(it_is_downloaded_after_a_restart_too),
         TEST(the_wait_grows_and_after_a_day_and_a_half_it_is_ordered_anew),
         TEST(an_order_that_the_ca_has_ended_is_made_anew_at_once),
+        TEST(a_limit_or_a_set_up_that_an_order_ended_by_is_no_end_of_its_key),
         TEST(an_order_that_the_ca_refused_is_not_asked_for_again),
         TEST(an_order_of_another_ca_is_not_taken_up),
         TEST(a_bad_chain_of_a_plugin_that_saves_nothing_has_the_same_wait),

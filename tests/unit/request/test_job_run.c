@@ -243,7 +243,7 @@ static void a_retry_after_past_the_deadline_is_waited_for_after_finalize(void **
     clock_move(rig.loop, 19 * 60 * 1000);
     rig_settle(&rig);
     rig_assert_calls(&rig, 1);
-    clock_move(rig.loop, 60 * 1000 + 1000);
+    clock_move(rig.loop, 5 * 60 * 1000 + 1000); /* with its jitter */
     rig_until(&rig, &one.came);
     assert_non_null(one.chain);
     rig_assert_calls(&rig, 2);
@@ -260,7 +260,7 @@ static void what_the_operator_can_mend_ends_no_order_after_finalize(void **state
     rig_until_true(&rig, rig_calls_have(&rig, "sign"));
     rig_until_true(&rig, rig_in_phase(&rig, JOB_QUEUED) == 1);
     rig_open_gate(&rig, "ca");
-    clock_move(rig.loop, 20 * 60 * 1000 + 1000);
+    clock_move(rig.loop, 24 * 60 * 1000 + 1000);
     rig_until(&rig, &one.came);
     assert_non_null(one.chain);
     rig_assert_calls(&rig, 2);
