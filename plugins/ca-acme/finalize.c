@@ -65,6 +65,7 @@ static void on_finalized(void *arg, const struct reply *reply, const struct fail
 
     order->exchange = NULL;
     order->finalize_taken = !failure;
+    order->ours |= !failure;
     order->finalize_unsure = failure && failure->type != ACME_ORDER_NOT_READY && !is_final(order, failure);
     if (failure && failure->type == ACME_ORDER_NOT_READY)
         poll_in(order, POLL_ORDER, failure->err.retry_after_ms);

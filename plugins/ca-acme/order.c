@@ -14,6 +14,7 @@
 #include "step.h"
 
 #define SAVED_ORDER "order"
+#define FAILED_MS   30000 /* until another order may do better, when the CA had a fault */
 
 /* ---- account: directory and account are there -------------------------------------------------------------------- */
 
@@ -53,6 +54,14 @@ int order_take(struct order *order, const struct reply *reply, struct cs_error *
     return 0;
 }
 
+/* What its error says may pass, as a limit does; this order is over. Without a finalize nobody asks for it again. */
+static void make_final(struct cs_error *err)
+{
+    if (err->code == CS_ELIMIT || err->code == CS_EUPSTREAM)
+        err->retry_after_ms = err->code == CS_ELIMIT ? LIMITED_MS : FAILED_MS;
+    err->code = CS_EREFUSED;
+}
+
 void order_refused(struct order *order)
 {
     struct cs_error err;
@@ -61,6 +70,8 @@ void order_refused(struct order *order)
         problem_read(&err, order->object.error, "the CA refused the order");
     else
         cs_fail_as(&err, CS_EREFUSED, "ca-refused", "the CA made the order invalid without saying why");
+    if (may_be_issued(order))
+        make_final(&err);
     give_up_refused(order, &err, order->object.error);
 }
 
@@ -177,11 +188,15 @@ static char *new_order_body(const struct order *order)
     return text;
 }
 
-/* What is saved with a step, for free(): enough to find the order again. */
+/* What is saved with a step, for free(): enough to find the order again, and whose its certificate must be. */
 char *order_saved_data(const struct order *order)
 {
     json_t *data = json_pack("{s:s}", "order", order->url);
-    char *text = json_dumps(data, JSON_COMPACT);
+    char *text;
+
+    if (order->ours)
+        json_object_set_new(data, "taken", json_true());
+    text = json_dumps(data, JSON_COMPACT);
 
     json_decref(data);
     return text;
@@ -290,13 +305,14 @@ static void refuse_to_resume(struct cs_op *op)
     cs_op_err(op, &err);
 }
 
-/* The order's URL of what was saved, for free(); NULL: it cannot be used. */
-static char *read_saved(const struct acme *acme, const void *data, size_t len)
+/* The order's URL of what was saved, for free(), and whether the CA had taken our finalize; NULL: it cannot be used. */
+static char *read_saved(const struct acme *acme, const void *data, size_t len, bool *ours)
 {
     json_t *json = data ? reply_json(data, len, NULL) : NULL;
     const char *url = json_string_value(json_object_get(json, "order"));
     char *copy = url && url_check(&acme->rules, url, "saved order", NULL) == 0 ? text_copy(url) : NULL;
 
+    *ours = json_is_true(json_object_get(json, "taken"));
     json_decref(json);
     return copy;
 }
@@ -304,8 +320,8 @@ static char *read_saved(const struct acme *acme, const void *data, size_t len)
 void order_resume(struct acme *acme, const struct cs_order *asked, const char *step, const void *data, size_t len,
                   struct cs_op *op)
 {
-    bool finalize = strcmp(step, SAVED_FINALIZE) == 0;
-    char *url = finalize || strcmp(step, SAVED_ORDER) == 0 ? read_saved(acme, data, len) : NULL;
+    bool finalize = strcmp(step, SAVED_FINALIZE) == 0, ours = false;
+    char *url = finalize || strcmp(step, SAVED_ORDER) == 0 ? read_saved(acme, data, len, &ours) : NULL;
     struct order *order;
 
     if (!url) {
@@ -320,5 +336,6 @@ void order_resume(struct acme *acme, const struct cs_order *asked, const char *s
     order->url = url;
     order->origin = finalize ? ORIGIN_SAVED_FINALIZE : ORIGIN_SAVED_ORDER;
     order->finalize_saved = finalize;
+    order->ours = order->ours_saved = ours;
     go(order, ACCOUNT);
 }

@@ -13,7 +13,6 @@
 
 #define MOST_MOVES     200
 #define DOWNLOADS_MOST 6
-#define LIMITED_MS     60000 /* when the CA does not say for how long */
 
 static void step_finished(struct order *order);
 static void give_up_for_now(struct order *order, const struct failure *failure, int64_t wait_ms);
@@ -205,16 +204,10 @@ void no_memory(struct order *order)
     give_up(order, &err);
 }
 
-/* An order that was left before its finalize, and is valid all the same: the state is older than the order, as after a backup
- * was restored, or the CA handed the order to another one for the same names, which finalized it. */
-static bool is_of_another(const struct order *order)
-{
-    return !may_be_issued(order) && order->origin == ORIGIN_SAVED_ORDER && chain_is_foreign(order);
-}
+/* ---- finished: the chain, unless it is another order's ------------------------------------------------------------ */
 
-static void step_finished(struct order *order)
+static void end_with_chain(struct order *order)
 {
-    struct cs_error anew;
     struct cs_chain chain = { .size = sizeof chain,
                               .pem = order->chain.pem,
                               .len = order->chain.len,
@@ -223,14 +216,52 @@ static void step_finished(struct order *order)
                               .n_alternates = order->n_alternates,
                               .profile = order->object.profile };
 
-    if (is_of_another(order)) {
-        cs_fail(&anew, CS_ERESTART, "the CA handed the order to another one for the same names, which has its certificate");
-        give_up(order, &anew);
-        return;
-    }
     cs_op_ok_chain(order->op, &chain);
     order_free(order);
 }
+
+/* The core refuses the chain, and has it downloaded again by and by: it is the CA's fault then, too. */
+static void on_ours_saved(void *arg, const struct cs_error *err)
+{
+    (void)err;
+    end_with_chain(arg);
+}
+
+static void save_ours(struct order *order)
+{
+    char *data = order_saved_data(order);
+
+    if (data)
+        cs_op_save(order->op, SAVED_FINALIZE, data, strlen(data), on_ours_saved, order);
+    else
+        no_memory(order);
+    free(data);
+}
+
+/* A certificate for another key, when nobody has seen the CA take our finalize: the state is older than the order, as after a
+ * backup was restored, or the CA handed the order to another request for the same names, which finalized it. */
+static void end_order_of_another(struct order *order)
+{
+    struct cs_error anew;
+
+    cs_fail_as(&anew, CS_ERESTART, CS_ORDER_TAKEN,
+               "the CA handed the order to another one for the same names, which has its certificate");
+    give_up(order, &anew);
+}
+
+static void step_finished(struct order *order)
+{
+    if (!chain_is_foreign(order))
+        end_with_chain(order);
+    else if (!order->ours)
+        end_order_of_another(order);
+    else if (!order->ours_saved)
+        save_ours(order);
+    else
+        end_with_chain(order);
+}
+
+/* ---- failures ---------------------------------------------------------------------------------------------------- */
 
 /* Full jitter: anything up to a ceiling that doubles (1, 2, 4 … 30 s); Retry-After wins. */
 static int64_t back_off_ms(struct order *order, const struct failure *failure)

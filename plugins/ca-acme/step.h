@@ -44,6 +44,7 @@ struct authz {
 };
 
 #define SAVED_FINALIZE "finalize" /* the core's word, too: ca.h */
+#define LIMITED_MS     60000      /* until a limit is over, when the CA does not say for how long */
 
 struct chain_kept {
     char *pem;
@@ -70,6 +71,8 @@ struct order {
     json_t *json;  /* the order as read last */
     struct order_object object; /* of json */
     bool finalize_saved, finalize_sent, finalize_taken;
+    bool ours;                  /* the CA took our finalize, once: in this run, or as an earlier one has saved */
+    bool ours_saved;
     bool finalize_unsure;       /* sent, and no answer of the CA's came: the order is looked at before it is sent again */
 
     struct authz *authz;
