@@ -89,13 +89,13 @@ void job_start_anew(struct job *job, const struct cs_error *why)
         job_fail(job, &err);
         return;
     }
+    job_forget_step(job); /* from here on the CA cannot have issued */
     if (job_check_key(job, &err) < 0) {
         job_fail(job, &err);
         return;
     }
     log_line(CS_LOG_INFO, LOG_WHO, job->id, "order starts anew zone=%s: %s", job->row->zone, why->text);
     challenges_release(job->heart->challenges, job);
-    job_forget_step(job);
     sign(job);
 }
 

@@ -30,8 +30,7 @@ void judge_begin(void)
 void judge_end(void)
 {
     EVP_PKEY_free(key);
-    EVP_PKEY_free(host_key);
-    key = host_key = NULL;
+    key = NULL;
     json_decref(jwk);
     jwk = NULL;
     json_decref(last_payload);
@@ -228,7 +227,7 @@ static void add_certificate(BIO *out, const char *subject, EVP_PKEY *of, const c
     X509_free(certificate);
 }
 
-/* Chains are made while the scenario is read, before the run begins. */
+/* Chains are made while the scenario is read, for all of its runs: they keep the key. */
 static EVP_PKEY *the_host_key(void)
 {
     if (!host_key)
