@@ -214,6 +214,9 @@ void job_order_anew(struct job *job, const struct cs_error *why);
 /* job_problem.c. The stored form of how a job failed, and back. `bad_since_ms`: of struct job. */
 char *job_problem_write(const struct cs_error *err, const char *upstream, int64_t bad_since_ms);
 int64_t job_problem_bad_since(const char *json);
+/* The same of an open one: that it was taken up (job_again.c), and `bad_since_ms`. NULL: no memory. */
+char *job_problem_write_open(int64_t bad_since_ms);
+bool job_problem_again(const char *json);
 /* `age_ms` after it was written: so much of its Retry-After is over. */
 void job_problem_read(const char *json, int64_t age_ms, struct cs_error *err, char **upstream);
 

@@ -32,6 +32,24 @@ int64_t job_problem_bad_since(const char *json)
     return bad_since_ms;
 }
 
+char *job_problem_write_open(int64_t bad_since_ms)
+{
+    json_t *doc = json_pack("{s:b, s:I}", "again", 1, "bad_since_ms", (json_int_t)bad_since_ms);
+    char *text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
+
+    json_decref(doc);
+    return text;
+}
+
+bool job_problem_again(const char *json)
+{
+    json_t *doc = json_loads(json, JSON_REJECT_DUPLICATES, NULL);
+    const bool again = json_is_true(json_object_get(doc, "again"));
+
+    json_decref(doc);
+    return again;
+}
+
 static enum cs_code code_of(const char *slug)
 {
     for (int code = CS_EINPUT; code <= CS_ERESTART; code++)

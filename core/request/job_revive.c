@@ -24,7 +24,47 @@ static void take_stored(struct job *job, const struct cs_job *stored)
     job->keep_until_ms = stored->keep_until_ms;
     job->ca_was_asked = true; /* who knows */
     job->was_ordered = job->step[0] != '\0';
+    job->again = job_problem_again(stored->problem);
+    job->bad_since_ms = job_problem_bad_since(stored->problem);
 }
+
+/* ---- Its CSR ---- */
+
+static int split_names(struct csr *csr, const char *names)
+{
+    csr->names = calloc(CSR_MAX_NAMES, sizeof *csr->names);
+    for (const char *at = names; csr->names && *at && csr->n_names < CSR_MAX_NAMES; at += strspn(at, " ")) {
+        const size_t len = strcspn(at, " ");
+
+        csr->names[csr->n_names] = text_copy_n(at, len);
+        if (!csr->names[csr->n_names++])
+            return -1;
+        at += len;
+    }
+    return csr->names ? 0 : -1;
+}
+
+/* As the row has it, though our rules have become stricter since: the CA has it, and may have issued. */
+static int take_as_it_was(struct csr *csr, const struct cs_job *stored, struct cs_error *err)
+{
+    if (err->code != CS_EINPUT || strncmp(stored->step, "finalize", strlen("finalize")) != 0)
+        return -1;
+    log_line(CS_LOG_WARN, LOG_WHO, stored->id,
+             "order goes on, since the CA may have issued, though its CSR would be refused by now zone=%s: %s", stored->zone,
+             err->text);
+    csr->key_type = "";
+    csr->len = stored->csr_len;
+    csr->der = malloc(stored->csr_len ? stored->csr_len : 1);
+    memcpy(csr->spki_sha256, stored->spki_sha256, sizeof csr->spki_sha256);
+    if (!csr->der || split_names(csr, stored->names) < 0) {
+        csr_free(csr);
+        return cs_fail(err, CS_EBUSY, "out of memory");
+    }
+    memcpy(csr->der, stored->csr, stored->csr_len);
+    return 0;
+}
+
+/* ---- Its row ---- */
 
 static int take_data(struct job *job, const struct cs_job *stored, struct cs_error *err)
 {
@@ -61,7 +101,7 @@ int job_revive(struct heart *heart, const struct cs_job *stored, struct subject_
 
     if (!ca)
         return cs_fail(err, CS_ECONFIG, "its CA \"%s\" is not in the configuration any more", stored->ca);
-    if (csr_read(&csr, stored->csr, stored->csr_len, err) < 0)
+    if (csr_read(&csr, stored->csr, stored->csr_len, err) < 0 && take_as_it_was(&csr, stored, err) < 0)
         return -1;
     job = job_make(heart, row, ca, stored->profile, &csr, err);
     if (!job)

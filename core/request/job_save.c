@@ -83,6 +83,8 @@ void job_save_anew(struct job *job, cs_done_fn *done)
         return;
     }
     save->write.step.name[0] = '\0';
+    free(save->write.problem); /* nor was it taken up any more */
+    save->write.problem = NULL;
     save->write.takes = true;
     job_write_submit(&save->write);
 }

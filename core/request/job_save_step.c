@@ -218,6 +218,8 @@ static void tell_plugin(struct step_save *save, const struct cs_error *err)
             log_line(CS_LOG_WARN, "job", job->id, "a step was not saved step=%s: %s", save->write.step.name, err->text);
     } else if (op_ticket_use(save->ticket)) {
         /* the key may have been refused while this was written */
+        if (!err && job->state != CS_JOB_OPEN && may_save(job, &save->refused) < 0)
+            err = &save->refused; /* its end, which is written next, knows nothing of this step */
         if (!err && save->is_before_issuing &&
             revoked_keys_check(job->heart->revoked_keys, job->csr.spki_sha256, &save->refused) < 0)
             err = &save->refused;

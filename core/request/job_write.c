@@ -12,6 +12,19 @@
 
 /* ---- On the loop: what is written ---- */
 
+/* What an open row has to say of its order besides the step. */
+static int take_note(struct job_write *write)
+{
+    const struct job *job = write->job;
+
+    free(write->problem);
+    write->problem = NULL;
+    if (job->state != CS_JOB_OPEN || !job->again)
+        return 0;
+    write->problem = job_problem_write_open(job->bad_since_ms);
+    return write->problem ? 0 : -1;
+}
+
 int job_write_snapshot(struct job_write *write)
 {
     const struct job *job = write->job;
@@ -19,8 +32,10 @@ int job_write_snapshot(struct job_write *write)
     struct job_step step = write->is_step ? job->asked : saved;
     void *data = step.data_len ? malloc(step.data_len) : NULL;
 
-    if (step.data_len && !data)
+    if ((step.data_len && !data) || take_note(write) < 0) {
+        free(data);
         return -1;
+    }
     if (step.data_len)
         memcpy(data, step.data, step.data_len);
     if (!write->is_step)

@@ -20,7 +20,7 @@ struct job_write {
     bool takes, gives_back, counts_again; /* against the limits on orders */
     const char *event_kind;
     char *event;   /* JSON, or NULL */
-    char *problem; /* how it failed, as JSON; NULL: it did not */
+    char *problem; /* how it failed, or that an open one was taken up, as JSON; NULL: neither */
 
     /* ---- job_write.c's own ---- */
     struct cs_job row;

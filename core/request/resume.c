@@ -21,7 +21,7 @@
 struct old_job {
     struct old_job *next;
     struct cs_job stored; /* its strings are in `texts` */
-    char *texts[8];
+    char *texts[9];
     uint8_t *csr, *data;
     struct subject_row *row;
     bool revived;
@@ -80,7 +80,7 @@ static int copy_job(void *arg, const struct cs_job *from)
     job->stored.step = copy_into(&job->texts[6], from->step, &r->no_memory);
     job->stored.client = copy_into(&job->texts[7], job->stored.client ? job->stored.client : "", &r->no_memory);
     job->stored.size = sizeof job->stored;
-    job->stored.problem = "";
+    job->stored.problem = copy_into(&job->texts[8], from->problem, &r->no_memory);
     job->stored.csr = job->csr = copy_bytes(from->csr, from->csr_len, &r->no_memory);
     job->stored.data = job->data = copy_bytes(from->data, from->data_len, &r->no_memory);
     *r->last_job = job;
@@ -219,7 +219,7 @@ static void close_job(struct heart *heart, const struct old_job *job, const stru
     closing->row.data_len = may_be_issued ? job->stored.data_len : 0;
     closing->row.data = closing->data = copy_bytes(job->data, closing->row.data_len, &no_memory);
     closing->row.csr = closing->csr = copy_bytes(job->csr, job->stored.csr_len, &no_memory);
-    closing->row.problem = closing->problem = job_problem_write(why, NULL, 0);
+    closing->row.problem = closing->problem = job_problem_write(why, NULL, job_problem_bad_since(job->stored.problem));
     closing->event = closing_event(&job->stored, why);
     closing->row.state = CS_JOB_FAILED;
     closing->row.updated_ms = cs_wall_ms();

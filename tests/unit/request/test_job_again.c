@@ -173,6 +173,42 @@ static void a_bad_chain_of_a_plugin_that_saves_nothing_has_the_same_wait(void **
     assert_calls("ss");
 }
 
+/* ---- A restart while such an order is asked for ---- */
+
+static void restart_while_it_is_asked_for(void)
+{
+    rig_close_gate(&rig, "go");
+    rig_answer_free(&answer);
+    answer = (struct rig_answer){ 0 };
+    rig_submit(&rig, csr, 24 * HOUR_MS, true, false, &answer);
+    rig_until_true(&rig, rig_at_step(&rig, "gate:go") == 1);
+    rig_down(&rig);
+    rig_open_gate(&rig, "go");
+    rig_up(&rig, "");
+    rig_rest(&rig);
+}
+
+static void after_a_restart_too_it_is_made_anew_when_the_ca_has_ended_it(void **state)
+{
+    (void)state;
+    rig_open_gate(&rig, "go");
+    subject("save:finalize+gate:go+fail:9"); /* CS_EUPSTREAM */
+    post(false);
+    restart_while_it_is_asked_for();
+    assert_calls("srrs");
+}
+
+static void the_day_and_a_half_goes_on_over_a_restart(void **state)
+{
+    (void)state;
+    rig_open_gate(&rig, "go");
+    subject("save:finalize+gate:go+foreign:mended");
+    post(false);
+    clock_move(rig.loop, 37 * HOUR_MS);
+    restart_while_it_is_asked_for();
+    assert_calls("srrs");
+}
+
 /* ---- Limits on orders ---- */
 
 static void limit_the_zone(int64_t a_day)
@@ -335,6 +371,8 @@ int main(void)
         TEST(an_order_that_the_ca_refused_is_not_asked_for_again),
         TEST(an_order_of_another_ca_is_not_taken_up),
         TEST(a_bad_chain_of_a_plugin_that_saves_nothing_has_the_same_wait),
+        TEST(after_a_restart_too_it_is_made_anew_when_the_ca_has_ended_it),
+        TEST(the_day_and_a_half_goes_on_over_a_restart),
         TEST(what_is_only_downloaded_counts_as_no_order),
         TEST(what_is_ordered_anew_counts),
         TEST(over_the_limit_nothing_is_ordered_anew),

@@ -241,6 +241,14 @@ static void after_finalize_the_certificate_of_a_zone_that_is_disabled_is_recorde
     assert_recorded();
 }
 
+/* Nobody could post it again: the CA has it all the same. */
+static void after_finalize_an_order_whose_csr_would_be_refused_by_now_goes_on(void **state)
+{
+    (void)state;
+    leave_after_finalize("UPDATE job SET csr = CAST(csr || x'05' AS BLOB)");
+    assert_recorded();
+}
+
 static void after_finalize_an_order_without_its_ca_keeps_what_its_plugin_saved(void **state)
 {
     (void)state;
@@ -368,6 +376,7 @@ int main(void)
         TEST(all_values_of_a_name_are_set_in_one_change),
         TEST(after_finalize_the_certificate_of_a_subject_that_is_gone_is_recorded),
         TEST(after_finalize_the_certificate_of_a_zone_that_is_disabled_is_recorded),
+        TEST(after_finalize_an_order_whose_csr_would_be_refused_by_now_goes_on),
         TEST(after_finalize_an_order_without_its_ca_keeps_what_its_plugin_saved),
         TEST(a_chain_is_told_while_its_subject_may_have_it),
         TEST(a_chain_that_came_after_the_permission_was_taken_is_not_told),
