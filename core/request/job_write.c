@@ -12,14 +12,15 @@
 
 /* ---- On the loop: what is written ---- */
 
-/* What an open row has to say of its order besides the step. */
+/* What an open row has to say of its order besides the step. A finalize that is saved is this job's own. */
 static int take_note(struct job_write *write)
 {
     const struct job *job = write->job;
+    const bool finalizes = write->is_step && strncmp(job->asked.name, "finalize", strlen("finalize")) == 0;
 
     free(write->problem);
     write->problem = NULL;
-    if (job->state != CS_JOB_OPEN || !job->again)
+    if (job->state != CS_JOB_OPEN || !job->again || finalizes)
         return 0;
     write->problem = job_problem_write_open(job->bad_since_ms);
     return write->problem ? 0 : -1;
