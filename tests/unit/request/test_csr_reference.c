@@ -127,8 +127,8 @@ static void both_say_the_same_of_every_change_that_was_signed(void **state)
     change_and_sign(&tally, &m, &m.subject, "subject");
     change_and_sign(&tally, &m, &m.algorithm, "algorithm");
     change_and_sign(&tally, &m, &m.version, "version");
-    assert_true(tally.accepted > 100);
-    assert_true(tally.refused > 100);
+    assert_true(tally.accepted > 20 * flips_most);
+    assert_true(tally.refused > 20 * flips_most);
     assert_true(tally.bad_attribute > 0);
 }
 
