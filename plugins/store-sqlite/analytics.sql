@@ -6,7 +6,8 @@ CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 
 -- times: as how many sources one and the same may have been counted.
 CREATE TABLE base_day (day INTEGER PRIMARY KEY, date TEXT NOT NULL UNIQUE, week TEXT, monday TEXT, closed INTEGER, keys INTEGER,
-    times INTEGER, received INTEGER, recorded INTEGER, flags INTEGER, k INTEGER, key_destroyed_ms INTEGER);
+    times INTEGER, received INTEGER, recorded INTEGER, flags INTEGER, k INTEGER, key_destroyed_ms INTEGER,
+    rewritten INTEGER);
 CREATE TABLE base_word (id INTEGER PRIMARY KEY, word TEXT UNIQUE);
 CREATE TABLE base_label (id INTEGER PRIMARY KEY, name TEXT, value TEXT, UNIQUE (name, value));
 -- A JSON object; NULL for the sets of too few sources, which are one.

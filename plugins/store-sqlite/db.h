@@ -11,6 +11,7 @@
 #include <countersign/store.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 struct settings {
@@ -101,6 +102,7 @@ struct conn {
     struct statements s;
     struct visits_statements v;
     struct visits_writer *visits; /* visits.h; NULL on other connections */
+    struct stat published;        /* the file that publish.c put in place for it; all 0: none */
 };
 
 /* ---- statement.c, visits_statement.c */

@@ -34,7 +34,7 @@ static const char without_labels[] =
 
 static int flag_erased(struct conn *c, int64_t day, bool exact, struct cs_error *err)
 {
-    return day_run(c, "UPDATE day_note SET flags = (flags & ~?2) | ?1 WHERE day = #", day,
+    return day_run(c, "UPDATE day_note SET flags = (flags & ~?2) | ?1, rewritten = rewritten + 1 WHERE day = #", day,
                    NUMBERS(CS_DAY_ERASED, exact ? CS_DAY_AT_LEAST : 0), err);
 }
 

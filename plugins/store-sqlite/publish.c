@@ -2,6 +2,10 @@
  * Publishing: analytics.db is written anew from visits.db, beside the old one, and takes its place once it is whole and on the
  * disk. Who reads the old one goes on reading it; whatever fails leaves it as it was. Called through the ops, by a thread of
  * the core's that reads visits.
+ *
+ * Of 25 months all days but one or two are closed and stay as they are. So the new file begins as a copy of the old one
+ * when this very connection has published that, and only the days that were open then are written again. When anything else
+ * has changed since, because something was erased, folded or purged, all of it is written anew: nothing of what went is left.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,15 +24,34 @@ extern const struct cs_plugin cs_plugin; /* sqlite.c: for its version */
 static const char tables_and_views[] = ""
 #include "analytics.sql.h"
     ;
-static const char rows[] = ""
+static const char days[] = ""
 #include "publish.sql.h"
     ;
+static const char totals_whole[] = ""
+#include "publish-whole.sql.h"
+    ;
+static const char totals_again[] = ""
+#include "publish-again.sql.h"
+    ;
+static const char rest[] = ""
+#include "publish-rest.sql.h"
+    ;
+static const char before[] = "CREATE TEMP TABLE before AS SELECT day, closed, rewritten FROM base_day; DELETE FROM base_day";
+static const char has_changed[] = "SELECT EXISTS (SELECT 1 FROM temp.before AS b LEFT JOIN base_day AS d USING (day) "
+                                  "WHERE d.day IS NULL OR d.closed < b.closed OR d.rewritten IS NOT b.rewritten)";
 
 /* Nobody else opens the new file, and one that is not finished is thrown away: no journal, nothing synced on the way. */
 static const struct file_kind file_unfinished = {
     .setting = "analytics",
     .what = "analytics database",
     .pragmas = "PRAGMA main.journal_mode = OFF; PRAGMA main.synchronous = OFF; PRAGMA main.secure_delete = OFF;",
+};
+
+/* Rows go: nothing of what they told stays behind. */
+static const struct file_kind file_copied = {
+    .setting = "analytics",
+    .what = "analytics database",
+    .pragmas = "PRAGMA main.journal_mode = OFF; PRAGMA main.synchronous = OFF; PRAGMA main.secure_delete = ON;",
 };
 
 /* ---- SQL */
@@ -69,11 +92,17 @@ static void labels_as_json(sqlite3_context *context, int n, sqlite3_value **valu
         sqlite3_result_error(context, "a set of labels is not as it should be", -1);
 }
 
+/* `file` NULL: what fails is nobody's fault yet. */
+static int fail(const struct file *file, sqlite3 *sq, int rc, struct cs_error *err)
+{
+    return file ? db_fail(file, sq, rc, err) : cs_fail(err, CS_EBUSY, "%s", sqlite3_errmsg(sq));
+}
+
 static int run(const struct file *file, sqlite3 *sq, const char *sql, struct cs_error *err)
 {
     int rc = sqlite3_exec(sq, sql, NULL, NULL, NULL);
 
-    return rc == SQLITE_OK ? 0 : db_fail(file, sq, rc, err);
+    return rc == SQLITE_OK ? 0 : fail(file, sq, rc, err);
 }
 
 /* With one text for its question marks. */
@@ -87,9 +116,19 @@ static int run_with(const struct file *file, sqlite3 *sq, const char *sql, const
     if (rc == SQLITE_OK)
         rc = sqlite3_step(s);
     if (rc != SQLITE_DONE)
-        db_fail(file, sq, rc, err);
+        fail(file, sq, rc, err);
     sqlite3_finalize(s);
     return rc == SQLITE_DONE ? 0 : -1;
+}
+
+static bool is_unchanged(sqlite3 *sq)
+{
+    sqlite3_stmt *s = NULL;
+    bool unchanged = sqlite3_prepare_v2(sq, has_changed, -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW &&
+                     sqlite3_column_int(s, 0) == 0;
+
+    sqlite3_finalize(s);
+    return unchanged;
 }
 
 static int write_about(const struct file *file, sqlite3 *sq, struct cs_error *err)
@@ -107,23 +146,44 @@ static int write_about(const struct file *file, sqlite3 *sq, struct cs_error *er
     return rc < 0 ? -1 : run_with(file, sq, "INSERT INTO about VALUES ('version', ?1)", cs_plugin.version, err);
 }
 
-/* All that is read of visits.db is of one moment: that of the transaction's first look. */
-static int write_all(const struct db *db, const struct file *file, struct cs_error *err)
+static int open_new(const struct db *db, const struct file *file, const struct file *visits, sqlite3 **sq, struct cs_error *err)
 {
+    if (db_open_file(file, true, sq, err) < 0)
+        return -1;
+    if (sqlite3_create_function(*sq, "labels_as_json", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, NULL,
+                                labels_as_json, NULL, NULL) != SQLITE_OK)
+        return cs_fail(err, CS_EBUSY, "no memory");
+    return run_with(visits, *sq, "ATTACH ?1 AS visits", db->visits.path, err);
+}
+
+/* All that is read of visits.db is of one moment: that of the transaction's first look. */
+static int write_whole(const struct db *db, const struct file *file, struct cs_error *err)
+{
+    const struct file *visits = &db->visits;
     sqlite3 *sq = NULL;
     int rc = -1;
 
-    if (db_open_file(file, true, &sq, err) < 0)
-        return -1;
-    if (sqlite3_create_function(sq, "labels_as_json", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, NULL,
-                                labels_as_json, NULL, NULL) != SQLITE_OK)
-        cs_fail(err, CS_EBUSY, "no memory");
-    else if (run_with(&db->visits, sq, "ATTACH ?1 AS visits", db->visits.path, err) == 0 && run(file, sq, "BEGIN", err) == 0 &&
-             run(file, sq, tables_and_views, err) == 0 && run(&db->visits, sq, rows, err) == 0 &&
-             write_about(file, sq, err) == 0)
+    if (open_new(db, file, visits, &sq, err) == 0 && run(file, sq, "BEGIN", err) == 0 &&
+        run(file, sq, tables_and_views, err) == 0 && run(visits, sq, days, err) == 0 &&
+        run(visits, sq, totals_whole, err) == 0 && run(visits, sq, rest, err) == 0 && write_about(file, sq, err) == 0)
         rc = run(file, sq, "COMMIT", err);
     sqlite3_close(sq);
     return rc;
+}
+
+/* In a copy of what was published last. False: it did not go well, or more has changed than this is good for. */
+static bool write_again(const struct db *db, const struct file *file)
+{
+    struct cs_error err; /* what is really wrong is met again by who writes all of it */
+    sqlite3 *sq = NULL;
+    bool done = false;
+
+    if (open_new(db, file, NULL, &sq, &err) == 0 && run(NULL, sq, "BEGIN", &err) == 0 && run(NULL, sq, before, &err) == 0 &&
+        run(NULL, sq, days, &err) == 0 && is_unchanged(sq) && run(NULL, sq, totals_again, &err) == 0 &&
+        run(NULL, sq, rest, &err) == 0 && write_about(NULL, sq, &err) == 0)
+        done = run(NULL, sq, "COMMIT", &err) == 0;
+    sqlite3_close(sq);
+    return done;
 }
 
 /* ---- the new file */
@@ -187,9 +247,46 @@ static int put_in_place(const struct db *db, const char *unfinished, int fd, str
     return sync_folder_of(path, err);
 }
 
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+    return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* What stands there, if this connection has put it there. */
+static bool copy_last(const struct conn *c, int to)
+{
+    int from = open(c->db->analytics.path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    struct stat there;
+    bool ok = from >= 0 && fstat(from, &there) == 0 && is_same(&there, &c->published);
+
+    for (off_t left = ok ? there.st_size : 0; left > 0 && ok;) {
+        ssize_t n = copy_file_range(from, NULL, to, NULL, (size_t)left, 0);
+
+        ok = n > 0;
+        left -= n;
+    }
+    if (from >= 0)
+        close(from);
+    return ok;
+}
+
+static int write_file(const struct conn *c, const char *path, int fd, struct cs_error *err)
+{
+    struct file unfinished = { .db = c->db, .kind = &file_copied, .path = (char *)path };
+
+    if (copy_last(c, fd) && write_again(c->db, &unfinished))
+        return 0;
+    unfinished.kind = &file_unfinished;
+    if (ftruncate(fd, 0) < 0)
+        return cs_fail(err, CS_ECONFIG, "cannot write %s: %s", path, strerrordesc_np(errno));
+    return write_whole(c->db, &unfinished, err);
+}
+
 int db_publish(void *conn, struct cs_error *err)
 {
-    const struct db *db = ((struct conn *)conn)->db;
+    struct conn *c = conn;
+    const struct db *db = c->db;
     struct text path = TEXT_MAX(4096);
     int fd = -1, rc = -1;
 
@@ -200,14 +297,14 @@ int db_publish(void *conn, struct cs_error *err)
     }
     if (take(text_of(&path), &fd, err) < 0)
         goto out;
-    const struct file unfinished = { .db = db, .kind = &file_unfinished, .path = path.at };
-
-    if (write_all(db, &unfinished, err) == 0)
+    if (write_file(c, text_of(&path), fd, err) == 0)
         rc = put_in_place(db, text_of(&path), fd, err);
     if (rc < 0)
         unlink(text_of(&path));
     else
         analyst_group_let_in(db);
+    if (rc < 0 || fstat(fd, &c->published) < 0)
+        c->published = (struct stat){ 0 };
 out:
     if (fd >= 0)
         close(fd);

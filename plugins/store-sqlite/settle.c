@@ -36,6 +36,8 @@ int settle_take_back(struct conn *c, int64_t day, struct cs_error *err)
 {
     static const char *const list[6] = { TAKE_BACK("total"), TAKE_BACK("set_total"), TAKE_BACK("step_total") };
 
+    if (day_run(c, "UPDATE day_note SET rewritten = rewritten + 1 WHERE day = # AND flags & 32", day, NO_NUMBERS, err) < 0)
+        return -1;
     return run_all(c, list, day, err);
 }
 

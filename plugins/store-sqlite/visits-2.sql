@@ -104,6 +104,9 @@ CREATE VIEW step_total (day, zone, label, outcome, reached, error, requests) AS
 ALTER TABLE day_note ADD COLUMN proxy_changes INTEGER NOT NULL DEFAULT 0 CHECK (proxy_changes >= 0);
 UPDATE day_note SET proxy_changes = 1 WHERE flags & 4;
 
+-- How often something of the day was taken back after it was published: who publishes again needs to look at such a day once more.
+ALTER TABLE day_note ADD COLUMN rewritten INTEGER NOT NULL DEFAULT 0;
+
 -- As how many sources one and the same may have been counted: another one with each new key, and behind each new list of proxies.
 CREATE VIEW day_times (day, times) AS SELECT day, max(keys, 1) + proxy_changes FROM day_note;
 
