@@ -191,7 +191,7 @@ static void on_written(struct job_write *write, const struct cs_error *err)
         write->job->again = false; /* it is this job's own finalize */
     if (err && is_worth_waiting(write->job, err))
         postpone(save, err);
-    else if (save->inside)
+    else if (err && save->inside)
         refuse_later(save, err); /* the store has no memory even to take it */
     else
         tell_plugin(save, err);
