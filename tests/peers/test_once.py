@@ -62,6 +62,15 @@ def test_every_leaf_has_its_requesters_key_although_the_ca_hands_out_the_same_or
     assert len(orders) == len(keys) and {order["finalized"] for order in orders} == {1}, json.dumps(orders[:3])
 
 
+def test_every_leaf_has_its_requesters_key_although_the_first_order_has_to_wait_after_finalize(lab):
+    server, chaos = open_world(lab, order_reuse=True)
+    chaos.fault("limited at=finalize value=1")
+    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(5)]
+    check_leaves(keys, all_at_once(server, [make_csr(key) for key in keys]))
+    assert chaos.came()["limited"] == 1
+    assert [order["finalized"] for order in chaos.orders()] == [1] * len(keys)
+
+
 def test_back_at_the_first_ca_its_chain_is_the_answer_and_nothing_is_ordered(lab):
     """Production, staging for a trial, production again: the newest chain of all is not the one that counts."""
     server = lab.server()
