@@ -166,6 +166,16 @@ static bool is_waited_for(const struct owner *owner)
     return false;
 }
 
+static bool is_to_take_away(const struct owner *owner)
+{
+    const bool for_ever = !owners_back_end_has_left(owner->set);
+
+    for (const struct value *value = owner->values; value; value = value->next)
+        if (value->state == VALUE_GONE && (for_ever || value->tries < TRIES))
+            return true;
+    return false;
+}
+
 static void wait_longer(int64_t *wait_ms, const struct cs_error *err)
 {
     *wait_ms = *wait_ms ? *wait_ms * 2 : FIRST_WAIT;
@@ -181,7 +191,7 @@ static void try_again(struct owner *owner)
 
     if (is_waited_for(owner))
         timer_set_in(owner->set->all->heart->loop, &owner->retry, owner->wait_ms, owner_push_again, owner);
-    else if (owner_has(owner, VALUE_GONE))
+    else if (is_to_take_away(owner))
         timer_set_in(owner->set->all->heart->loop, &owner->retry, gone_wait_ms, owner_push_again, owner);
 }
 
@@ -192,7 +202,7 @@ static void on_failure(struct owner *owner, const struct cs_error *err)
     wait_longer(is_waited_for(owner) ? &owner->wait_ms : &owner->gone_wait_ms, err);
     count_tries(owner, !error_kind(err->code)->retry);
     log_line(CS_LOG_WARN, "challenge", "", "dns.%s cannot change %s%s: %s", owner->set->dns->in.name, owner->set->name,
-             stopping || !(is_waited_for(owner) || owner_has(owner, VALUE_GONE)) ? "" : ", trying again", err->text);
+             stopping || !(is_waited_for(owner) || is_to_take_away(owner)) ? "" : ", trying again", err->text);
     tell_sent(owner, VALUE_WANTED, err);
     if (owner->set->dns->plugin.dns.forgets)
         leave_expired(owner, err);
