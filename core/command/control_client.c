@@ -95,7 +95,7 @@ static int take_answer(struct talk *talk, json_t **answer, struct cs_error *err)
         return cs_fail(err, CS_EINTERNAL, "the server's answer is not a JSON object");
     }
     if (strstr(text_of(&talk->body), PROBLEM_TYPE_PREFIX CONTROL_NO_VISITS "\""))
-        return cs_fail(err, CS_ENOTFOUND, "the server that runs records no visits");
+        return cs_fail_as(err, CS_ENOTFOUND, CONTROL_NO_VISITS, "the server that runs records no visits");
     sign_problem_add(&why, talk->status, text_of(&talk->body), talk->body.len);
     cs_fail(err, code_of(talk->status) == CS_ENOTFOUND ? CS_EINTERNAL : code_of(talk->status), "the server: %s", text_of(&why));
     text_free(&why);

@@ -43,7 +43,8 @@ const struct usage usage_privacy = {
     "What is stored about people, and the rights that they have. WHAT to erase is one or more of --ip, --zone, --label and\n"
     "--before, of which all must fit, or --spki alone.\n",
     "Exit codes: 0 done, also when nothing can be attributed any more (GDPR Article 11); 1 failed; 2 wrong use;\n"
-    "4 erased, but somebody still reads the old data: the last bytes go when he has finished.\n",
+    "4 erased, but somebody still reads the old data: the last bytes go when he has finished; or the analysts' file could not\n"
+    "be written anew, which the server tries every minute.\n",
 };
 
 static int read_address(struct privacy_options *o, char *typed, struct cs_error *err)

@@ -81,11 +81,12 @@ static void print_retention(const json_t *r, FILE *to)
     fprintf(to, "kept until 30 days after their end\n");
 }
 
-static void print_key(const json_t *s, const char *runtime, FILE *to)
+static void print_key(const json_t *s, bool enabled, const char *runtime, FILE *to)
 {
     head(to, "key");
     if (number(s, "keys") == 0 && !*words(s, "key_made")) {
-        fprintf(to, "none yet for %s: no request has come\n", words(s, "day"));
+        fprintf(to, enabled ? "none for %s: it could not be made (the log says why), so sources are not counted\n"
+                            : "none for %s: no visits are recorded\n", words(s, "day"));
         return;
     }
     fprintf(to, "of %s, made %s, ", words(s, "day"), *words(s, "key_made") ? words(s, "key_made") : "(destroyed)");
@@ -112,7 +113,7 @@ static void print_upkeep(const json_t *s, FILE *to)
     fprintf(to, "%s\n", *words(s, "published") ? words(s, "published") : "not since the start");
 }
 
-static void print_server(const json_t *s, const char *runtime, FILE *to)
+static void print_server(const json_t *s, bool enabled, const char *runtime, FILE *to)
 {
     head(to, "server");
     if (!s || json_is_null(s)) {
@@ -121,7 +122,7 @@ static void print_server(const json_t *s, const char *runtime, FILE *to)
     }
     fprintf(to, "runs; visits under way: %" PRId64 ", waiting to be written: %" PRId64 ", lost since the start: %" PRId64 "\n",
             number(s, "open"), number(s, "queued"), number(s, "lost"));
-    print_key(s, runtime, to);
+    print_key(s, enabled, runtime, to);
     print_upkeep(s, to);
 }
 
@@ -193,7 +194,7 @@ void privacy_report_print(const json_t *report, FILE *to)
     const char *runtime = words(report, "runtime");
 
     print_retention(at(report, "retention"), to);
-    print_server(at(report, "server"), runtime, to);
+    print_server(at(report, "server"), json_is_true(at(at(report, "retention"), "enabled")), runtime, to);
     print_sinks(at(report, "sinks"), to);
     print_aside(at(report, "aside"), to);
     print_days(at(report, "days"), to);

@@ -3,16 +3,22 @@
  */
 #include "command/privacy_store.h"
 
+#include <string.h>
+
 #include "base/day.h"
+#include "base/error.h"
 #include "engine/log.h"
+#include "http/control.h"
 #include "http/privacy.h"
 #include "records/day_key.h"
 
 /* ---- Without a server ------------------------------------------------------------------------------------------------ */
 
-/* With the state folder's lock in our hands no server starts meanwhile. A server that records no visits does not mind. */
+/* With the state folder's lock in our hands no server starts meanwhile. A server that is to record no visits does not mind; one
+ * that runs without them, because they could not be opened, may still have their key. *err: how asking the server ended. */
 static int open_alone(struct setup *setup, struct cs_error *err)
 {
+    const bool runs_without = strcmp(error_reason(err), CONTROL_NO_VISITS) == 0;
     char holder[32];
 
     if (setup_store(setup, err) < 0)
@@ -20,6 +26,9 @@ static int open_alone(struct setup *setup, struct cs_error *err)
     if (setup->state_lock >= 0 || !setup->settings.visits.enabled)
         return 0;
     setup_state_holder(setup, holder);
+    if (runs_without)
+        return cs_fail(err, CS_EBUSY, "the server (process %s) runs without visits, whose database it could not use when it "
+                       "started: restart it, then ask again", holder);
     return cs_fail(err, CS_EBUSY, "the server (process %s) is starting or stopping, and does not answer: try again in a moment",
                    holder);
 }

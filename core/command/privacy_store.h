@@ -6,8 +6,9 @@
 
 #include "command/privacy.h"
 
-/* The answers of the server's control socket (http/privacy.h), without a server. CS_EBUSY: there is one, which does not answer
- * now; or a key of the day is there, which only a server may use. The caller's setup was read, not more. */
+/* The answers of the server's control socket (http/privacy.h), without a server; *err has why that gave none. CS_EBUSY: there
+ * is a server, which does not answer now, or runs without visits; or a key of the day is there, which only a server may use.
+ * The caller's setup was read, not more. */
 int privacy_erase_here(struct setup *setup, const struct privacy_options *o, json_t **answer, struct cs_error *err);
 int privacy_export_here(struct setup *setup, json_t **answer, struct cs_error *err);
 

@@ -36,7 +36,14 @@ static void on_confirm(void *arg, struct control_call *call)
 
 static void on_erase(void *arg, const struct control_what *what, struct control_call *call)
 {
+    struct cs_error err = { 0 };
+
     (void)arg;
+    if (what->erasure.zone && strcmp(what->erasure.zone, "unrecorded.example") == 0) {
+        cs_fail_as(&err, CS_ENOTFOUND, CONTROL_NO_VISITS, "this server records no visits");
+        control_answer(call, NULL, &err);
+        return;
+    }
     control_answer(call, json_pack("{s:s, s:i}", "zone", what->erasure.zone ? what->erasure.zone : "", "family",
                                    what->source.family), NULL);
 }
@@ -153,6 +160,18 @@ static void what_the_server_says_is_told_in_clean_words(void **state)
     json_decref(question);
 }
 
+static void a_server_without_visits_is_told_apart_from_none(void **state)
+{
+    json_t *question = json_pack("{s:s}", "zone", "unrecorded.example"), *answer;
+    struct cs_error err = { 0 };
+
+    (void)state;
+    assert_int_equal(control_ask(folder, "/v1/privacy/erase", question, &answer, &err), -1);
+    assert_int_equal(err.code, CS_ENOTFOUND);
+    assert_string_equal(err.reason, CONTROL_NO_VISITS);
+    json_decref(question);
+}
+
 static void no_server_is_told_apart_from_a_server_that_fails(void **state)
 {
     struct cs_error err = { 0 };
@@ -179,6 +198,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_question_with_words_is_posted, begin, end),
         cmocka_unit_test_setup_teardown(no_proxy_of_the_environment_is_asked, begin, end),
         cmocka_unit_test_setup_teardown(what_the_server_says_is_told_in_clean_words, begin, end),
+        cmocka_unit_test_setup_teardown(a_server_without_visits_is_told_apart_from_none, begin, end),
         cmocka_unit_test_setup_teardown(no_server_is_told_apart_from_a_server_that_fails, begin, end),
     };
 

@@ -164,8 +164,20 @@ static void what_wants_attention_is_said(void **state)
                 "right: countersign privacy confirm\n");
     free(text);
     text = print(&usual, server("{\"keys\":0,\"key_made\":null,\"purged\":null,\"published\":null}"), json_array());
-    check(text, "key               none yet for 2026-11-21: no request has come\n");
+    check(text, "key               none for 2026-11-21: it could not be made (the log says why), so sources are not counted\n");
     check(text, "purged            not since the start\n");
+    free(text);
+}
+
+static void without_visits_there_is_no_key(void **state)
+{
+    struct settings off = usual;
+    char *text;
+
+    (void)state;
+    off.visits.enabled = false;
+    text = print(&off, server("{\"keys\":0,\"key_made\":null}"), json_array());
+    check(text, "key               none for 2026-11-21: no visits are recorded\n");
     free(text);
 }
 
@@ -215,6 +227,7 @@ int main(void)
         cmocka_unit_test(they_are_told_also_when_the_days_cannot_be_read),
         cmocka_unit_test(days_are_listed_with_what_is_missing_and_their_flags),
         cmocka_unit_test(what_wants_attention_is_said),
+        cmocka_unit_test(without_visits_there_is_no_key),
         cmocka_unit_test(without_a_server_the_store_alone_tells),
         cmocka_unit_test(programs_get_all_of_it_as_json),
     };
